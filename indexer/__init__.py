@@ -1,0 +1,1 @@
+"""Knowledge bases in, immutable searchable index versions out."""

@@ -1,0 +1,50 @@
+"""What a knowledge base gives: entities, and what could not be read."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entity:
+    """One record of a knowledge base.
+
+    Attributes:
+        entity_id: unique in its knowledge base, such as "Q1141409".
+        title: the entity's name.
+        text: its description; may be empty.
+        images: its pictures, as paths below the knowledge base's `image_root`; may be empty.
+        url: a page about the entity.
+        attribution: whom to name when the record or its pictures are shown.
+    """
+
+    entity_id: str
+    title: str
+    text: str
+    images: tuple[str, ...] = ()
+    url: str | None = None
+    attribution: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BadRecord:
+    """A record that could not be read; it is counted and listed, and stops nothing."""
+
+    where: str
+    why: str
+
+
+class KnowledgeBase(Protocol):
+    """A source of entities that can be read again from its start."""
+
+    name: str
+    image_root: Path | None
+
+    def __len__(self) -> int:
+        """How many records there are, for a progress bar; a bad record counts."""
+        ...
+
+    def records(self) -> Iterator[Entity | BadRecord]:
+        """Yields every record once, in an order that does not change between runs."""
+        ...

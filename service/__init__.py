@@ -1,0 +1,1 @@
+"""The HTTP service: a picture and regions in, entities out."""

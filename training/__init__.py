@@ -1,0 +1,1 @@
+"""Learns a checkpoint from annotated pictures and measures how well it links."""
