@@ -48,3 +48,7 @@ class KnowledgeBase(Protocol):
     def records(self) -> Iterator[Entity | BadRecord]:
         """Yields every record once, in an order that does not change between runs."""
         ...
+
+    def fingerprint(self) -> str:
+        """Changes when the records or their pictures do, so that an index can tell whether it is up to date."""
+        ...

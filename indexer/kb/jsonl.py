@@ -1,0 +1,102 @@
+"""A user's own knowledge base: one JSON object a line, plain or gzipped, with a folder of pictures."""
+
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from indexer.kb.fingerprint import of_records
+from indexer.kb.lines import count_lines, read_lines
+from indexer.kb.record import BadRecord, Entity
+from indexer.kb.unique import first_of_each_id
+from wikiclip.errors import WikiClipError
+
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def _one_line(text: str) -> str:
+    if CONTROL_CHARACTERS.search(text) or text != text.strip():
+        raise ValueError("must be one line that neither begins nor ends with a space")
+    return text
+
+
+def _inside_the_folder(image: str) -> str:
+    parts = _one_line(image).split("/")
+    if image.startswith("/") or "\\" in image or ":" in parts[0] or ".." in parts:
+        raise ValueError("must be a path inside the folder of pictures")
+    return image
+
+
+def _web_page(url: str) -> str:
+    if not _one_line(url).startswith(("http://", "https://")):
+        raise ValueError("must begin with http:// or https://")
+    return url
+
+
+class Line(BaseModel):
+    """What a line may hold. An unknown key is an error, so that a misspelt one does not go unnoticed."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    entity_id: Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_one_line)]
+    title: Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_one_line)]
+    text: str
+    images: tuple[Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_inside_the_folder)], ...] = ()
+    url: Annotated[str, Field(max_length=2048), AfterValidator(_web_page)] | None = None
+    attribution: Annotated[str, Field(max_length=1024)] | None = None
+
+
+class JsonLines:
+    """Records from a file of JSON lines.
+
+    Args:
+        records: the file.
+        images: the folder that the records' pictures are named from; the file's own folder if None.
+
+    Raises:
+        WikiClipError: the file or the folder is not there.
+    """
+
+    name = "jsonl"
+
+    def __init__(self, records: Path, *, images: Path | None = None) -> None:
+        if not records.is_file():
+            raise WikiClipError(f"There is no file of records at {records}; name one with --records FILE.")
+        if images is not None and not images.is_dir():
+            raise WikiClipError(f"There is no folder of pictures at {images}; name one with --images DIR.")
+        self._path = records
+        self.image_root: Path | None = images or records.parent
+
+    def __len__(self) -> int:
+        return self._lines
+
+    @cached_property
+    def _lines(self) -> int:
+        return count_lines(self._path)
+
+    def records(self) -> Iterator[Entity | BadRecord]:
+        """Yields the entities in the file's order. Raises WikiClipError where the file itself is damaged."""
+        name = self._path.name
+        return first_of_each_id((f"{name}:{n}", _read(f"{name}:{n}", line)) for n, line in read_lines(self._path))
+
+    def fingerprint(self) -> str:
+        return of_records(self)
+
+
+def _read(where: str, line: bytes | None) -> Entity | BadRecord:
+    if line is None:
+        return BadRecord(where=where, why="the line is too long to be a record")
+    try:
+        return Entity(**dict(Line.model_validate_json(line)))
+    except ValidationError as error:
+        return BadRecord(where=where, why=first_fault(error))
+
+
+def first_fault(error: ValidationError) -> str:
+    """The first thing a validation found, in one short sentence that does not repeat the input."""
+    fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    place = ".".join(str(part) for part in fault["loc"])[:100]
+    return f"{place}: {fault['msg']}" if place else fault["msg"]

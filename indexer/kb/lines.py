@@ -1,0 +1,62 @@
+"""The lines of a text file that may be gzipped, numbered from 1, in memory that does not grow with the file."""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from wikiclip.errors import WikiClipError
+
+LONGEST_LINE = 32 * 2**20  # bytes; the longest Wikipedia article is near 2 MB, so more than this is not a record
+BLOCK = 2**20
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
+    """Yields (line number, line); the line is None where it is too long to be a record. Blank lines are left out.
+
+    Raises:
+        WikiClipError: the file cannot be read, or its compressed data is damaged or ends early.
+    """
+    with _opened(path) as file:
+        number = 0
+        while line := file.readline(LONGEST_LINE):
+            number += 1
+            if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+                _skip_to_next_line(file)
+                yield number, None
+            elif line.strip():
+                yield number, line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+
+
+def count_lines(path: Path) -> int:
+    """How many lines there are, blank ones included; reads the file once and parses nothing."""
+    lines, block = 0, b"\n"
+    with _opened(path) as file:
+        while following := file.read(BLOCK):
+            block = following
+            lines += block.count(b"\n")
+    return lines if block.endswith(b"\n") else lines + 1
+
+
+def _skip_to_next_line(file: IO[bytes] | gzip.GzipFile) -> None:
+    while (rest := file.readline(BLOCK)) and not rest.endswith(b"\n"):
+        pass
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
+    try:
+        with path.open("rb") as raw:
+            compressed = raw.read(2) == b"\x1f\x8b"  # a download is often renamed, so the name does not tell
+            raw.seek(0)
+            if compressed:
+                with gzip.open(raw) as file:
+                    yield file
+            else:
+                yield raw
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise WikiClipError(f"{path} is damaged or was cut off ({error}); fetch it again.") from error
+    except OSError as error:
+        raise WikiClipError(f"{path} could not be read: {error.strerror or error}.") from error

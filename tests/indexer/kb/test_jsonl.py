@@ -1,0 +1,111 @@
+import gzip
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from indexer.kb import BadRecord, Entity, KnowledgeBaseName, open_kb
+from indexer.kb.jsonl import JsonLines
+from wikiclip.errors import WikiClipError
+
+GOOD = {"entity_id": "Q1", "title": "Heron", "text": "A bird."}
+
+
+def written(path: Path, *lines: object) -> Path:
+    texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
+    content = "\n".join(texts).encode() + b"\n"
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return path
+
+
+@pytest.mark.parametrize("name", ["records.jsonl", "records.jsonl.gz"])
+def test_reads_what_the_format_allows(tmp_path: Path, name: str):
+    full = {**GOOD, "entity_id": "Q2", "images": ["a/b.png", "c.jpg"], "url": "https://e.org/Q2", "attribution": "Ann"}
+    kb = JsonLines(written(tmp_path / name, GOOD, "", full))
+    assert list(kb.records()) == [
+        Entity(entity_id="Q1", title="Heron", text="A bird."),
+        Entity(
+            entity_id="Q2", title="Heron", text="A bird.", images=("a/b.png", "c.jpg"),
+            url="https://e.org/Q2", attribution="Ann",
+        ),
+    ]  # fmt: skip
+    assert kb.image_root == tmp_path
+    assert len(kb) == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("not json", "Invalid JSON"),
+        ('{"entity_id": "Q1", ', "Invalid JSON"),
+        ("[]", "object"),
+        ("null", "object"),
+        ({"entity_id": "Q1", "title": "T"}, "text: Field required"),
+        ({**GOOD, "entity_id": ""}, "entity_id"),
+        ({**GOOD, "entity_id": 7}, "entity_id"),
+        ({**GOOD, "entity_id": "a\nb"}, "entity_id"),
+        ({**GOOD, "entity_id": " a"}, "entity_id"),
+        ({**GOOD, "title": ""}, "title"),
+        ({**GOOD, "title": None}, "title"),
+        ({**GOOD, "text": None}, "text"),
+        ({**GOOD, "image": "a.png"}, "image: Extra inputs"),
+        ({**GOOD, "images": "a.png"}, "images"),
+        ({**GOOD, "images": [""]}, r"images\.0"),
+        ({**GOOD, "images": ["/etc/passwd"]}, r"images\.0: .*inside the folder"),
+        ({**GOOD, "images": ["a.png", "../b.png"]}, r"images\.1: .*inside the folder"),
+        ({**GOOD, "images": ["a/../../b.png"]}, r"images\.0: .*inside the folder"),
+        ({**GOOD, "images": ["a\u0000.png"]}, r"images\.0"),
+        ({**GOOD, "images": ["C:/a.png"]}, r"images\.0: .*inside the folder"),
+        ({**GOOD, "url": "javascript:alert(1)"}, "url: .*http"),
+        ('{"entity_id": "\\ud800", "title": "T", "text": ""}', "Invalid JSON"),
+        ({**GOOD, "attribution": 5}, "attribution"),
+    ],
+)
+def test_a_bad_line_is_listed_with_its_number_and_stops_nothing(tmp_path: Path, line: object, why: str):
+    first, bad, last = JsonLines(written(tmp_path / "r.jsonl", GOOD, line, {**GOOD, "entity_id": "Q9"})).records()
+    assert isinstance(first, Entity)
+    assert isinstance(last, Entity)
+    assert isinstance(bad, BadRecord)
+    assert bad.where == "r.jsonl:2"
+    assert re.search(why, bad.why)
+
+
+def test_bytes_that_are_no_text_are_a_bad_line(tmp_path: Path):
+    path = tmp_path / "r.jsonl"
+    path.write_bytes(json.dumps(GOOD).encode().replace(b"Heron", b"\xff\xfe"))
+    assert isinstance(next(JsonLines(path).records()), BadRecord)
+
+
+def test_the_second_record_of_an_id_is_bad(tmp_path: Path):
+    first, second = JsonLines(written(tmp_path / "r.jsonl", GOOD, {**GOOD, "title": "Other"})).records()
+    assert isinstance(first, Entity)
+    assert second == BadRecord(where="r.jsonl:2", why="entity_id 'Q1' was given before")
+
+
+def test_titles_in_any_script_are_taken(tmp_path: Path):
+    title = "می\u200cخواهم 白鷺 O\u00a0B"
+    (record,) = JsonLines(written(tmp_path / "r.jsonl", {**GOOD, "title": title})).records()
+    assert isinstance(record, Entity)
+    assert record.title == title
+
+
+def test_the_fingerprint_changes_with_a_record_and_with_a_picture(tmp_path: Path):
+    picture, path = tmp_path / "a.png", tmp_path / "r.jsonl"
+    seen = set()
+    kb = JsonLines(written(path, {**GOOD, "images": ["a.png"]}))
+    for change in (lambda: None, lambda: picture.write_bytes(b"1"), lambda: picture.write_bytes(b"22")):
+        change()
+        seen.add(kb.fingerprint())
+        assert kb.fingerprint() in seen
+    seen.add(JsonLines(written(path, {**GOOD, "title": "Egret", "images": ["a.png"]})).fingerprint())
+    assert len(seen) == 4
+
+
+def test_what_is_missing_is_named_with_its_option(tmp_path: Path):
+    with pytest.raises(WikiClipError, match="--records"):
+        open_kb(KnowledgeBaseName.JSONL)
+    with pytest.raises(WikiClipError, match=r"none\.jsonl.*--records"):
+        open_kb(KnowledgeBaseName.JSONL, records=tmp_path / "none.jsonl")
+    with pytest.raises(WikiClipError, match=r"pics.*--images"):
+        open_kb(KnowledgeBaseName.JSONL, records=written(tmp_path / "r.jsonl", GOOD), images=tmp_path / "pics")
