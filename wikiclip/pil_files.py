@@ -1,0 +1,132 @@
+"""Opens picture files of a few formats with PIL, in a way that files from strangers cannot abuse."""
+
+import io
+import struct
+from typing import Literal, get_args
+
+import numpy as np
+from PIL import Image
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+FileFormat = Literal["JPEG", "PNG", "WEBP", "GIF"]
+FILE_FORMATS: tuple[FileFormat, ...] = get_args(FileFormat)
+
+# Called directly and not through `Image.open`, which measures pictures against a process-wide limit and warns or raises
+# by it before ours is asked, and which lets an index of further pictures (MPO) in a JPEG decide whether it can be read.
+READERS: dict[FileFormat, type[ImageFile]] = {
+    "JPEG": JpegImageFile,
+    "PNG": PngImageFile,
+    "WEBP": WebPImageFile,
+    "GIF": GifImageFile,
+}
+
+# What PIL's readers of these formats raise on broken files: OSError covers truncation and most decoder faults,
+# SyntaxError is their "not such a file", ValueError and the rest are faults inside chunks.
+BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError, struct.error)
+TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+
+# Grey samples of fewer than 8 bits are spread over 0 to 255 as they are read, the transparent one of tRNS is not.
+SPREAD = {"L;2": 85, "L;4": 17}
+
+
+class BrokenFileError(Exception):
+    """The file claims a format and does not keep to it, or ends too early."""
+
+
+class TooManyPixelsError(Exception):
+    """The header tells of more pixels than allowed. Nothing was decoded."""
+
+
+def sniff_format(data: bytes) -> FileFormat | None:
+    """The format that the first bytes announce, None where it is none of those known here."""
+    if data.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    return "WEBP" if data.startswith(b"RIFF") and data[8:12] == b"WEBP" else None
+
+
+def open_header(data: bytes, file_format: FileFormat, *, max_pixels: int) -> ImageFile:
+    """The picture with its size known and no pixel decoded; `decode` does the rest.
+
+    Raises:
+        BrokenFileError: the header is broken.
+        TooManyPixelsError: the size is past `max_pixels`.
+    """
+    if file_format == "WEBP":
+        _check_size(_webp_canvas(data), max_pixels)
+    try:
+        image = READERS[file_format](io.BytesIO(data))
+    except TOO_LARGE as error:
+        raise TooManyPixelsError from error
+    except BROKEN as error:
+        raise BrokenFileError from error
+    _check_size(image.size, max_pixels)
+    return image
+
+
+def decode(image: ImageFile) -> tuple[Image.Image, Image.Image | None]:
+    """Decodes the first frame.
+
+    Returns:
+        The picture in the mode it is stored in, an alpha channel included, and alpha (mode L) where there is any, be it
+        a channel, a palette with alpha or one colour that stands for transparent.
+
+    Raises:
+        BrokenFileError: the file is truncated or its pixels cannot be decoded.
+    """
+    # PIL forgets how the samples were stored once it has read them.
+    stored = image.tile[0].args if image.tile else None
+    try:
+        image.load()
+    except BROKEN as error:
+        raise BrokenFileError from error
+    if image.mode == "P" and "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        return rgba, rgba.getchannel("A")
+    if image.mode in ("LA", "RGBA"):
+        return image, image.getchannel("A")
+    # Taken out, so that no later conversion applies the colour again, in a sense of its own.
+    key = image.info.pop("transparency", None)
+    return image, None if key is None else _alpha_of_key(image, key, stored)
+
+
+def _alpha_of_key(image: Image.Image, key: int | tuple[int, ...], stored: object) -> Image.Image:
+    """Alpha (mode L) of a picture in which the one colour `key`, as the file has it, is transparent."""
+    samples = np.asarray(image)  # [H, W] or [H, W, 3]
+    if isinstance(key, tuple):
+        # PIL keeps the high byte of 16-bit colour, so shades that share it become transparent together.
+        key_samples = np.array([value >> 8 if stored == "RGB;16B" else value for value in key])
+        clear = (samples == key_samples).all(axis=-1)
+    elif image.mode == "1":
+        clear = samples == (key != 0)
+    else:
+        clear = samples == key * SPREAD.get(str(stored), 1)
+    return Image.fromarray(np.where(clear, 0, 255).astype(np.uint8))
+
+
+def _check_size(size: tuple[int, int] | None, max_pixels: int) -> None:
+    if size is not None and size[0] * size[1] > max_pixels:
+        raise TooManyPixelsError
+
+
+def _webp_canvas(data: bytes) -> tuple[int, int] | None:
+    """Width and height in a WebP header, None where it has none. (RFC 9649, sections 2.5 to 2.7.)
+
+    PIL's WebP reader allocates the canvas as it opens a file, so its own answer would come too late.
+    """
+    chunk = data[12:16]
+    if chunk == b"VP8X" and len(data) >= 30:
+        return int.from_bytes(data[24:27], "little") + 1, int.from_bytes(data[27:30], "little") + 1
+    if chunk == b"VP8L" and len(data) >= 25:
+        bits = int.from_bytes(data[21:25], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if chunk == b"VP8 " and len(data) >= 30:
+        return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
+    return None
