@@ -1,0 +1,39 @@
+"""What settles a training run."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """The recipe; defaults are the ones the development fold chose for the preset `tiny` on scenes.
+
+    Attributes:
+        steps: optimiser steps.
+        batch: samples a step.
+        own_pictures: share of a batch whose query is the record's own picture (the paper's second data source).
+        neighbours: samples of a batch come in groups of this many visually similar queries; 1 draws them at random.
+        synthesized: N_sync, synthesized negatives a sample; 0 for none; the paper has 8.
+        drop_picture: share of samples whose record loses its picture, so that text-only records learn to be found.
+        drop_text: share of samples whose record loses its description.
+        text_negatives: records without a picture added to each batch as candidates nobody asks for.
+        symmetric: adds the loss from entities to mentions.
+        learning_rate: the peak of a one-cycle schedule.
+        scale, max_scale: the inverse temperature at the start, and its cap.
+        seed: of everything random.
+    """
+
+    steps: int = 150
+    batch: int = 64
+    own_pictures: float = 0.5
+    neighbours: int = 1
+    synthesized: int = 0
+    drop_picture: float = 0.0
+    drop_text: float = 0.0
+    text_negatives: int = 0
+    symmetric: bool = True
+    learning_rate: float = 5e-4
+    weight_decay: float = 0.05
+    clip: float = 1.0
+    scale: float = 14.0
+    max_scale: float = 60.0
+    seed: int = 0

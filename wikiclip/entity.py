@@ -1,0 +1,80 @@
+"""The entity side: frozen features of a record to one unit vector in the mention space.
+
+Axes: B entity, P patch, L text token; widths V of patches, W of the pooled vector, T of tokens, M of mention vectors.
+"""
+
+from dataclasses import dataclass, fields
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from wikiclip.presets import Preset
+from wikiclip.space import ClassMemory, MentionSpace
+from wikiclip.vgka import VisionGuidedKnowledgeAdaptor
+
+
+@dataclass(frozen=True, kw_only=True)
+class EntityFeatures:
+    """Frozen features of a batch of records. Rows of `patches_BPV` and `pooled_BW` without a picture are zero.
+
+    `padding_BL` is True where a token is padding; `sentence_BT` is unit.
+    """
+
+    patches_BPV: Tensor
+    pooled_BW: Tensor
+    has_picture_B: Tensor
+    tokens_BLT: Tensor
+    padding_BL: Tensor
+    sentence_BT: Tensor
+
+    def __getitem__(self, rows: Tensor) -> "EntityFeatures":
+        return EntityFeatures(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
+
+class EntityEncoder(nn.Module):
+    """VGKA, and for a preset with a mention space the anchor that it corrects.
+
+    With a space: `unit(a * unit(picture) + b * recalled(text) + VGKA)`, the adaptor starting at zero. Without one the
+    paper's plain form: `unit(VGKA)`.
+    """
+
+    def __init__(self, preset: Preset, *, patch_width: int, pooled_width: int, text_width: int, patches: int) -> None:
+        super().__init__()
+        space = preset.space
+        self.mention_width = pooled_width if space is None else space.width
+        self.adaptor = VisionGuidedKnowledgeAdaptor(
+            preset.adaptor,
+            patch_width=patch_width,
+            text_width=text_width,
+            out_width=self.mention_width,
+            patches=patches,
+        )
+        self.space: MentionSpace | None = None
+        self.memory: ClassMemory | None = None
+        if space is not None:
+            self.picture_weight, self.text_weight = space.picture_weight, space.text_weight
+            self.space = MentionSpace(pooled_width=pooled_width, width=space.width)
+            self.memory = ClassMemory(
+                classes=space.classes, text_width=text_width, width=space.width, temperature=space.temperature
+            )
+            self.adaptor.start_at_zero()
+
+    def forward(self, features: EntityFeatures) -> Tensor:
+        """Returns unit entity vectors [B, M]."""
+        out_BM: Tensor = self.adaptor(
+            features.patches_BPV, features.has_picture_B, features.tokens_BLT, features.padding_BL
+        )
+        return F.normalize(self.anchor(features) + out_BM, dim=-1)
+
+    def anchor(self, features: EntityFeatures) -> Tensor:
+        """What the adaptor's output is added to, [B, M]; zero for a preset without a mention space."""
+        if self.space is None or self.memory is None:
+            return torch.zeros(len(features.pooled_BW), self.mention_width, device=features.pooled_BW.device)
+        picture_BM = F.normalize(self.space.entity(features.pooled_BW), dim=-1) * features.has_picture_B[:, None]
+        recalled_BM = self.memory(features.sentence_BT) * ~features.padding_BL.all(dim=1, keepdim=True)
+        return self.picture_weight * picture_BM + self.text_weight * recalled_BM
+
+    def mention(self, pooled_BW: Tensor) -> Tensor:
+        """Returns unit mention vectors [B, M] for pooled vectors of mentions."""
+        return F.normalize(pooled_BW if self.space is None else self.space.mention(pooled_BW), dim=-1)

@@ -1,0 +1,197 @@
+"""WikiClip: mentions and entities into one space.
+
+Axes: B item, S view, P patch; widths V of patches, W of the pooled vector, T of tokens, M of mention vectors.
+"""
+
+import importlib.resources
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from wikiclip.checkpoint import read_checkpoint, write_checkpoint
+from wikiclip.encoders import TextEncoder, TextFeatures, VisionEncoder, VisionFeatures
+from wikiclip.entity import EntityEncoder, EntityFeatures
+from wikiclip.errors import WikiClipError
+from wikiclip.images import Picture
+from wikiclip.masks import Mask
+from wikiclip.mention import View, full_picture, masked_crop
+from wikiclip.presets import Preset
+
+VISION_BATCH = 64  # views a forward pass; larger ones gain nothing on a CPU and cost memory
+
+
+@dataclass(frozen=True)
+class PreparedMention:
+    """A mention ready for the encoder: one view, or two for the form "both" (crop, then full picture)."""
+
+    views: tuple[View, ...]
+
+
+@dataclass(frozen=True)
+class PreparedEntity:
+    """A record ready for the encoder; `view` is None where it has no picture."""
+
+    text: str
+    view: View | None
+
+
+class WikiClip(nn.Module):
+    """The two sides together.
+
+    Attributes:
+        preset: what settles its shape.
+        fingerprint: sha256 of the checkpoint; "untrained" for a model that was not loaded from one.
+        mention_width: M.
+    """
+
+    def __init__(self, preset: Preset) -> None:
+        super().__init__()
+        self.preset, self.fingerprint = preset, "untrained"
+        self.vision = VisionEncoder(preset.vision)
+        self.text = TextEncoder(preset.text)
+        self.entity = EntityEncoder(
+            preset,
+            patch_width=self.vision.patch_width,
+            pooled_width=self.vision.pooled_width,
+            text_width=self.text.width,
+            patches=(preset.adaptor.grid or self.vision.grid) ** 2,
+        )
+        self.mention_width = self.entity.mention_width
+        red, green, blue = (round(255 * value) for value in preset.vision.mean)
+        self.mean_colour = (red, green, blue)
+        self.eval()
+
+    @property
+    def name(self) -> str:
+        """The preset's name."""
+        return self.preset.name
+
+    @classmethod
+    def load(cls, source: str | Path) -> "WikiClip":
+        """Loads a checkpoint: a directory, or the name of a preset whose checkpoint the package carries.
+
+        Raises:
+            WikiClipError: there is none, it was changed, or a frozen backbone cannot be loaded.
+        """
+        directory = Path(str(importlib.resources.files("wikiclip") / "checkpoints" / source))
+        if isinstance(source, Path) or not directory.is_dir():
+            directory = Path(source)
+        preset, state, fingerprint = read_checkpoint(directory)
+        model = cls(preset)
+        try:
+            model.entity.load_state_dict(state)
+        except RuntimeError as error:
+            raise WikiClipError(f"The weights in {directory} do not fit its preset: {error}") from error
+        model.fingerprint = fingerprint
+        return model
+
+    def save(self, directory: Path, *, made_by: dict[str, Any]) -> None:
+        """Writes what is learned as a checkpoint; see `checkpoint.write_checkpoint`."""
+        write_checkpoint(directory, self.preset, self.entity.state_dict(), made_by)
+
+    def prepare_mention(self, image: Image.Image, mask: Mask) -> PreparedMention:
+        """Cuts a region's views. Safe on any thread.
+
+        Args:
+            image: upright, RGB.
+            mask: [H, W] of the image's size, not empty.
+        """
+        config, size = self.preset.mention, self.vision.image_size
+        views: list[View] = []
+        if config.form in ("crop", "both"):
+            views.append(self._crop(image, mask))
+        if config.form in ("pooled", "both", "full"):
+            views.append(full_picture(image, mask, size=size, mean=self.mean_colour))
+        return PreparedMention(tuple(views))
+
+    def prepare_entity(self, text: str, picture: Picture | None) -> PreparedEntity:
+        """Cuts a record's view; a transparent background counts as outside. Safe on any thread."""
+        if picture is None:
+            return PreparedEntity(text, None)
+        mask = picture.opaque if picture.opaque is not None else np.ones(picture.rgb.size[::-1], dtype=np.bool_)
+        return PreparedEntity(text, self._crop(picture.rgb, mask))
+
+    def _crop(self, image: Image.Image, mask: Mask) -> View:
+        size = self.vision.image_size
+        if not mask.any() or mask.all():  # a margin around a whole picture would only make it smaller
+            return full_picture(image, mask, size=size, mean=self.mean_colour)
+        return masked_crop(image, mask, size=size, config=self.preset.mention, mean=self.mean_colour)
+
+    @torch.inference_mode()
+    def encode_mentions(self, mentions: Sequence[PreparedMention]) -> NDArray[np.float32]:
+        """Returns unit vectors [B, M]."""
+        return self._numpy(self.entity.mention(self.pool_mentions(mentions)))
+
+    @torch.inference_mode()
+    def encode_entities(self, entities: Sequence[PreparedEntity]) -> NDArray[np.float32]:
+        """Returns unit vectors [B, M]. Records of like length belong together: all are padded to the longest."""
+        return self._numpy(self.entity(self.entity_features(entities)))
+
+    @torch.inference_mode()
+    def pool_mentions(self, mentions: Sequence[PreparedMention]) -> Tensor:
+        """The frozen half of `encode_mentions`: pooled vectors [B, W]."""
+        views = [view for mention in mentions for view in mention.views]
+        seen = self._see(views)
+        if self.preset.mention.form in ("crop", "full"):
+            return seen.pooled_BW
+        weights_BP = self._cover(views, self.vision.grid)
+        under_mask_BW = self.vision.pool(seen.patches_BPV, weights_BP)
+        if self.preset.mention.form == "pooled":
+            return under_mask_BW
+        return F.normalize(seen.pooled_BW[0::2], dim=-1) + F.normalize(under_mask_BW[1::2], dim=-1)
+
+    @torch.inference_mode()
+    def entity_features(self, entities: Sequence[PreparedEntity]) -> EntityFeatures:
+        """The frozen half of `encode_entities`."""
+        read: TextFeatures = self.text([entity.text for entity in entities])
+        textless_B = torch.tensor([not entity.text.strip() for entity in entities], device=read.tokens_BLT.device)
+        has_picture_B = torch.tensor([entity.view is not None for entity in entities], device=read.tokens_BLT.device)
+        side = self.preset.adaptor.grid or self.vision.grid
+        patches_BPV = read.tokens_BLT.new_zeros(len(entities), side * side, self.vision.patch_width)
+        pooled_BW = read.tokens_BLT.new_zeros(len(entities), self.vision.pooled_width)
+        if has_picture_B.any():
+            seen = self._see([entity.view for entity in entities if entity.view is not None])
+            patches_BPV[has_picture_B] = self._coarsen(seen.patches_BPV, side)
+            pooled_BW[has_picture_B] = seen.pooled_BW
+        return EntityFeatures(
+            patches_BPV=patches_BPV,
+            pooled_BW=pooled_BW,
+            has_picture_B=has_picture_B,
+            tokens_BLT=read.tokens_BLT,
+            # An encoder gives even the empty string tokens of its own; they describe nothing.
+            padding_BL=read.padding_BL | textless_B[:, None],
+            sentence_BT=read.sentence_BT.masked_fill(textless_B[:, None], 0.0),
+        )
+
+    def _see(self, views: Sequence[View]) -> VisionFeatures:
+        batches = [
+            self.vision(torch.from_numpy(np.stack([view.pixels_CHW for view in views[start : start + VISION_BATCH]])))
+            for start in range(0, len(views), VISION_BATCH)
+        ]
+        return VisionFeatures(torch.cat([b.patches_BPV for b in batches]), torch.cat([b.pooled_BW for b in batches]))
+
+    def _cover(self, views: Sequence[View], side: int) -> Tensor:
+        """The share of each patch that the mask covers, [B, P]."""
+        inside_BHW = torch.from_numpy(np.stack([view.inside_HW for view in views])).to(self.vision.mean_C.device)
+        return F.adaptive_avg_pool2d(inside_BHW[:, None], side).flatten(1)
+
+    @staticmethod
+    def _coarsen(patches_BPV: Tensor, side: int) -> Tensor:
+        batch, patches, width = patches_BPV.shape
+        grid = round(patches**0.5)
+        if side == grid:
+            return patches_BPV
+        square_BVHW = patches_BPV.transpose(1, 2).reshape(batch, width, grid, grid)
+        return F.adaptive_avg_pool2d(square_BVHW, side).flatten(2).transpose(1, 2)
+
+    @staticmethod
+    def _numpy(vectors_BM: Tensor) -> NDArray[np.float32]:
+        return vectors_BM.detach().float().cpu().numpy()

