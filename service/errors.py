@@ -1,0 +1,170 @@
+"""Problem documents (RFC 9457): every error the service answers has a stable `type`, and none repeats the request."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic_core import ErrorDetails
+from starlette.exceptions import HTTPException
+
+from wikiclip.images import ImageError
+from wikiclip.masks import RegionError
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:wikiclip:problem:"
+PROBLEM_SCHEMA = "#/components/schemas/Problem"
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a cause means: the HTTP status it is answered with and a title that never changes."""
+
+    status: int
+    title: str
+
+
+class Cause(Enum):
+    """Every cause of an error, by the last part of its `type`. Names are part of the interface: add, never rename."""
+
+    MALFORMED_JSON = "malformed-json", About(400, "The body is not strict JSON.")
+    MALFORMED_MULTIPART = "malformed-multipart", About(400, "The body is not well-formed multipart/form-data.")
+    CONNECTION_CLOSED = "connection-closed", About(400, "The caller closed the connection before it had its answer.")
+    UNKNOWN_ENTITY = "unknown-entity", About(404, "The knowledge base has no such entity.")
+    NO_PICTURE = "no-picture", About(404, "The entity has no such picture.")
+    NOT_FOUND = "not-found", About(404, "Nothing is served at this path.")
+    METHOD_NOT_ALLOWED = "method-not-allowed", About(405, "This path does not answer this method.")
+    BODY_TOO_LARGE = "body-too-large", About(413, "The body is larger than the service accepts.")
+    IMAGE_TOO_LARGE = "image-too-large", About(413, "The picture is larger than the service accepts.")
+    UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type", About(415, "The body is of a type the service does not read.")
+    UNSUPPORTED_IMAGE = "unsupported-image", About(415, "The picture is of a format the service does not read.")
+    INVALID_REQUEST = "invalid-request", About(422, "A field is missing, unknown or out of its range.")
+    MALFORMED_BASE64 = "malformed-base64", About(422, "The field is not base64.")
+    EMPTY_IMAGE = "empty-image", About(422, "The picture has zero bytes.")
+    UNREADABLE_IMAGE = "unreadable-image", About(422, "The file cannot be read; only linking offline says so.")
+    MALFORMED_IMAGE = "malformed-image", About(422, "The picture cannot be decoded.")
+    MALFORMED_REGION = "malformed-region", About(422, "The region has none of the forms that are read.")
+    MALFORMED_RLE = "malformed-rle", About(422, "The run-length encoding is wrong.")
+    MALFORMED_POLYGON = "malformed-polygon", About(422, "The polygon is wrong.")
+    MALFORMED_BOX = "malformed-box", About(422, "The box is wrong.")
+    MALFORMED_PNG = "malformed-png", About(422, "The PNG mask cannot be decoded.")
+    MASK_SIZE_MISMATCH = "mask-size-mismatch", About(422, "The mask is not of the picture's size.")
+    OUTSIDE_PICTURE = "outside-picture", About(422, "The region lies wholly outside the picture.")
+    EMPTY_MASK = "empty-mask", About(422, "The region covers no pixel.")
+    REGION_TOO_COMPLEX = "region-too-complex", About(422, "The region takes more work than the service accepts.")
+    TOO_MANY_REGIONS = "too-many-regions", About(422, "There are more regions than the service accepts.")
+    INTERNAL_ERROR = "internal-error", About(500, "The service failed; the fault is not the caller's.")
+    NOT_READY = "not-ready", About(503, "The service cannot answer yet.")
+    BUSY = "busy", About(503, "The service has as much work waiting as it accepts.")
+
+    def __init__(self, code: str, about: About) -> None:
+        self.code = code
+        self.status = about.status
+        self.title = about.title
+
+    @property
+    def type(self) -> str:
+        return TYPE_PREFIX + self.code
+
+
+BY_CODE = {cause.code: cause for cause in Cause}
+
+
+class Problem(Exception):
+    """An answer other than success. `detail` is for a person and holds nothing of the request.
+
+    `errors` lists faults by field, each `{"pointer", "detail"}` with a JSON pointer of the body (RFC 9457, section 3).
+    """
+
+    def __init__(
+        self,
+        cause: Cause,
+        detail: str,
+        *,
+        headers: dict[str, str] | None = None,
+        errors: list[dict[str, str]] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.cause = cause
+        self.detail = detail
+        self.headers = headers
+        self.errors = errors
+
+    def document(self) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "type": self.cause.type,
+            "title": self.cause.title,
+            "status": self.cause.status,
+            "detail": self.detail,
+        }
+        if self.errors is not None:
+            body["errors"] = self.errors
+        return body
+
+    def response(self) -> JSONResponse:
+        return JSONResponse(self.document(), status_code=self.cause.status, media_type=MEDIA_TYPE, headers=self.headers)
+
+
+def from_input_error(error: ImageError | RegionError) -> Problem:
+    """The problem for a picture or a region that the model's package refused."""
+    return Problem(BY_CODE[error.code], str(error))
+
+
+def from_validation(details: list[ErrorDetails]) -> Problem:
+    """The problem for fields that break the schema. An unknown field's name is the caller's, so it is left out."""
+    errors = []
+    for detail in details:
+        known = detail["loc"][:-1] if detail["type"] == "extra_forbidden" else detail["loc"]
+        message = "Unknown fields are not accepted." if detail["type"] == "extra_forbidden" else f"{detail['msg']}."
+        errors.append({"pointer": "#" + "".join(f"/{part}" for part in known), "detail": message})
+    return Problem(Cause.INVALID_REQUEST, "See `errors` for each field at fault.", errors=errors)
+
+
+async def _answer_problem(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Problem)
+    return error.response()
+
+
+async def _answer_http(_: Request, error: Exception) -> JSONResponse:
+    """Starlette's own refusals, which are those of the router."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return Problem(Cause.NOT_FOUND, "See /openapi.json for what is served.").response()
+    if error.status_code == 405:
+        return Problem(Cause.METHOD_NOT_ALLOWED, "See the Allow header.", headers=dict(error.headers or {})).response()
+    return Problem(Cause.INTERNAL_ERROR, "The request could not be routed.").response()
+
+
+async def _answer_parameters(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    names = ", ".join(sorted({str(detail["loc"][-1]) for detail in error.errors()}))
+    return Problem(Cause.INVALID_REQUEST, f"Check the parameters: {names}.").response()
+
+
+async def _answer_failure(_: Request, __: Exception) -> JSONResponse:
+    return Problem(Cause.INTERNAL_ERROR, "The log has the details; trying again may help.").response()
+
+
+def install(app: FastAPI) -> None:
+    """Makes every error of `app` a problem document."""
+    app.add_exception_handler(Problem, _answer_problem)
+    app.add_exception_handler(HTTPException, _answer_http)
+    app.add_exception_handler(RequestValidationError, _answer_parameters)
+    app.add_exception_handler(Exception, _answer_failure)
+
+
+def documented(*causes: Cause) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI `responses` of a route that answers these causes."""
+    responses: dict[int | str, dict[str, Any]] = {}
+    for cause in causes:
+        entry = responses.setdefault(
+            cause.status,
+            {"description": "", "content": {MEDIA_TYPE: {"schema": {"$ref": PROBLEM_SCHEMA}, "examples": {}}}},
+        )
+        entry["description"] = f"{entry['description']} `{cause.type}`: {cause.title}".strip()
+        entry["content"][MEDIA_TYPE]["examples"][cause.code] = {
+            "value": {"type": cause.type, "title": cause.title, "status": cause.status, "detail": "..."}
+        }
+    return responses

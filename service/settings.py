@@ -1,0 +1,42 @@
+"""What an operator can set, as environment variables with the prefix `WIKICLIP_`, read when the app is made."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, PositiveInt
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from indexer.paths import index_home
+from wikiclip.images import ImageLimits
+
+MIB = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """Where model and index are, and how much the service takes on."""
+
+    model_config = SettingsConfigDict(env_prefix="WIKICLIP_", frozen=True)
+
+    model: Annotated[str, Field(description="A preset with a committed checkpoint, or a checkpoint's folder.")] = "tiny"
+    index: Annotated[Path, Field(description="The folder that keeps index versions.")] = Field(
+        default_factory=index_home
+    )
+    threads: Annotated[PositiveInt, Field(description="Threads that encode, and threads that search.")] = (
+        os.cpu_count() or 1
+    )
+
+    max_body_bytes: Annotated[PositiveInt, Field(description="Bytes of a whole request.")] = 32 * MIB
+    max_image_bytes: Annotated[PositiveInt, Field(description="Bytes of the picture as it is encoded.")] = 20 * MIB
+    max_pixels: Annotated[PositiveInt, Field(description="Pixels a picture's header may promise.")] = 50_000_000
+    max_regions: Annotated[PositiveInt, Field(description="Regions of one request.")] = 64
+
+    decoders: Annotated[PositiveInt, Field(description="Threads that decode pictures and regions.")] = 2
+    queue: Annotated[PositiveInt, Field(description="Requests that may wait for each stage.")] = 64
+    batch: Annotated[
+        PositiveInt, Field(description="Mentions encoded together at most; one request is never split.")
+    ] = 32
+
+    @property
+    def image_limits(self) -> ImageLimits:
+        return ImageLimits(max_pixels=self.max_pixels, max_bytes=self.max_image_bytes)
