@@ -1,0 +1,113 @@
+"""A stage of the service: worker threads behind a bounded queue that take whatever waits, so callers share batches."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+class Full(Exception):
+    """The stage has as much waiting as it accepts."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job(Generic[In, Out]):
+    item: In
+    weight: int
+    future: "Future[Out]"
+
+
+class Stage(Generic[In, Out]):
+    """Does `work` on batches of what was submitted, on threads of its own.
+
+    A batch starts as soon as a worker is idle, with what waits by then; no timer holds it back. So a lone caller never
+    waits, and under load batches grow by themselves. A job that was cancelled before its batch began is skipped.
+
+    Args:
+        work: turns a batch into its results, one each, in order. What it raises is raised to everyone in the batch.
+        workers: how many batches run at once.
+        capacity: jobs that may wait.
+        max_weight: the most a batch weighs, unless a single job weighs more.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Sequence[In]], Sequence[Out]],
+        *,
+        name: str,
+        workers: int = 1,
+        capacity: int,
+        max_weight: int = 1,
+    ) -> None:
+        self._work = work
+        self._capacity = capacity
+        self._max_weight = max_weight
+        self._waiting: deque[_Job[In, Out]] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._threads = [threading.Thread(target=self._run, name=f"{name}-{i}", daemon=True) for i in range(workers)]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, item: In, *, weight: int = 1) -> "Future[Out]":
+        """Queues `item`. Raises Full at once where no place is left, also once the stage is closed."""
+        future: Future[Out] = Future()
+        with self._changed:
+            if len(self._waiting) >= self._capacity:
+                # The cancelled hold places only until someone needs them.
+                self._waiting = deque(job for job in self._waiting if not job.future.cancelled())
+            if self._closed or len(self._waiting) >= self._capacity:
+                raise Full
+            self._waiting.append(_Job(item, weight, future))
+            self._changed.notify()
+        return future
+
+    def close(self) -> None:
+        """Finishes what was accepted, then ends the workers."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self) -> None:
+        while self._step():
+            pass
+
+    def _step(self) -> bool:
+        """One batch; False once closed and empty. A call of its own, so that nothing holds the batch while waiting."""
+        with self._changed:
+            while not self._waiting and not self._closed:
+                self._changed.wait()
+            if not self._waiting:
+                return False
+            batch = self._take()
+        if batch:
+            self._do(batch)
+        return True
+
+    def _take(self) -> list[_Job[In, Out]]:
+        """Takes jobs from the head while they fit; called with the lock held."""
+        batch: list[_Job[In, Out]] = []
+        weight = 0
+        while self._waiting and (not batch or weight + self._waiting[0].weight <= self._max_weight):
+            job = self._waiting.popleft()
+            if job.future.set_running_or_notify_cancel():
+                batch.append(job)
+                weight += job.weight
+        return batch
+
+    def _do(self, batch: list[_Job[In, Out]]) -> None:
+        try:
+            done = list(zip(batch, self._work([job.item for job in batch]), strict=True))
+        except Exception as error:  # noqa: BLE001 - whatever it is belongs to the callers, and the worker lives on
+            for job in batch:
+                job.future.set_exception(error)
+            return
+        for job, result in done:
+            job.future.set_result(result)

@@ -1,0 +1,155 @@
+"""The body of `POST /link`, JSON or multipart, to what it asks; every limit holds before work is done."""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import Field, File, FormParser, parse_options_header
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect, Request
+
+from service import strict_json
+from service.errors import Cause, Problem, from_validation
+from service.schemas import LinkForm, LinkOptions, LinkRequest
+
+JSON, MULTIPART = "application/json", "multipart/form-data"
+MAX_PARTS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request whose fields are in order; picture and regions have not been looked into."""
+
+    image: bytes
+    options: LinkOptions
+
+
+async def receive(request: Request, *, max_bytes: int) -> bytes:
+    """Reads the body, counting while it streams in. Raises Problem."""
+    too_large = Problem(Cause.BODY_TOO_LARGE, f"A request may have {max_bytes:,} bytes.")
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > max_bytes:
+        raise too_large
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > max_bytes:
+                raise too_large
+    except ClientDisconnect:
+        raise Problem(Cause.CONNECTION_CLOSED, "The body had not ended.") from None
+    return bytes(body)
+
+
+def check_type(headers: Headers) -> str:
+    """Returns the body's media type, JSON or MULTIPART. Raises Problem for any other, and for a compressed body."""
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in (JSON, MULTIPART):
+        raise Problem(
+            Cause.UNSUPPORTED_MEDIA_TYPE,
+            f"Send {JSON} or {MULTIPART}.",
+            headers={"Accept-Post": f"{JSON}, {MULTIPART}"},
+        )
+    if headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise Problem(
+            Cause.UNSUPPORTED_MEDIA_TYPE,
+            "Send the body without a content coding.",
+            headers={"Accept-Encoding": "identity"},
+        )
+    return media_type
+
+
+def parse(body: bytes, headers: Headers, *, max_regions: int) -> Asked:
+    """Checks the fields of a body. Takes long for a large one: not for the event loop. Raises Problem."""
+    asked = _parse_json(body) if check_type(headers) == JSON else _parse_multipart(body, headers)
+    if len(asked.options.asked) > max_regions:
+        raise Problem(Cause.TOO_MANY_REGIONS, f"A request may have {max_regions} regions.")
+    return asked
+
+
+def _parse_json(body: bytes) -> Asked:
+    try:
+        request = LinkRequest.model_validate(_loads(body, "The body"))
+    except ValidationError as error:
+        raise from_validation(error.errors(include_url=False, include_input=False)) from None
+    try:
+        image = base64.b64decode(request.image, validate=True)
+    except (binascii.Error, ValueError):
+        raise Problem(
+            Cause.MALFORMED_BASE64,
+            "`image` is the picture's file in base64 (RFC 4648, section 4), without a data: prefix.",
+        ) from None
+    return Asked(image, request)
+
+
+def _parse_multipart(body: bytes, headers: Headers) -> Asked:
+    parts = _split(body, headers)
+    fields: dict[str, Any] = {}
+    for name, content in parts.items():
+        if name == "image":
+            fields[name] = content
+        elif name == "region" and not content.lstrip().startswith((b"{", b"[", b"null")):
+            fields[name] = {"png": base64.b64encode(content).decode("ascii")}
+        else:
+            fields[name] = _loads(content, "A part other than `image` and a mask")
+    try:
+        form = LinkForm.model_validate(fields)
+    except ValidationError as error:
+        raise from_validation(error.errors(include_url=False, include_input=False)) from None
+    return Asked(form.image, form)
+
+
+def _loads(text: bytes, what: str) -> Any:
+    try:
+        return strict_json.loads(text)
+    except strict_json.NotStrictJson as error:
+        raise Problem(Cause.MALFORMED_JSON, f"{what} is not strict JSON. {error}") from None
+
+
+def _split(body: bytes, headers: Headers) -> dict[str, bytes]:
+    """The parts by name. Raises Problem."""
+    _, options = parse_options_header(headers["content-type"])
+    parts: dict[str, bytes] = {}
+    ended = False
+
+    def keep(name: bytes | None, content: bytes) -> None:
+        key = (name or b"").decode("utf-8", errors="replace")
+        if key in parts:
+            raise Problem(Cause.INVALID_REQUEST, "A part is given twice.")
+        if len(parts) == MAX_PARTS:
+            raise Problem(Cause.INVALID_REQUEST, f"There are more than {MAX_PARTS} parts.")
+        parts[key] = content
+
+    def end() -> None:
+        nonlocal ended
+        ended = True
+
+    def on_field(field: Field) -> None:
+        keep(field.field_name, field.value or b"")
+
+    def on_file(file: File) -> None:
+        file.file_object.seek(0)
+        keep(file.field_name, file.file_object.read())
+
+    try:
+        parser = FormParser(
+            MULTIPART,
+            on_field,
+            on_file,
+            end,
+            boundary=options.get(b"boundary"),
+            # The body is in memory already, and was bounded on its way in.
+            config={"MAX_MEMORY_FILE_SIZE": float("inf"), "UPLOAD_ERROR_ON_BAD_CTE": True},
+        )
+        parser.write(body)
+        parser.finalize()
+    except FormParserError:
+        raise Problem(
+            Cause.MALFORMED_MULTIPART, "A boundary or the header of a part is not as RFC 7578 has it."
+        ) from None
+    if not ended:
+        raise Problem(Cause.MALFORMED_MULTIPART, "The closing boundary is missing.")
+    return parts

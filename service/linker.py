@@ -1,0 +1,109 @@
+"""Pictures and regions to candidates: the one way in for the route and for linking offline.
+
+Axes: B mention, M width of mention vectors.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexer.errors import NoIndex
+from indexer.search import Candidate, EntityIndex
+from indexer.version import read_version
+from wikiclip.images import ImageLimits, Picture, read_picture
+from wikiclip.masks import Mask, decode_region
+from wikiclip.model import PreparedMention, WikiClip
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Mentions of one picture, ready for the encoder, and what is asked about each.
+
+    Attributes:
+        top_k: candidates for each mention.
+        min_score: leaves out candidates that score less.
+    """
+
+    mentions: tuple[PreparedMention, ...]
+    top_k: int
+    min_score: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Candidates for each mention of a question, best first; the times are those of the whole batch."""
+
+    results: list[list[Candidate]]
+    encode_ms: float
+    search_ms: float
+
+
+class Linker:
+    """A model and an index made with it.
+
+    `prepare` is safe on any thread; `answer` belongs on one thread at a time.
+    """
+
+    def __init__(self, model: WikiClip, index: EntityIndex, *, limits: ImageLimits) -> None:
+        self.model = model
+        self.index = index
+        self.limits = limits
+
+    @classmethod
+    def open(cls, model: str | Path, index: Path, *, limits: ImageLimits, threads: int = 1) -> "Linker":
+        """Loads a checkpoint and the published index version.
+
+        Raises:
+            WikiClipError: one of the two is missing or damaged, or the index was made with another checkpoint.
+        """
+        try:
+            read_version(index)  # before the model, which takes seconds: an index that is missing is said at once
+        except NoIndex as error:
+            raise NoIndex(f"{error} `make demo-index` builds the demo's.") from error
+        loaded = WikiClip.load(model)
+        return cls(loaded, EntityIndex.open(index, fingerprint=loaded.fingerprint, threads=threads), limits=limits)
+
+    def prepare(
+        self,
+        image: bytes | Path,
+        regions: Sequence[object],
+        *,
+        top_k: int = 10,
+        min_score: float | None = None,
+    ) -> Question:
+        """Decodes a picture once and cuts out each region; None stands for the whole picture.
+
+        Raises:
+            ImageError, RegionError: what was handed over cannot be read.
+        """
+        picture = read_picture(image, limits=self.limits)
+        mentions = tuple(self.model.prepare_mention(picture.rgb, _mask(picture, region)) for region in regions)
+        return Question(mentions, top_k, min_score)
+
+    def answer(self, questions: Sequence[Question]) -> list[Answer]:
+        """Encodes the mentions of all questions in one batch, searches for all in one batch."""
+        start = time.perf_counter()
+        queries_BM = self.model.encode_mentions([mention for question in questions for mention in question.mentions])
+        encoded = time.perf_counter()
+        found = iter(self.index.search(queries_BM, max(question.top_k for question in questions)))
+        encode_ms, search_ms = (encoded - start) * 1000, (time.perf_counter() - encoded) * 1000
+        return [
+            Answer([_cut(next(found), question) for _ in question.mentions], encode_ms, search_ms)
+            for question in questions
+        ]
+
+
+def _mask(picture: Picture, region: object) -> Mask:
+    """What is transparent is no part of a whole picture, as on the entity's side; a region stays as it was given."""
+    width, height = picture.rgb.size
+    if region is None and picture.opaque is not None and picture.opaque.any():
+        return picture.opaque
+    return decode_region(region, height=height, width=width)
+
+
+def _cut(candidates: list[Candidate], question: Question) -> list[Candidate]:
+    kept = candidates[: question.top_k]
+    if question.min_score is None:
+        return kept
+    return [candidate for candidate in kept if candidate.score >= question.min_score]
