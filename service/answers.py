@@ -1,0 +1,77 @@
+"""What the linker found, as the service shows it."""
+
+from functools import lru_cache
+from urllib.parse import quote
+
+from indexer.kb.record import Entity
+from indexer.search import Candidate, EntityIndex
+from service.pictures import media_type
+from service.schemas import CandidateOut, EntityOut, ResultOut
+
+TEXT_LENGTH = 240
+REMEMBERED = 100_000
+
+
+class Answers:
+    """Writes candidates and records of an index out.
+
+    Whether a picture can be served takes several looks at the disk, so that is remembered.
+    """
+
+    def __init__(self, index: EntityIndex) -> None:
+        self._index = index
+        self._can_serve = lru_cache(maxsize=REMEMBERED)(self._look)
+
+    def result(self, candidates: list[Candidate]) -> ResultOut:
+        """The candidates of one region, best first."""
+        return ResultOut(
+            candidates=[
+                CandidateOut(
+                    rank=rank,
+                    entity_id=found.entity.entity_id,
+                    title=found.entity.title,
+                    text=shorten(found.entity.text),
+                    score=found.score,
+                    url=found.entity.url,
+                    image=next(iter(self._pictures(found.entity, most=1)), None),
+                    attribution=found.entity.attribution,
+                )
+                for rank, found in enumerate(candidates, start=1)
+            ]
+        )
+
+    def entity(self, entity: Entity) -> EntityOut:
+        """A whole record."""
+        return EntityOut(
+            entity_id=entity.entity_id,
+            title=entity.title,
+            text=entity.text,
+            url=entity.url,
+            images=self._pictures(entity),
+            attribution=entity.attribution,
+        )
+
+    def _pictures(self, entity: Entity, *, most: int | None = None) -> list[str]:
+        """URL paths of an entity's first pictures, without those that cannot be served."""
+        base = f"/entities/{quote(entity.entity_id, safe='')}/image"
+        return [
+            base if number == 0 else f"{base}?number={number}"
+            for number in range(len(entity.images))[:most]
+            if self._can_serve(entity.entity_id, number)
+        ]
+
+    def _look(self, entity_id: str, number: int) -> bool:
+        path = self._index.picture_path(entity_id, number)
+        try:
+            return path is not None and media_type(path) is not None
+        except OSError:
+            return False
+
+
+def shorten(text: str) -> str:
+    """At most TEXT_LENGTH characters on one line, cut between words where there are any."""
+    line = " ".join(text.split())
+    if len(line) <= TEXT_LENGTH:
+        return line
+    head = line[: TEXT_LENGTH - 1]
+    return (head.rsplit(" ", 1)[0] if " " in head else head).rstrip(" ,;:") + "…"

@@ -1,0 +1,97 @@
+"""The OpenAPI document: what code cannot tell FastAPI about `/link`, and examples that work when pasted."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from service import examples
+from service.bodies import JSON, MULTIPART
+from service.errors import Cause
+from service.runtime import Runtime
+from service.schemas import REGION_SCHEMA, LinkOptions, LinkRequest, ProblemOut
+
+DESCRIPTION = """A picture and a mask in, the entities it shows out.
+
+Every error is a problem document (RFC 9457, `application/problem+json`) whose `type` is stable:
+
+"""
+
+_NOT_OF_LINK = {
+    Cause.UNKNOWN_ENTITY,
+    Cause.NO_PICTURE,
+    Cause.NOT_FOUND,
+    Cause.METHOD_NOT_ALLOWED,
+    Cause.UNREADABLE_IMAGE,
+}
+LINK_CAUSES = tuple(cause for cause in Cause if cause not in _NOT_OF_LINK)
+
+_PARTS = LinkOptions.model_json_schema()["properties"]
+LINK_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        JSON: {"schema": LinkRequest.model_json_schema(), "examples": examples.link_requests()},
+        MULTIPART: {
+            "schema": {
+                "type": "object",
+                "properties": {
+                    "image": {"type": "string", "format": "binary", "description": "The picture's file."},
+                    "region": {
+                        "oneOf": [
+                            {"type": "string", "format": "binary", "description": "A PNG mask of the picture's size."},
+                            REGION_SCHEMA,
+                        ],
+                        "description": "One region, as JSON or as a PNG; absent for the whole picture.",
+                    },
+                    **{name: _PARTS[name] for name in ("regions", "top_k", "min_score")},
+                },
+                "required": ["image"],
+                "additionalProperties": False,
+            },
+            "encoding": {"regions": {"contentType": JSON}},
+        },
+    },
+}
+
+
+def document(app: FastAPI, runtime: Runtime) -> Callable[[], dict[str, Any]]:
+    """What makes the document of `app`. Once an index is loaded, the examples name entities that are in it."""
+
+    def make() -> dict[str, Any]:
+        schema = get_openapi(
+            title=app.title,
+            version=app.version,
+            summary=app.summary,
+            description=DESCRIPTION + "\n".join(f"- `{cause.type}` ({cause.status}): {cause.title}" for cause in Cause),
+            routes=app.routes,
+        )
+        components = schema["components"]["schemas"]
+        components["Problem"] = ProblemOut.model_json_schema(ref_template="#/components/schemas/{model}")
+        components.update(components["Problem"].pop("$defs"))
+        for path in schema["paths"].values():
+            for operation in path.values():
+                _mend(operation)
+        for name in ("HTTPValidationError", "ValidationError"):
+            components.pop(name, None)
+        if runtime.is_ready:
+            _name_entities(schema["paths"], runtime)
+        return schema
+
+    return make
+
+
+def _mend(operation: dict[str, Any]) -> None:
+    """FastAPI documents an error of its own for every route with parameters; ours are problem documents."""
+    content = operation["responses"].get("422", {}).get("content", {})
+    if JSON in content:
+        del operation["responses"]["422"]
+
+
+def _name_entities(paths: dict[str, Any], runtime: Runtime) -> None:
+    index, sample = runtime.loaded.linker.index, runtime.loaded.sample
+    pictured = [found for found in sample if index.picture_path(found.entity.entity_id) is not None]
+    for path, candidates in (("/entities/{entity_id}", sample), ("/entities/{entity_id}/image", pictured)):
+        for parameter in paths[path]["get"]["parameters"]:
+            if parameter["name"] == "entity_id" and candidates:
+                parameter["example"] = candidates[0].entity.entity_id

@@ -1,0 +1,149 @@
+"""The paths the service answers."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi.responses import FileResponse
+
+from indexer.errors import UnknownEntity
+from service import bodies
+from service.errors import Cause, Problem, documented
+from service.openapi import LINK_BODY, LINK_CAUSES
+from service.pictures import media_type
+from service.runtime import Loaded, Runtime
+from service.schemas import EntityOut, Health, LinkResponse, Readiness, Timings
+
+router = APIRouter()
+
+T = TypeVar("T")
+
+
+def _runtime(request: Request) -> Runtime:
+    runtime = request.app.state.runtime
+    assert isinstance(runtime, Runtime)
+    return runtime
+
+
+def _loaded(runtime: Annotated[Runtime, Depends(_runtime)]) -> Loaded:
+    return runtime.loaded
+
+
+EntityId = Annotated[str, Path(description="Percent-encoded where it holds characters such as `/`.")]
+
+
+@router.post(
+    "/link",
+    response_model=LinkResponse,
+    responses=documented(*LINK_CAUSES),
+    openapi_extra={"requestBody": LINK_BODY},
+    summary="Which entities does this region of the picture show?",
+)
+async def link(request: Request, runtime: Annotated[Runtime, Depends(_runtime)]) -> Response:
+    """Sends a picture with any number of its regions, and gets the nearest entities for each.
+
+    Nothing is fetched from a URL, and nothing of the request is kept. Sizes, boxes and masks refer to the upright
+    picture: its EXIF orientation is applied first. Where no region is given and the picture is partly transparent, what
+    is transparent is left out.
+    """
+    bodies.check_type(request.headers)
+    body = await bodies.receive(request, max_bytes=runtime.settings.max_body_bytes)
+    loaded = runtime.loaded
+    linked = await _while_connected(request, loaded.link(body, request.headers))
+    response = LinkResponse(
+        results=[loaded.answers.result(candidates) for candidates in linked.answer.results],
+        model=loaded.linker.model.name,
+        index_version=loaded.linker.index.version,
+        timings_ms=Timings(
+            decode=round(linked.decode_ms, 2),
+            wait=round(linked.wait_ms, 2),
+            encode=round(linked.answer.encode_ms, 2),
+            search=round(linked.answer.search_ms, 2),
+            total=round(linked.total_ms, 2),
+        ),
+    )
+    return Response(response.model_dump_json(), media_type="application/json")
+
+
+@router.get(
+    "/entities/{entity_id:path}/image",
+    response_class=FileResponse,
+    responses=documented(Cause.UNKNOWN_ENTITY, Cause.NO_PICTURE, Cause.INVALID_REQUEST, Cause.NOT_READY),
+    summary="An entity's picture",
+)
+def entity_image(
+    entity_id: EntityId,
+    loaded: Annotated[Loaded, Depends(_loaded)],
+    number: Annotated[int, Query(ge=0, le=1_000_000, description="Which of its pictures.")] = 0,
+) -> FileResponse:
+    """The file as it is in the knowledge base: JPEG, PNG, WebP or GIF."""
+    try:
+        path = loaded.linker.index.picture_path(entity_id, number)
+        kind = None if path is None else media_type(path)
+    except UnknownEntity:
+        raise Problem(Cause.UNKNOWN_ENTITY, "Take the id from an answer of /link.") from None
+    except OSError:
+        kind = None
+    if path is None or kind is None:
+        raise Problem(Cause.NO_PICTURE, "The record of the entity lists its pictures.")
+    return FileResponse(
+        path,
+        media_type=kind,
+        # The file is someone else's: whatever it holds, a browser shall only ever show it as a picture.
+        headers={
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+            "Cache-Control": "public, max-age=3600",
+        },
+    )
+
+
+@router.get(
+    "/entities/{entity_id:path}",
+    responses=documented(Cause.UNKNOWN_ENTITY, Cause.NOT_READY),
+    summary="An entity's record",
+)
+def entity(entity_id: EntityId, loaded: Annotated[Loaded, Depends(_loaded)]) -> EntityOut:
+    """The whole record, with the paths of its pictures."""
+    try:
+        return loaded.answers.entity(loaded.linker.index.entity(entity_id))
+    except UnknownEntity:
+        raise Problem(Cause.UNKNOWN_ENTITY, "Take the id from an answer of /link.") from None
+
+
+@router.get("/healthz", summary="Is the process alive?")
+async def healthz() -> Health:
+    """Says nothing about model and index: see `/readyz`."""
+    return Health(status="alive")
+
+
+@router.get("/readyz", responses=documented(Cause.NOT_READY), summary="Can it link?")
+async def readyz(loaded: Annotated[Loaded, Depends(_loaded)]) -> Readiness:
+    """Model and index are loaded, and a search has answered."""
+    model, index = loaded.linker.model, loaded.linker.index
+    return Readiness(
+        status="ready",
+        model=model.name,
+        fingerprint=model.fingerprint,
+        index_version=index.version,
+        entities=len(index),
+    )
+
+
+async def _while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Does `work` until the caller goes away; then cancels it, so that it costs the encoder nothing."""
+    task, gone = asyncio.create_task(work), asyncio.create_task(_disconnected(request))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise Problem(Cause.CONNECTION_CLOSED, "The answer was not awaited.")
+        return task.result()
+    finally:
+        task.cancel()
+        gone.cancel()
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,144 @@
+"""A small real index, and a server on a loopback port that serves it with the real `tiny` model."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+import torch
+import uvicorn
+from fastapi import FastAPI
+from PIL import Image, ImageDraw
+
+from indexer.build import build
+from indexer.kb import KnowledgeBaseName
+from service.app import create_app
+from service.examples import picture
+from service.linker import Linker
+from service.settings import Settings
+
+MIB = 1024 * 1024
+COLOURS = {"red": (210, 40, 30), "green": (40, 150, 60), "blue": (40, 70, 200), "orange": (235, 130, 20)}
+ODD_ID = "path/to an?odd#id%2F"  # every character that a URL path has to encode
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def _draw(shape: str, colour: tuple[int, int, int]) -> Image.Image:
+    image = Image.new("RGB", (96, 80), (230, 232, 235))
+    draw = ImageDraw.Draw(image)
+    if shape == "disc":
+        draw.ellipse((18, 10, 78, 70), fill=colour)
+    else:
+        draw.rectangle((18, 10, 78, 70), fill=colour)
+    return image
+
+
+@pytest.fixture(scope="session")
+def index_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index of coloured shapes with pictures, and a few entities of text alone."""
+    folder = tmp_path_factory.mktemp("shapes")
+    lines = []
+    for shape in ("disc", "block"):
+        for name, colour in COLOURS.items():
+            _draw(shape, colour).save(folder / f"{name}-{shape}.png")
+            line = {
+                "entity_id": f"{name}-{shape}",
+                "title": f"{name} {shape}",
+                "text": f"A {shape} that is {name}. " * 20,
+            }
+            lines.append(
+                {**line, "images": [f"{name}-{shape}.png"], "url": "https://example.org/", "attribution": "Tests"}
+            )
+    _draw("disc", (250, 220, 40)).save(folder / "yellow.jpg")
+    lines += [
+        {
+            "entity_id": ODD_ID,
+            "title": "two pictures",
+            "text": "A yellow disc.",
+            "images": ["yellow.jpg", "red-disc.png"],
+        },
+        {"entity_id": "no-picture", "title": "idea", "text": "The content of cognition."},
+        {"entity_id": "no-text", "title": "nothing", "text": ""},
+    ]
+    records = folder / "records.jsonl"
+    records.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    home = folder / "index"
+    build(kb=KnowledgeBaseName.JSONL, records=records, images=folder, model=Settings().model, out=home)
+    # After the build, which would have refused it: what a browser must never be given as a picture.
+    (folder / "blue-block.png").write_text("<script>alert(1)</script>")
+    return home
+
+
+@pytest.fixture(scope="session")
+def settings(index_home: Path) -> Settings:
+    """Limits small enough for a test to reach."""
+    return Settings(
+        index=index_home, threads=1, max_body_bytes=2 * MIB, max_image_bytes=MIB, max_pixels=4_000_000, max_regions=8
+    )
+
+
+@pytest.fixture(scope="session")
+def linker(settings: Settings) -> Linker:
+    return Linker.open(settings.model, settings.index, limits=settings.image_limits)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running server."""
+
+    url: str
+    port: int
+    app: FastAPI
+
+
+@pytest.fixture(scope="session")
+def start() -> Iterator[Callable[[Settings], Service]]:
+    """Starts servers that run until the session ends."""
+    running: list[tuple[uvicorn.Server, threading.Thread]] = []
+
+    def run(settings: Settings) -> Service:
+        app = create_app(settings)
+        config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical")
+        listening = config.bind_socket()
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        running.append((server, thread))
+        port = listening.getsockname()[1]
+        return Service(f"http://127.0.0.1:{port}", port, app)
+
+    yield run
+    for server, thread in running:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def service(start: Callable[[Settings], Service], settings: Settings) -> Service:
+    """A server that is ready."""
+    service = start(settings)
+    deadline = time.monotonic() + 120
+    while httpx.get(f"{service.url}/readyz").status_code != 200:
+        assert time.monotonic() < deadline, "the server did not become ready"
+        time.sleep(0.1)
+    return service
+
+
+@pytest.fixture
+def client(service: Service) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=service.url, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def png() -> bytes:
+    """The example picture of the OpenAPI document."""
+    return picture()
