@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -40,11 +39,11 @@ def write_checkpoint(directory: Path, preset: Preset, state: dict[str, Tensor], 
     temporary.chmod(0o755)
     if directory.exists():  # a rename replaces an empty directory only
         old = Path(tempfile.mkdtemp(prefix=f".{directory.name}-old-", dir=directory.parent)) / "old"
-        os.replace(directory, old)
-        os.replace(temporary, directory)
+        directory.replace(old)
+        temporary.replace(directory)
         shutil.rmtree(old.parent)
     else:
-        os.replace(temporary, directory)
+        temporary.replace(directory)
 
 
 def read_checkpoint(directory: Path) -> tuple[Preset, dict[str, Tensor], str]:

@@ -26,9 +26,9 @@ from sentence_transformers import SentenceTransformer  # isort: skip
 def bf16_pays(device: torch.device) -> bool:
     """Whether bfloat16 arithmetic is native on the device; elsewhere it would be emulated, and slower."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     # torch before 2.12 cannot say what the processor has; float32 is always right there.
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return device.type == "cpu" and bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
@@ -48,6 +48,9 @@ class VisionEncoder(nn.Module):
         patch_width, pooled_width: V and W.
         grid: patches along each side; P = grid * grid.
     """
+
+    mean_C: Tensor
+    std_C: Tensor
 
     def __init__(self, backbone: VisionBackbone) -> None:
         super().__init__()

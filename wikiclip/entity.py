@@ -73,7 +73,8 @@ class EntityEncoder(nn.Module):
             return torch.zeros(len(features.pooled_BW), self.mention_width, device=features.pooled_BW.device)
         picture_BM = F.normalize(self.space.entity(features.pooled_BW), dim=-1) * features.has_picture_B[:, None]
         recalled_BM = self.memory(features.sentence_BT) * ~features.padding_BL.all(dim=1, keepdim=True)
-        return self.picture_weight * picture_BM + self.text_weight * recalled_BM
+        anchor_BM: Tensor = self.picture_weight * picture_BM + self.text_weight * recalled_BM
+        return anchor_BM
 
     def mention(self, pooled_BW: Tensor) -> Tensor:
         """Returns unit mention vectors [B, M] for pooled vectors of mentions."""

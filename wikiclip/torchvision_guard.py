@@ -20,7 +20,7 @@ def import_torchvision() -> None:
         RuntimeError: whatever else torchvision's import raises.
     """
     try:
-        import torchvision  # noqa: F401
+        import torchvision
     except RuntimeError as error:
         if "operator torchvision::nms does not exist" not in str(error):
             raise
@@ -28,11 +28,11 @@ def import_torchvision() -> None:
         return
     for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
         del sys.modules[name]
-    library = torch.library.Library("torchvision", "DEF")
-    library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
+    library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
+    library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
     _declared.append(library)
-    import torchvision  # noqa: F401, F811
+    import torchvision  # noqa: F401
 
 
 import_torchvision()

@@ -1,4 +1,4 @@
-"""Vision-Guided Knowledge Adaptor (WikiCLIP, section 3): the patches of an entity's picture ask, its description answers.
+"""Vision-Guided Knowledge Adaptor (WikiCLIP, section 3): an entity's patches ask, its description answers.
 
 Axes: B entity, P patch, L text token; widths V of patches, T of tokens, D of the adaptor, M of mention vectors.
 """
@@ -33,7 +33,8 @@ class CrossAttentionLayer(nn.Module):
             self.norm_patches(x_BPD), text_BLD, text_BLD, key_padding_mask=padding_BL, need_weights=False
         )
         x_BPD = x_BPD + answer_BPD if self.residual else answer_BPD
-        return x_BPD + self.feed_forward(self.norm_hidden(x_BPD))
+        hidden_BPD: Tensor = self.feed_forward(self.norm_hidden(x_BPD))
+        return x_BPD + hidden_BPD
 
 
 class VisionGuidedKnowledgeAdaptor(nn.Module):

@@ -13,9 +13,9 @@ def draw_background(rng: Generator, width: int, height: int) -> Image.Image:
     """One of several kinds of texture in random colours, RGB."""
     kind = KINDS[int(rng.integers(len(KINDS)))]
     shade_HW1 = kind(rng, width, height)[..., None]
-    first, second = rng.uniform(0, 255, 3), rng.uniform(0, 255, 3)
-    grain_HW1 = rng.normal(0, rng.uniform(0, 12), (height, width, 1))
-    pixels_HWC = first * shade_HW1 + second * (1 - shade_HW1) + grain_HW1
+    first, second = rng.uniform(0, 255, (2, 3)).astype(np.float32)
+    grain_HW1 = rng.standard_normal((height, width, 1), dtype=np.float32) * np.float32(rng.uniform(0, 12))
+    pixels_HWC = second + (first - second) * shade_HW1.astype(np.float32) + grain_HW1
     return Image.fromarray(np.clip(pixels_HWC, 0, 255).astype(np.uint8), "RGB")
 
 

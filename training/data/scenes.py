@@ -3,7 +3,7 @@
 A scene is settled by its seed alone, so a data set is a list of seeds and is never stored.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -80,17 +80,6 @@ def compose(paths: Sequence[Path], seed: Sequence[int], config: SceneConfig) -> 
         if visible >= config.visible:
             placed.append(Placed(path, mask, float(visible)))
     return Scene(image, tuple(placed))
-
-
-def scenes_of(
-    targets: Sequence[Path], distractors: Sequence[Path], *, seed: Sequence[int], config: SceneConfig
-) -> Iterator[Scene]:
-    """A scene for each target, with distractors drawn at random; the target comes first and is never covered."""
-    for number, target in enumerate(targets):
-        rng = np.random.default_rng([*seed, number])
-        count = int(rng.integers(config.distractors[0], config.distractors[1] + 1))
-        others = [path for path in rng.permutation(np.array(distractors, dtype=object))[:count] if path != target]
-        yield compose([target, *others], [*seed, number, 1], config)
 
 
 def _vary(rng: np.random.Generator, stamp: Image.Image, config: SceneConfig) -> Image.Image:
