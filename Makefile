@@ -1,0 +1,98 @@
+# make help lists the targets.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+# Where torch and torchvision come from, if not from the usual registry: see "Which torch" in the README.
+TORCH_INDEX ?=
+WIKICLIP_HOME ?= var
+export WIKICLIP_HOME
+# The installation leaves bytecode to the first import, which has to keep it then.
+unexport PYTHONDONTWRITEBYTECODE
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check
+# Bytecode is compiled where it is imported: compiling all of it would take longer than all the rest of the installation.
+INSTALL := $(PIP) install --no-compile --constraint constraints.txt
+
+# What is installed is named after the files that say so and is noted last: a change in them installs again, an
+# installation that was cut off does too, and where nothing changed pip is not asked.
+KEY := $(shell cat pyproject.toml constraints.txt | sha256sum | cut -c1-16)
+DONE := $(VENV)/.installed
+RUNTIME := $(DONE)/runtime-$(KEY)
+DEV := $(DONE)/dev-$(KEY)
+
+##@ Use
+.PHONY: demo
+demo: demo-index ## Set everything up and serve POST /link on http://127.0.0.1:8000 (PORT=8123 moves it)
+	@exec $(PY) -m service --host $(HOST) --port $(PORT)
+
+.PHONY: setup
+setup: $(RUNTIME) ## Only install, into .venv
+
+.PHONY: demo-data
+demo-data: apt $(RUNTIME) ## Fetch the default data: two Debian packages, unpacked into var/, not installed
+	@$(PY) -m indexer.debian fetch
+
+.PHONY: demo-index
+demo-index: demo-data ## Build the default index from them
+	@$(PY) -m indexer.build --kb wordnet
+
+##@ Develop
+.PHONY: test
+test: demo-data lint ## Set everything up and run every check and test
+	HF_HUB_OFFLINE=1 $(PY) -m pytest
+
+.PHONY: setup-dev
+setup-dev: $(DEV) ## Install what developing needs as well
+
+.PHONY: lint
+lint: $(DEV) ## Run the linters and the type checker
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/typos
+	$(VENV)/bin/hadolint Dockerfile
+	$(VENV)/bin/shellcheck .ci/run tools/*.sh docker/*.sh
+
+.PHONY: format
+format: $(DEV) ## Format the code and repair what ruff can
+	$(VENV)/bin/ruff check --fix
+	$(VENV)/bin/ruff format
+
+.PHONY: clean
+clean: ## Remove what tools leave behind; .venv and var stay
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# Not asked where the data already lies in var/, so that a copied folder serves on any system.
+.PHONY: apt
+apt:
+	@[[ -e $(WIKICLIP_HOME)/debian/root/usr/share/wordnet ]] || { command -v apt-get && command -v dpkg; } >/dev/null || \
+		{ echo 'The default data comes from Debian packages, and there is no apt here: run "docker compose up" instead.' >&2; exit 1; }
+
+$(DONE)/venv:
+	@bash tools/venv.sh $(VENV) '$(PYTHON)'
+	@mkdir -p $(DONE) && touch $@
+
+$(RUNTIME): | $(DONE)/venv
+ifneq ($(TORCH_INDEX),)
+	$(INSTALL) --no-deps --index-url $(TORCH_INDEX) torch torchvision
+endif
+	$(INSTALL) --editable '.[cpu,tiny]'
+	@touch $@
+
+$(DEV): | $(RUNTIME)
+	$(INSTALL) --editable '.[cpu,tiny,dev]'
+	@touch $@
