@@ -1,0 +1,200 @@
+"""What a new user meets first: the README's commands, the pins, the image, and what CI runs."""
+
+import importlib
+import importlib.metadata
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+PACKAGES = ("wikiclip", "indexer", "training", "service")
+MODULES_OF_README = sorted(set(re.findall(rf"python -m ((?:{'|'.join(PACKAGES)})[\w.]*)", README)))
+# Imported under their own names, but not chosen apart from what they are part of.
+PARTS = {"starlette": "fastapi", "pydantic_core": "pydantic"}
+
+
+def pins() -> dict[str, Version]:
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    found = dict(line.split("==") for line in lines)
+    assert len(found) == len(lines)
+    return {canonicalize_name(name): Version(version) for name, version in found.items()}
+
+
+def requirements(*extras: str) -> list[Requirement]:
+    listed = [*PROJECT["dependencies"], *(line for extra in extras for line in PROJECT["optional-dependencies"][extra])]
+    return [Requirement(line) for line in listed]
+
+
+def test_readmes_make_targets_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z][a-z-]*)(?= |`|$)", README, re.MULTILINE))
+    assert {"demo", "test", "lint"} <= named
+    assert named <= targets
+
+
+def test_make_without_a_target_tells_what_there_is() -> None:
+    said = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for target in ("demo", "demo-data", "demo-index", "setup", "test"):
+        assert re.search(rf"^  make {target} ", said, re.MULTILINE)
+
+
+@pytest.mark.parametrize("module", MODULES_OF_README)
+def test_readmes_modules_explain_themselves(module: str) -> None:
+    """With the options that the README's own lines give them."""
+    importlib.import_module(module)
+    said = subprocess.run(
+        [sys.executable, "-m", module, "--help"],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", "COLUMNS": "200", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert said.returncode == 0, said.stderr
+    lines = [line for line in README.splitlines() if f"-m {module} " in line]
+    options = {option for line in lines for option in re.findall(r" (--[a-z-]+)", line)}
+    assert {option for option in options if option not in said.stdout} == set()
+
+
+def test_readme_lists_every_setting() -> None:
+    from service.settings import Settings
+
+    listed = set(re.findall(r"^\| `(WIKICLIP_\w+)` \|", README, re.MULTILINE)) - {"WIKICLIP_HOME"}
+    assert listed == {f"WIKICLIP_{name.upper()}" for name in Settings.model_fields}
+
+
+def test_readmes_python_compiles() -> None:
+    snippets = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert snippets
+    for snippet in snippets:
+        compile(snippet, "README.md", "exec")
+
+
+def test_pins_fit_the_requirements() -> None:
+    pinned = pins()
+    for requirement in requirements("cpu", "gpu", "tiny", "dev"):
+        assert pinned[canonicalize_name(requirement.name)] in requirement.specifier, requirement
+
+
+def test_pins_cover_everything_that_gets_installed() -> None:
+    """Follows the metadata of what is installed, so a dependency of a dependency cannot drift either."""
+    pinned, todo, seen = pins(), requirements("cpu", "tiny", "dev"), set[tuple[str, frozenset[str]]]()
+    while todo:
+        requirement = todo.pop()
+        name, extras = canonicalize_name(requirement.name), frozenset(requirement.extras)
+        if (name, extras) in seen:
+            continue
+        seen.add((name, extras))
+        if name.startswith(("nvidia-", "cuda-")) or name == "triton":
+            continue  # of a CUDA build of torch, which pins them itself
+        assert name in pinned, f"{requirement} is not in constraints.txt"
+        for line in importlib.metadata.requires(name) or ():
+            further = Requirement(line)
+            if further.marker is None or any(further.marker.evaluate({"extra": extra}) for extra in {"", *extras}):
+                todo.append(further)
+
+
+def test_third_party_imports_are_declared() -> None:
+    declared = {canonicalize_name(requirement.name) for requirement in requirements("cpu", "gpu", "tiny")}
+    provides = importlib.metadata.packages_distributions()
+    undeclared = {
+        f"{path.relative_to(ROOT)}: {top}"
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+        for top in re.findall(r"^ *(?:import|from) (\w+)", path.read_text(), re.MULTILINE)
+        if top not in sys.stdlib_module_names and top not in PACKAGES
+        if not declared & {canonicalize_name(name) for name in provides.get(PARTS.get(top, top), ())}
+    }
+    assert undeclared == set()
+
+
+@pytest.mark.slow
+def test_a_wheel_holds_every_file_of_the_packages(tmp_path: Path) -> None:
+    tracked = subprocess.check_output(["git", "ls-files", *PACKAGES], cwd=ROOT, text=True).split()
+    source = tmp_path / "source"
+    for name in [*tracked, "pyproject.toml", "README.md", "LICENSE", "NOTICE"]:
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_bytes((ROOT / name).read_bytes())
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*pip, "--wheel-dir", str(tmp_path), str(source)], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    assert set(tracked) <= set(zipfile.ZipFile(wheel).namelist())
+
+
+def test_compose_publishes_on_this_machine_only() -> None:
+    for service in COMPOSE["services"].values():
+        assert all(port.startswith("127.0.0.1:") and port.endswith(":8000") for port in service["ports"])
+
+
+def test_compose_starts_one_service_with_either_profile() -> None:
+    default = re.findall(r"^COMPOSE_PROFILES=(.*)$", (ROOT / ".env").read_text(), re.MULTILINE)
+    assert default == ["cpu"]
+    by_profile = {service["profiles"][0]: service for service in COMPOSE["services"].values()}
+    assert set(by_profile) == {"cpu", "gpu"}
+    assert {profile: service["build"]["args"]["EXTRA"] for profile, service in by_profile.items()} == {
+        "cpu": "cpu",
+        "gpu": "gpu",
+    }
+    assert by_profile["gpu"]["deploy"]["resources"]["reservations"]["devices"][0]["driver"] == "nvidia"
+
+
+def test_compose_hands_on_every_setting() -> None:
+    from service.settings import Settings
+
+    for service in COMPOSE["services"].values():
+        assert set(service["environment"]) == {f"WIKICLIP_{name.upper()}" for name in Settings.model_fields}
+
+
+def test_healthy_means_ready() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    (image_check,) = re.findall(r"^HEALTHCHECK .*\\\n    CMD (\[.*\])$", dockerfile, re.MULTILINE)
+    for service in COMPOSE["services"].values():
+        check = service["healthcheck"]
+        assert check["test"] == ["CMD", *yaml.safe_load(image_check)]
+        assert "http://127.0.0.1:8000/readyz" in check["test"][-1]
+        assert check["start_period"] == "20m"
+
+
+def test_image_does_not_run_as_root() -> None:
+    users = re.findall(r"^USER (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert users
+    assert users[-1].split(":")[0] not in ("root", "0")
+
+
+def test_image_gets_what_it_copies() -> None:
+    """`.dockerignore` leaves out all but what it lists."""
+    kept = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    copies = re.findall(r"^COPY (?!--from)(?:--\S+ )*(.+) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    copied = {name for line in copies for name in line.split()}
+    assert copied == kept
+    assert all((ROOT / name).exists() for name in copied)
+
+
+def test_ci_runs_what_a_developer_runs() -> None:
+    script = (ROOT / ".ci" / "run").read_text()
+    assert "set -euo pipefail" in script
+    assert re.search(r"^(exec )?make test$", script, re.MULTILINE)
+    assert "pip install" not in script
+
+
+def test_pre_commit_uses_the_tools_of_the_environment() -> None:
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    assert [repository["repo"] for repository in config["repos"]] == ["local"]
+    hooks = config["repos"][0]["hooks"]
+    assert {"ruff", "ruff-format", "mypy", "typos"} <= {hook["id"] for hook in hooks}
+    linted = (ROOT / "Makefile").read_text()
+    for hook in hooks:
+        assert hook["entry"].startswith(".venv/bin/")
+        assert Path(hook["entry"].split()[0]).name in linted
