@@ -2,9 +2,6 @@
 
 import base64
 import json
-import struct
-import zlib
-from io import BytesIO
 
 import numpy as np
 import pytest
@@ -14,6 +11,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 from pycocotools import mask as coco_mask
 
+from tests.wikiclip.picture_files import png, saved
 from wikiclip.masks import (
     MOST_POLYGONS,
     POLYGON_REACH,
@@ -27,27 +25,6 @@ from wikiclip.masks import (
 )
 
 HEIGHT, WIDTH = 6, 9
-
-
-def png(
-    width: int, height: int, *, depth: int, colour: int, rows: bytes, extra: tuple[tuple[bytes, bytes], ...] = ()
-) -> bytes:
-    """A PNG of packed sample rows, of the kinds that PIL cannot write too. `extra` chunks come before the pixels."""
-
-    def chunk(name: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-
-    stride = len(rows) // height
-    filtered = b"".join(b"\0" + rows[y * stride : (y + 1) * stride] for y in range(height))
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    chunks = [(b"IHDR", header), *extra, (b"IDAT", zlib.compress(filtered)), (b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(name, body) for name, body in chunks)
-
-
-def saved(image: Image.Image, file_format: str = "PNG", **options: object) -> bytes:
-    buffer = BytesIO()
-    image.save(buffer, file_format, **options)
-    return buffer.getvalue()
 
 
 def outcome(region: object, height: int = HEIGHT, width: int = WIDTH) -> Mask | RegionError:
