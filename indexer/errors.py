@@ -1,0 +1,27 @@
+"""What can go wrong with an index, each with a sentence that says what to do."""
+
+from wikiclip.errors import WikiClipError
+
+
+class NoIndex(WikiClipError):
+    """There is no published index version in the folder that was named."""
+
+
+class CorruptIndex(WikiClipError):
+    """An index version is not what its manifest says it is."""
+
+
+class WrongModel(WikiClipError):
+    """The index was made with another checkpoint than the one that asks."""
+
+
+class UnknownEntity(WikiClipError):
+    """The index holds no entity of that id."""
+
+
+class IndexBusy(WikiClipError):
+    """Another process builds into the same folder."""
+
+
+class BadRecordFound(WikiClipError):
+    """A record or a picture could not be read, and the build was told to be strict."""
