@@ -1,0 +1,98 @@
+"""Index versions: immutable folders, of which one is current.
+
+`HOME/CURRENT` names the current one of `HOME/versions`. A version is filled elsewhere, put on the disk, and moved
+into place; then the pointer is replaced. A crash between any two steps leaves the old version current and whole.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from indexer.entities import HASHES, NUMBERS, TABLE
+from indexer.errors import CorruptIndex, NoIndex, WrongModel
+from indexer.files import publish_folder, write_text
+from indexer.manifest import MANIFEST, Manifest, read_manifest, verify_files
+
+CURRENT, VERSIONS = "CURRENT", "versions"
+ROWS = "rows.npy"
+PROBLEMS = "problems.jsonl"
+NEEDED = (TABLE, HASHES, NUMBERS, ROWS, PROBLEMS)
+# The time it was published, then the checksum of its manifest: a change to the manifest itself shows, too.
+VERSION_ID = re.compile(r"[0-9]{8}t[0-9]{6}-[0-9a-f]{16}")
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version whose manifest could be read; its files are not checked yet.
+
+    Attributes:
+        id: its folder's name.
+        folder: what it holds.
+        manifest: what it says it holds.
+    """
+
+    id: str
+    folder: Path
+    manifest: Manifest
+
+    def verify(self) -> None:
+        """Raises CorruptIndex where a file is not what the manifest says."""
+        verify_files(self.folder, self.manifest, needed=NEEDED)
+
+    def expect_model(self, fingerprint: str) -> None:
+        """Raises WrongModel where another checkpoint made the vectors."""
+        made_by = self.manifest.model
+        if made_by.fingerprint != fingerprint:
+            raise WrongModel(
+                f"The index {self.id} was made with the checkpoint {made_by.fingerprint} ({made_by.name}), and the one"
+                f" that was loaded is {fingerprint}. Load that checkpoint, or build the index again with this one."
+            )
+
+
+def read_version(home: Path, version: str | None = None) -> Version:
+    """Finds a version, the current one if none is named, and reads its manifest.
+
+    Raises:
+        NoIndex: nothing was published in this folder, or no version of that name.
+        CorruptIndex: the pointer or the manifest was changed.
+    """
+    name = _current(home) if version is None else version
+    folder = home / VERSIONS / name
+    if not VERSION_ID.fullmatch(name) or not folder.is_dir():
+        raise NoIndex(f"There is no index version {name[:60]!r} in {home}; build one with `python -m indexer.build`.")
+    path = folder / MANIFEST
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise CorruptIndex(f"{path} cannot be read ({error.strerror}); build the index again.") from error
+    if _checksum(text) != name.partition("-")[2]:
+        raise CorruptIndex(f"{path} has another content than was written; build the index again.")
+    return Version(name, folder, read_manifest(text, where=path))
+
+
+def publish(filled: Path, manifest: Manifest, home: Path) -> Version:
+    """Makes a filled folder the current version. The folder must be on the same file system as `home`."""
+    text = manifest.model_dump_json(indent=2) + "\n"
+    write_text(filled / MANIFEST, text)
+    name = f"{datetime.now(UTC):%Y%m%dt%H%M%S}-{_checksum(text.encode())}"
+    folder = home / VERSIONS / name
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    publish_folder(filled, folder)
+    write_text(home / CURRENT, name + "\n")
+    return Version(name, folder, manifest)
+
+
+def _current(home: Path) -> str:
+    path = home / CURRENT
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError as error:
+        raise NoIndex(f"There is no index in {home}; build one with `python -m indexer.build`.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise CorruptIndex(f"{path} cannot be read ({error}); build the index again.") from error
+
+
+def _checksum(manifest: bytes) -> str:
+    return hashlib.sha256(manifest).hexdigest()[:16]
