@@ -20,7 +20,7 @@ def import_torchvision() -> None:
         RuntimeError: whatever else torchvision's import raises.
     """
     try:
-        import torchvision
+        import torchvision  # type: ignore[import-untyped]
     except RuntimeError as error:
         if "operator torchvision::nms does not exist" not in str(error):
             raise
