@@ -92,7 +92,7 @@ def encode(
     vectors_NM = np.empty((len(rows), model.mention_width), dtype=np.float16)
     faults: dict[int, BadRecord] = {}
     for batch, prepared in _prepared(rows, image_root, model, pool):
-        vectors_NM[batch] = _finite(model.encode_entities([entity for entity, _ in prepared]))
+        vectors_NM[batch] = _unit(model.encode_entities([entity for entity, _ in prepared]))
         faults.update((row, fault) for row, (_, fault) in zip(batch, prepared, strict=True) if fault is not None)
         done(sum(rows[row].first for row in batch))
 
@@ -151,7 +151,8 @@ def _read(image_root: Path | None, image: str) -> Picture:
     return read_picture(path)
 
 
-def _finite(vectors_NM: NDArray[np.float32]) -> NDArray[np.float32]:
-    if not np.isfinite(vectors_NM).all():
-        raise WikiClipError("The checkpoint makes vectors that are not numbers; train it again or load another.")
+def _unit(vectors_NM: NDArray[np.float32]) -> NDArray[np.float32]:
+    lengths_N = np.linalg.norm(vectors_NM, axis=1)
+    if not (np.abs(lengths_N - 1) < 0.01).all():  # false for what is not a number, too
+        raise WikiClipError("The checkpoint makes vectors that are not of length 1; train it, or load another.")
     return vectors_NM

@@ -12,6 +12,9 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.errors import CorruptIndex
+from wikiclip.errors import WikiClipError
+
 SHARD_ROWS = 2**20  # one gibibyte at a width of 512: what a build holds in memory at most
 
 
@@ -58,12 +61,15 @@ class ExactShards:
         width: M.
         threads: how many threads one search may take. OpenMP counts them for each calling thread, so a server with
             several callers would otherwise start that many times the cores.
+
+    Raises:
+        CorruptIndex: FAISS does not know what a file holds.
     """
 
     def __init__(self, paths: Sequence[Path], *, width: int, threads: int = 1) -> None:
         self._threads = threads
         # FAISS does not own what Python hands it, so the shards are kept here.
-        self._shards = [faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC) for path in paths]
+        self._shards = [_mapped(path) for path in paths]
         self._index = faiss.IndexShards(width)  # counts rows on from shard to shard
         for shard in self._shards:
             self._index.add_shard(shard)
@@ -82,12 +88,26 @@ class ExactShards:
 def write_exact(
     blocks: Iterable[NDArray[np.float16]], folder: Path, *, width: int, shard_rows: int = SHARD_ROWS
 ) -> list[Path]:
-    """Fills shards from blocks of rows [n, M] of any lengths and returns their paths in the order of rows."""
+    """Fills shards from blocks of rows [n, M] of any lengths and returns their paths in the order of rows.
+
+    Raises:
+        WikiClipError: the disk is full or cannot be written.
+    """
     paths = []
     for number, shard in enumerate(_filled(blocks, width, shard_rows)):
         paths.append(folder / f"{number:05d}.faiss")
-        faiss.write_index(shard, str(paths[-1]))
+        try:
+            faiss.write_index(shard, str(paths[-1]))
+        except RuntimeError as error:
+            raise WikiClipError(f"{paths[-1]} could not be written; is the disk full? ({error})") from error
     return paths
+
+
+def _mapped(path: Path) -> Any:
+    try:
+        return faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+    except RuntimeError as error:
+        raise CorruptIndex(f"{path} cannot be read by the FAISS that is installed ({error}).") from error
 
 
 def _filled(blocks: Iterable[NDArray[np.float16]], width: int, shard_rows: int) -> Iterator[Any]:

@@ -1,17 +1,22 @@
 """Small knowledge bases and index versions, made with the real parts."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from indexer.assemble import assemble
 from indexer.chunks import Chunk, stored_chunk
 from indexer.kb.record import BadRecord, Entity
 from indexer.plan import Plan, open_workshop
 from indexer.version import Version, publish
+from wikiclip.model import WikiClip
+from wikiclip.presets import PRESETS
 
 
 @pytest.fixture(scope="session")
@@ -55,3 +60,43 @@ def make_version() -> Callable[..., Version]:
         return publish(*assemble(workshop, len(starts), plan, shard_rows=shard_rows), home)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of the preset `tiny` whose learned part is random: as it starts, it says nothing about a text."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("checkpoint") / "tiny"
+    model = WikiClip(PRESETS["tiny"])
+    for learned in model.entity.state_dict().values():
+        learned.normal_(std=0.05)
+    model.save(folder, made_by={"test": "indexer"})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def model(checkpoint: Path) -> WikiClip:
+    torch.set_num_threads(1)
+    return WikiClip.load(checkpoint)
+
+
+@pytest.fixture
+def birds(tmp_path: Path) -> Path:
+    """A file of records with every fault that a build passes over, and the folder of its pictures."""
+    folder = tmp_path / "birds"
+    folder.mkdir()
+    for name, colour in (("red.png", "red"), ("green.png", "green"), ("blue.png", "blue")):
+        Image.new("RGB", (40, 30), colour).save(folder / name)
+    (folder / "cut.png").write_bytes((folder / "red.png").read_bytes()[:60])
+    records: list[dict[str, object] | str] = [
+        {"entity_id": "plain", "title": "Heron", "text": "A wading bird with long legs."},
+        {"entity_id": "one", "title": "Egret", "text": "White.", "images": ["red.png"]},
+        "{broken",
+        {"entity_id": "three", "title": "Ibis", "text": "Curved bill.", "images": ["cut.png", "green.png", "blue.png"]},
+        {"entity_id": "none", "title": "Stork", "text": "Nests on roofs.", "images": ["cut.png", "gone.png"]},
+        {"entity_id": "title", "title": "Crane", "text": ""},
+        {"entity_id": "one", "title": "Egret again", "text": ""},
+    ]
+    lines = (record if isinstance(record, str) else json.dumps(record) for record in records)
+    (folder / "birds.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder / "birds.jsonl"

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from indexer.errors import CorruptIndex
 from indexer.shards import BruteForce, ExactShards, write_exact
+from wikiclip.errors import WikiClipError
 
 ROUNDING = 2e-3  # of FAISS's half-precision arithmetic, for vectors of a length near 4
 
@@ -85,3 +87,14 @@ def test_threads_are_bounded_for_every_caller(tmp_path: Path, threads: int):
     for caller in callers:
         caller.join()
     assert seen == [threads] * 4
+
+
+def test_a_shard_of_another_kind_of_file_is_refused(tmp_path: Path):
+    (path := tmp_path / "00000.faiss").write_bytes(b"Zzzz" * 100)
+    with pytest.raises(CorruptIndex, match=r"00000\.faiss"):
+        ExactShards([path], width=8)
+
+
+def test_a_full_disk_is_said_in_one_line(tmp_path: Path):
+    with pytest.raises(WikiClipError, match="is the disk full"):
+        write_exact([rows(3, 10, 8)], tmp_path / "no" / "folder", width=8)

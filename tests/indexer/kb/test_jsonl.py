@@ -84,7 +84,7 @@ def test_the_second_record_of_an_id_is_bad(tmp_path: Path):
 
 
 def test_titles_in_any_script_are_taken(tmp_path: Path):
-    title = "می\u200cخواهم 白鷺 O\u00a0B"
+    title = "白鷺 \u0646\u200c\u062e O\u00a0B"
     (record,) = JsonLines(written(tmp_path / "r.jsonl", {**GOOD, "title": title})).records()
     assert isinstance(record, Entity)
     assert record.title == title

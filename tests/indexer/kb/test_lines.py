@@ -3,7 +3,7 @@ import io
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.kb import lines
@@ -11,6 +11,7 @@ from indexer.kb.lines import count_lines, read_lines
 from wikiclip.errors import WikiClipError
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.binary(max_size=20).filter(lambda line: b"\n" not in line)), st.booleans(), st.booleans())
 def test_plain_and_gzipped_files_give_the_same_lines(tmp_path_factory, parts, zipped, ends_with_newline):
     content = b"\n".join(parts) + (b"\n" if ends_with_newline else b"")

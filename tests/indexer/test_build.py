@@ -1,0 +1,130 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from indexer import build
+from indexer.lock import only_builder
+from indexer.search import EntityIndex
+from indexer.version import PROBLEMS, read_version
+from wikiclip.model import WikiClip
+
+
+@pytest.fixture
+def run(birds: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    """Runs the command as a user would, and returns its exit code and what it said."""
+
+    def run(*options: str) -> tuple[int, str]:
+        arguments = [
+            "--kb",
+            "jsonl",
+            "--records",
+            str(birds),
+            "--model",
+            str(checkpoint),
+            "--out",
+            str(tmp_path / "index"),
+        ]
+        monkeypatch.setattr(sys, "argv", ["indexer.build", *arguments, *options])
+        with pytest.raises(SystemExit) as end:
+            build.main()
+        said = capsys.readouterr()
+        return int(end.value.code or 0), said.out + said.err
+
+    return run
+
+
+def test_builds_an_index_that_finds_what_it_holds_and_does_it_once(run, birds: Path, tmp_path: Path, model: WikiClip):
+    home = tmp_path / "index"
+    code, said = run()
+    assert code == 0
+    assert "5 entities, 6 vectors" in said
+    index = EntityIndex.open(home, fingerprint=model.fingerprint)
+    assert (index.manifest.knowledge_base, index.manifest.model.name) == ("jsonl", "tiny")
+    assert index.picture_path("three", 1) == (birds.parent / "blue.png").resolve()
+    queries_BM = model.encode_entities([model.prepare_entity("Stork: Nests on roofs.", None)])
+    assert index.search(queries_BM, 1)[0][0].entity.entity_id == "none"
+    listed = [json.loads(line) for line in (read_version(home).folder / PROBLEMS).read_text().splitlines()]
+    assert len(listed) == 5
+    assert list((home / "building").iterdir()) == []
+
+    code, again = run()
+    assert (code, read_version(home).id) == (0, index.version)
+    assert "Embedding" not in again
+    code, said = run("--strict")
+    assert code == 1
+    assert "5 records or pictures could not be read" in said
+
+    code, _ = run("--force")
+    forced = read_version(home).id
+    assert (code, forced != index.version) == (0, True)
+
+    shard = next((home / "versions" / forced / "shards").iterdir())
+    shard.write_bytes(shard.read_bytes()[:-1])
+    assert run()[0] == 0
+    mended = read_version(home)
+    assert mended.id != forced
+    mended.verify()
+
+    with birds.open("a") as file:
+        file.write('{"entity_id": "new", "title": "Bittern", "text": "Booms."}\n')
+    assert run()[0] == 0
+    assert EntityIndex.open(home).entity("new").title == "Bittern"
+
+
+def test_strict_publishes_nothing_and_names_the_line(run, tmp_path: Path):
+    code, said = run("--strict")
+    assert code == 1
+    assert "birds.jsonl:3: Invalid JSON" in said
+    assert not (tmp_path / "index" / "CURRENT").exists()
+
+
+def test_records_that_are_all_bad_are_an_error(run, birds: Path):
+    birds.write_text("{\n{\n")
+    code, said = run()
+    assert code == 1
+    assert "No record could be read" in said
+
+
+def test_a_second_build_in_the_same_folder_is_refused_with_the_holder_named(run, tmp_path: Path):
+    with only_builder(tmp_path / "index"):
+        code, said = run()
+    assert code == 1
+    assert f"process {os.getpid()} builds" in said
+    assert run()[0] == 0
+
+
+def test_a_checkpoint_that_is_not_there_is_one_line(run, tmp_path: Path):
+    code, said = run("--model", str(tmp_path / "none"))
+    assert code == 1
+    assert said.startswith("Error: ")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_the_missing_oven_release_is_one_line_in_a_fresh_process(tmp_path: Path):
+    done = subprocess.run(
+        [sys.executable, "-m", "indexer.build", "--kb", "oven"],
+        env={**os.environ, "WIKICLIP_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: OVEN's record file is not at")
+    assert "Traceback" not in done.stderr
+
+
+def test_faiss_and_torch_share_a_process(make_version, model: WikiClip, tmp_path: Path):
+    """Each brings an OpenMP of its own; a search between two encodings must neither hang nor change what comes out."""
+    rows_NM = np.random.default_rng(0).normal(size=(2000, model.mention_width)).astype(np.float32)
+    make_version(tmp_path, rows_NM, chunk_rows=1000, shard_rows=1000)
+    index, record = EntityIndex.open(tmp_path, threads=2), [model.prepare_entity("Heron: A bird.", None)]
+    before = model.encode_entities(record)
+    found = [candidate.entity for candidate in index.search(before, 5)[0]]
+    np.testing.assert_array_equal(model.encode_entities(record), before)
+    assert [candidate.entity for candidate in index.search(before, 5)[0]] == found
