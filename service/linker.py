@@ -42,7 +42,7 @@ class Answer:
 class Linker:
     """A model and an index made with it.
 
-    `prepare` is safe on any thread; `answer` belongs on one thread at a time.
+    All but `answer` is safe on any thread; `answer` belongs on one thread at a time.
     """
 
     def __init__(self, model: WikiClip, index: EntityIndex, *, limits: ImageLimits) -> None:
@@ -77,9 +77,16 @@ class Linker:
         Raises:
             ImageError, RegionError: what was handed over cannot be read.
         """
-        picture = read_picture(image, limits=self.limits)
-        mentions = tuple(self.model.prepare_mention(picture.rgb, _mask(picture, region)) for region in regions)
-        return Question(mentions, top_k, min_score)
+        picture = self.read(image)
+        return Question(tuple(self.cut(picture, region) for region in regions), top_k, min_score)
+
+    def read(self, image: bytes | Path) -> Picture:
+        """Raises ImageError."""
+        return read_picture(image, limits=self.limits)
+
+    def cut(self, picture: Picture, region: object) -> PreparedMention:
+        """Raises RegionError."""
+        return self.model.prepare_mention(picture.rgb, _mask(picture, region))
 
     def answer(self, questions: Sequence[Question]) -> list[Answer]:
         """Encodes the mentions of all questions in one batch, searches for all in one batch."""

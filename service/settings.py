@@ -4,10 +4,11 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from indexer.paths import index_home
+from wikiclip.errors import WikiClipError
 from wikiclip.images import ImageLimits
 
 MIB = 1024 * 1024
@@ -40,3 +41,13 @@ class Settings(BaseSettings):
     @property
     def image_limits(self) -> ImageLimits:
         return ImageLimits(max_pixels=self.max_pixels, max_bytes=self.max_image_bytes)
+
+
+def read_settings() -> Settings:
+    """The settings of the environment. Raises WikiClipError where one of them is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        names = ["_".join(["WIKICLIP", *(str(part).upper() for part in detail["loc"])]) for detail in error.errors()]
+        reasons = [f"{name}: {detail['msg']}." for name, detail in zip(names, error.errors(), strict=True)]
+        raise WikiClipError(" ".join(reasons)) from error

@@ -1,0 +1,58 @@
+"""The command line that links a whole set: `python -m service.batch --images DIR --out predictions.jsonl`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from service.coco import Annotations, Folder
+from service.linker import Linker
+from service.offline import Job, link_all
+from service.rows import Rows
+from service.settings import read_settings
+from wikiclip.errors import WikiClipError
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def batch(
+    images: Annotated[Path, typer.Option(help="The folder of pictures.")],
+    out: Annotated[Path, typer.Option(help="Where rows are added, one JSON object a line.")],
+    annotations: Annotated[
+        Path | None, typer.Option(help="Mentions, as a COCO file; every picture as a whole if left out.")
+    ] = None,
+    top_k: Annotated[int, typer.Option(min=1, max=100, help="Candidates for each mention.")] = 10,
+    min_score: Annotated[
+        float | None, typer.Option(min=-1, max=1, help="Leaves out candidates that score less.")
+    ] = None,
+) -> None:
+    """Link every mention of a set. A run that was stopped goes on where it was; what cannot be linked is a row, too."""
+    settings = read_settings()
+    torch.set_num_threads(settings.threads)
+    if not images.is_dir():
+        raise WikiClipError(f"There is no folder of pictures at {images}: name one with --images DIR.")
+    if annotations is not None and not annotations.is_file():
+        raise WikiClipError(f"There is no file of annotations at {annotations}: name one with --annotations FILE.")
+    source = Folder(images) if annotations is None else Annotations(annotations, images)
+    linker = Linker.open(settings.model, settings.index, limits=settings.image_limits, threads=settings.threads)
+    job = Job(top_k=top_k, min_score=min_score, batch=settings.batch, decoders=settings.decoders)
+    with Rows(out, index_version=linker.index.version) as rows:
+        before = len(rows)
+        tally = link_all(source, linker, rows, job)
+    typer.echo(f"{out}: {tally.added} rows added to {before}; {tally.failed} of those added say what went wrong.")
+
+
+def main() -> None:
+    """Runs the command; what a user can mend is said in one line."""
+    try:
+        app()
+    except (WikiClipError, OSError) as error:
+        typer.echo(f"Error: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
