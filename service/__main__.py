@@ -1,60 +1,72 @@
-"""The command line: `python -m service`."""
+"""The command line that serves: `python -m service`."""
 
 import logging
 import sys
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 import uvicorn
-from pydantic import ValidationError
 
 from service.app import create_app
 from service.runtime import Runtime
-from service.settings import Settings
+from service.settings import read_settings
+from wikiclip.errors import WikiClipError
 
 GRACE_S = 10
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command()
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
-    log_level: Annotated[str, typer.Option(help="debug, info (one line a request), warning or error.")] = "warning",
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 takes a free one.")] = 8000,
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], typer.Option(help="With `info`, a line for each request.")
+    ] = "warning",
 ) -> None:
-    """Answer POST /link. Settings are environment variables that begin with WIKICLIP_."""
+    """Answer POST /link until it is stopped. Settings are environment variables that begin with WIKICLIP_."""
     logging.basicConfig(level=log_level.upper(), format="%(message)s")
-    app = create_app(_settings(), announce=lambda runtime: announce(runtime))
-    config = uvicorn.Config(app, host=host, port=port, log_level=log_level, timeout_graceful_shutdown=GRACE_S)
-    listening = config.bind_socket()
-    server = uvicorn.Server(config)
-    address = f"[{host}]" if ":" in host else host
-    url = f"http://{'127.0.0.1' if host == '0.0.0.0' else address}:{listening.getsockname()[1]}"
 
     def announce(runtime: Runtime) -> None:
         if runtime.is_ready:
-            linker = runtime.loaded.linker
-            print(
-                f"WikiCLIP answers on {url} (POST /link; try it at {url}/docs):"
-                f" {len(linker.index):,} entities, model {linker.model.name}. Stop it with Ctrl-C.",
-                flush=True,
-            )
+            typer.echo(_ready(runtime, url))
         else:
             server.should_exit = True
 
-    print("Loading model and index ...", file=sys.stderr, flush=True)
+    application = create_app(read_settings(), announce=announce)
+    config = uvicorn.Config(application, host=host, port=port, log_level=log_level, timeout_graceful_shutdown=GRACE_S)
+    listening = config.bind_socket()
+    server = uvicorn.Server(config)
+    url = _url(host, listening.getsockname()[1])
+    typer.echo("Loading model and index ...", err=True)
     server.run(sockets=[listening])
-    if not app.state.runtime.is_ready:
+    if not application.state.runtime.is_ready:
         raise typer.Exit(1)
 
 
-def _settings() -> Settings:
+def _ready(runtime: Runtime, url: str) -> str:
+    linker = runtime.loaded.linker
+    return (
+        f"WikiCLIP answers on {url}: POST {url}/link, documentation on {url}/docs."
+        f" {len(linker.index):,} entities, model {linker.model.name}. Ctrl-C stops it."
+    )
+
+
+def _url(host: str, port: int) -> str:
+    """An address to open on this machine."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{name}:{port}"
+
+
+def main() -> None:
+    """Runs the command; what a user can mend is said in one line."""
     try:
-        return Settings()
-    except ValidationError as error:
-        for detail in error.errors(include_url=False):
-            name = "_".join(["WIKICLIP", *(str(part).upper() for part in detail["loc"])])
-            print(f"{name}: {detail['msg']}.", file=sys.stderr)
-        raise typer.Exit(1) from None
+        app()
+    except (WikiClipError, OSError) as error:
+        typer.echo(f"Error: {error}", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":
-    typer.run(serve)
+    main()
