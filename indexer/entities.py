@@ -4,7 +4,9 @@ A look-up by id is a binary search in sorted 64-bit hashes, so that neither ids 
 """
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -81,20 +83,23 @@ class EntityTable:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._batches = read_batches(folder / TABLE)
-        self._starts = np.cumsum([0, *(len(batch) for batch in self._batches)])
+        batches = read_batches(folder / TABLE)
+        self._columns = [batch.columns for batch in batches]
+        self._starts = [0, *accumulate(len(batch) for batch in batches)]
         self._hashes = read_array(folder / HASHES, np.uint64)
         self._numbers = read_array(folder / NUMBERS, np.uint32)
         if not len(self) == len(self._hashes) == len(self._numbers):
             raise CorruptIndex(f"{folder} has an index of ids that does not fit its entities; build the index again.")
 
     def __len__(self) -> int:
-        return int(self._starts[-1])
+        return self._starts[-1]
 
     def __getitem__(self, number: int) -> Entity:
-        batch, row = self._place(number)
-        values = {name: batch.column(column)[row].as_py() for column, name in enumerate(SCHEMA.names)}
-        return Entity(**{**values, "images": tuple(values["images"])})
+        columns, row = self._place(number)
+        entity_id, title, text, images, url, attribution = (column[row].as_py() for column in columns)
+        return Entity(
+            entity_id=entity_id, title=title, text=text, images=tuple(images), url=url, attribution=attribution
+        )
 
     def number_of(self, entity_id: str) -> int:
         """Raises UnknownEntity where no entity has the id."""
@@ -102,17 +107,18 @@ class EntityTable:
         place = int(np.searchsorted(self._hashes, wanted))
         while place < len(self._hashes) and self._hashes[place] == wanted:
             number = int(self._numbers[place])
-            batch, row = self._place(number)
-            if batch.column(0)[row].as_py() == entity_id:
+            columns, row = self._place(number)
+            if columns[0][row].as_py() == entity_id:
                 return number
             place += 1
         raise UnknownEntity(f"The index holds no entity {entity_id[:100]!r}.")
 
-    def _place(self, number: int) -> tuple[Any, int]:
+    def _place(self, number: int) -> tuple[list[Any], int]:
+        """(columns of its block, row in the block)."""
         if not 0 <= number < len(self):
             raise IndexError(number)
-        batch = int(np.searchsorted(self._starts, number, side="right")) - 1
-        return self._batches[batch], number - int(self._starts[batch])
+        block = bisect_right(self._starts, number) - 1
+        return self._columns[block], number - self._starts[block]
 
 
 def read_array(path: Path, kind: type[np.generic], *, axes: int = 1) -> NDArray[Any]:
