@@ -3,6 +3,7 @@
 Axes: S view, C, H, W pixels of the square input, P patch.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,22 +60,35 @@ def _square(
     mean: tuple[int, int, int],
 ) -> View:
     """Resizes the part of `box` that lies in the picture, and lays it on a square of the mean colour."""
+    # In fractions of a pixel: rounded to whole ones, a mask of a few pixels would move and change its size in the view.
+    part = (max(0.0, box[0]), max(0.0, box[1]), min(image.width, box[2]), min(image.height, box[3]))
     scale = size / (box[2] - box[0])
-    part = (max(0, int(box[0])), max(0, int(box[1])), min(image.width, round(box[2])), min(image.height, round(box[3])))
-    at = [round((part[0] - box[0]) * scale), round((part[1] - box[1]) * scale)]
-    at = [min(max(0, value), size - 1) for value in at]
-    width = min(size - at[0], max(1, round((part[2] - part[0]) * scale)))
-    height = min(size - at[1], max(1, round((part[3] - part[1]) * scale)))
+    left, right = _span(part[0] - box[0], part[2] - box[0], scale, size)
+    top, bottom = _span(part[1] - box[1], part[3] - box[1], scale, size)
+    shape = (right - left, bottom - top)
 
-    colours = image.resize((width, height), Image.Resampling.BICUBIC, box=part, reducing_gap=3.0)
-    cover = Image.fromarray(mask[part[1] : part[3], part[0] : part[2]].view(np.uint8) * np.uint8(255))
-    inside_hw = np.asarray(cover.resize((width, height), Image.Resampling.BOX), dtype=np.float32) / 255
+    colours = image.resize(shape, Image.Resampling.BICUBIC, box=part, reducing_gap=3.0)
+    x, y = int(part[0]), int(part[1])
+    near = mask[y : math.ceil(part[3]), x : math.ceil(part[2])]
+    cover = Image.fromarray(near.view(np.uint8) * np.uint8(255))
+    cover = cover.resize(shape, Image.Resampling.BOX, box=(part[0] - x, part[1] - y, part[2] - x, part[3] - y))
+    inside_hw = np.asarray(cover, dtype=np.float32) / 255
+    if not inside_hw.any() and near.any():  # a few pixels of millions round to nothing, and pooling needs somewhere
+        rows, columns = near.nonzero()
+        row, column = rows[len(rows) // 2] + 0.5 + y - part[1], columns[len(rows) // 2] + 0.5 + x - part[0]
+        inside_hw[min(int(row * scale), shape[1] - 1), min(int(column * scale), shape[0] - 1)] = 1 / 255
 
     inside_HW = np.zeros((size, size), dtype=np.float32)
-    inside_HW[at[1] : at[1] + height, at[0] : at[0] + width] = inside_hw
+    inside_HW[top:bottom, left:right] = inside_hw
     pixels_HWC = np.empty((size, size, 3), dtype=np.uint8)
     pixels_HWC[:] = mean
     kept_hw1 = (background + (1 - background) * inside_hw)[..., None]
     blended_hwc = np.asarray(colours, dtype=np.float32) * kept_hw1 + np.asarray(mean, dtype=np.float32) * (1 - kept_hw1)
-    pixels_HWC[at[1] : at[1] + height, at[0] : at[0] + width] = np.rint(blended_hwc).astype(np.uint8)
+    pixels_HWC[top:bottom, left:right] = np.rint(blended_hwc).astype(np.uint8)
     return View(np.ascontiguousarray(pixels_HWC.transpose(2, 0, 1)), inside_HW)
+
+
+def _span(start: float, end: float, scale: float, size: int) -> tuple[int, int]:
+    """Where a stretch of the box lies in the view, at least one pixel long."""
+    first = min(round(start * scale), size - 1)
+    return first, min(max(first + 1, round(end * scale)), size)
