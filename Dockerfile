@@ -39,6 +39,7 @@ RUN useradd --uid 10001 --user-group --create-home wikiclip && \
 
 ENV PATH=/opt/wikiclip/bin:$PATH \
     PYTHONUNBUFFERED=1 \
+    PYTHONSAFEPATH=1 \
     WIKICLIP_HOME=/data
 
 USER 10001:10001
