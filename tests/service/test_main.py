@@ -1,0 +1,52 @@
+"""The command line, as a process of its own."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.__main__ import _url
+from service.settings import Settings
+
+COMMAND = [sys.executable, "-m", "service", "--port", "0"]
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8"),
+        ("0.0.0.0", "http://127.0.0.1:8"),
+        ("::1", "http://[::1]:8"),
+        ("::", "http://[::1]:8"),
+    ],
+)
+def test_the_url_can_be_opened_on_this_machine(host: str, url: str) -> None:
+    assert _url(host, 8) == url
+
+
+@pytest.mark.slow
+def test_it_says_where_it_answers_and_stops_when_told(settings: Settings) -> None:
+    environment = {**os.environ, "WIKICLIP_INDEX": str(settings.index), "WIKICLIP_THREADS": "1"}
+    with subprocess.Popen(COMMAND, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        found = re.search(r"http://127\.0\.0\.1:\d+", line)
+        assert found is not None, line
+        assert httpx.get(f"{found[0]}/readyz").status_code == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) in (0, -signal.SIGTERM)
+
+
+@pytest.mark.slow
+def test_a_missing_index_is_one_line_that_says_what_to_do(tmp_path: Path) -> None:
+    environment = {**os.environ, "WIKICLIP_INDEX": str(tmp_path / "none")}
+    ended = subprocess.run(COMMAND, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == 1
+    said = [line for line in ended.stderr.splitlines() if "Loading" not in line]
+    assert len(said) == 1
+    assert "make demo-index" in said[0]

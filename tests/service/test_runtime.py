@@ -1,0 +1,145 @@
+"""What happens when the service is not ready, when too much waits, and when callers share batches or go away."""
+
+import asyncio
+import base64
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from starlette.datastructures import Headers
+
+from service import examples
+from service.linker import Answer, Linker, Question
+from service.runtime import Loaded
+from service.settings import Settings, read_settings
+from wikiclip.errors import WikiClipError
+
+IMAGE = base64.b64encode(examples.picture()).decode()
+JSON = Headers({"content-type": "application/json"})
+
+
+def body(**fields: object) -> bytes:
+    return json.dumps({"image": IMAGE, **fields}).encode()
+
+
+def test_a_service_without_an_index_is_alive_and_not_ready(
+    start: Callable[[Settings], Any], settings: Settings, tmp_path: Path
+) -> None:
+    service = start(settings.model_copy(update={"index": tmp_path}))
+    with httpx.Client(base_url=service.url) as client:
+        assert client.get("/healthz").status_code == 200
+        for answer in (
+            client.get("/readyz"),
+            client.get("/entities/red-disc"),
+            client.post("/link", content=body(), headers={"content-type": "application/json"}),
+        ):
+            assert (answer.status_code, answer.json()["type"]) == (503, "urn:wikiclip:problem:not-ready")
+            assert str(tmp_path) not in answer.text
+        while service.app.state.runtime.failure is None:
+            time.sleep(0.01)
+        assert "make demo-index" in str(service.app.state.runtime.failure)
+        assert "log" in client.get("/readyz").json()["detail"]
+
+
+def test_callers_who_share_batches_get_their_own_answers(client: httpx.Client) -> None:
+    asked = [{"region": {"box": [x, y, 12, 10]}, "top_k": 1 + x // 6} for x in range(0, 36, 6) for y in (0, 10, 20)]
+    post = {"headers": {"content-type": "application/json"}}
+    alone = [client.post("/link", content=body(**fields), **post).json()["results"] for fields in asked]
+    with ThreadPoolExecutor(len(asked)) as pool:
+        together = list(pool.map(lambda fields: client.post("/link", content=body(**fields), **post).json(), asked))
+    for one, other in zip(alone, together, strict=True):
+        [result], [expected] = other["results"], one
+        assert len(result["candidates"]) == len(expected["candidates"])
+        for candidate, twin in zip(result["candidates"], expected["candidates"], strict=True):
+            assert candidate["score"] == pytest.approx(twin["score"], abs=2e-3)
+
+
+class Slow(Linker):
+    """A linker that waits at a gate before each batch, and notes how many mentions it was asked about."""
+
+    def __init__(self, linker: Linker) -> None:
+        super().__init__(linker.model, linker.index, limits=linker.limits)
+        self.gate = threading.Event()
+        self.gate.set()
+        self.waits = threading.Event()
+        self.mentions: list[int] = []
+
+    def answer(self, questions: Sequence[Question]) -> list[Answer]:
+        self.waits.set()
+        assert self.gate.wait(60)
+        self.mentions.append(sum(len(question.mentions) for question in questions))
+        return super().answer(questions)
+
+
+def test_what_nobody_waits_for_is_not_encoded(linker: Linker, settings: Settings) -> None:
+    slow = Slow(linker)
+    loaded = Loaded(slow, settings)
+
+    async def run() -> None:
+        slow.gate.clear()
+        slow.waits.clear()
+        first = asyncio.create_task(loaded.link(body(), JSON))
+        await asyncio.to_thread(slow.waits.wait, 60)
+        others = [asyncio.create_task(loaded.link(body(), JSON)) for _ in range(20)]
+        await asyncio.sleep(0.5)  # some are being decoded, some wait for the encoder
+        for task in others:
+            task.cancel()
+        slow.gate.set()
+        assert len((await first).answer.results) == 1
+        after = await loaded.link(body(regions=[None, None]), JSON)
+        assert len(after.answer.results) == 2
+
+    asyncio.run(run())
+    loaded.close()
+    assert slow.mentions == [1, 1, 2]  # readiness, the first, the one after
+
+
+def test_a_caller_who_hangs_up_leaves_no_work_behind(service: Any, client: httpx.Client) -> None:
+    content = body(regions=[None] * 8)
+    head = f"POST /link HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
+    for sent in (head.encode() + content, head.encode() + content[:50], head.encode()[:30]):
+        for _ in range(10):
+            with socket.create_connection(("127.0.0.1", service.port)) as connection:
+                connection.sendall(sent)
+    answer = client.post("/link", content=body(), headers={"content-type": "application/json"})
+    assert answer.status_code == 200
+
+
+def test_too_much_waiting_is_refused_at_once(start: Callable[[Settings], Any], settings: Settings) -> None:
+    service = start(settings.model_copy(update={"queue": 1, "decoders": 1, "batch": 1}))
+    with httpx.Client(base_url=service.url, timeout=60) as client:
+        while client.get("/readyz").status_code != 200:
+            time.sleep(0.05)
+
+        def call(_: int) -> httpx.Response:
+            return client.post("/link", content=body(regions=[None] * 8), headers={"content-type": "application/json"})
+
+        with ThreadPoolExecutor(16) as pool:
+            answers = list(pool.map(call, range(32)))
+        refused = [answer for answer in answers if answer.status_code != 200]
+        assert 0 < len(refused) < len(answers)
+        for answer in refused:
+            assert (answer.status_code, answer.json()["type"]) == (503, "urn:wikiclip:problem:busy")
+            assert int(answer.headers["retry-after"]) > 0
+        assert call(0).status_code == 200
+
+
+def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WIKICLIP_QUEUE", "0")
+    monkeypatch.setenv("WIKICLIP_MAX_REGIONS", "many")
+    with pytest.raises(WikiClipError, match=r"WIKICLIP_MAX_REGIONS.*WIKICLIP_QUEUE"):
+        read_settings()
+
+
+def test_settings_are_read_when_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("WIKICLIP_HOME", str(tmp_path))
+    assert Settings().index == tmp_path / "index"
+    monkeypatch.setenv("WIKICLIP_INDEX", "elsewhere")
+    assert Settings().index == Path("elsewhere")
