@@ -3,14 +3,14 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from indexer.chunks import stored_chunk
-from indexer.embed import describe, embed, encode
+from indexer.embed import describe, embed, encode, workers
 from indexer.errors import BadRecordFound
 from indexer.kb.jsonl import JsonLines
 from indexer.kb.record import Entity
@@ -28,7 +28,7 @@ def test_an_entity_is_described_by_title_and_text():
 
 def test_every_picture_is_a_row_and_what_cannot_be_read_is_listed(birds: Path, model: WikiClip):
     kb, done = JsonLines(birds), []
-    with ThreadPoolExecutor(2) as pool:
+    with workers() as pool:
         chunk = encode(list(kb.records()), kb.image_root, model, pool, done.append)
 
     assert [(entity.entity_id, entity.images) for entity in chunk.entities] == [
@@ -60,7 +60,7 @@ def test_rows_come_in_the_knowledge_bases_order_though_batches_do_not(tmp_path: 
         Entity(entity_id=f"Q{n}", title=f"bird {n}", text=" ".join(["feather"] * random.integers(0, 40)))
         for n in range(150)
     ]
-    with ThreadPoolExecutor(2) as pool:
+    with workers() as pool:
         chunk = encode(entities, None, model, pool, lambda _: None)
     assert chunk.entity_of_row_N.tolist() == list(range(150))
     some = [0, 77, 149]
@@ -78,6 +78,18 @@ def test_strict_stops_at_the_first_fault_in_a_new_chunk_and_in_a_stored_one(
         with pytest.raises(BadRecordFound, match=r"birds\.jsonl:3"):
             embed(kb, model, plan, workshop, strict=True)
     assert embed(kb, model, plan, workshop) == 4
+
+
+def test_the_number_of_cores_changes_nothing(tmp_path: Path, model: WikiClip):
+    entities = [Entity(entity_id=f"Q{n}", title=f"bird {n}", text="feather " * (n % 9)) for n in range(200)]
+    threads, vectors = torch.get_num_threads(), []
+    for cores in (1, 2):
+        torch.set_num_threads(cores)
+        with workers() as pool:
+            vectors.append(encode(entities, None, model, pool, lambda _: None).vectors_NM)
+        assert torch.get_num_threads() == cores
+    torch.set_num_threads(threads)
+    np.testing.assert_array_equal(*vectors)
 
 
 SLOW_BUILD = """
@@ -130,5 +142,5 @@ def test_a_killed_build_loses_at_most_one_chunk_and_ends_the_same(tmp_path: Path
 
 def test_a_checkpoint_that_makes_no_vectors_is_refused(birds: Path):
     untrained, kb = WikiClip(PRESETS["tiny"]), JsonLines(birds)
-    with ThreadPoolExecutor(2) as pool, pytest.raises(WikiClipError, match="not of length 1"):
+    with workers() as pool, pytest.raises(WikiClipError, match="not of length 1"):
         encode(list(kb.records()), kb.image_root, untrained, pool, lambda _: None)
