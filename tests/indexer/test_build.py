@@ -1,11 +1,14 @@
+import gzip
 import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from indexer import build
 from indexer.lock import only_builder
@@ -15,27 +18,24 @@ from wikiclip.model import WikiClip
 
 
 @pytest.fixture
-def run(birds: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+def command(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
     """Runs the command as a user would, and returns its exit code and what it said."""
 
-    def run(*options: str) -> tuple[int, str]:
-        arguments = [
-            "--kb",
-            "jsonl",
-            "--records",
-            str(birds),
-            "--model",
-            str(checkpoint),
-            "--out",
-            str(tmp_path / "index"),
-        ]
-        monkeypatch.setattr(sys, "argv", ["indexer.build", *arguments, *options])
+    def command(kb: str, *options: object) -> tuple[int, str]:
+        arguments = ["--kb", kb, "--model", checkpoint, "--out", tmp_path / "index", *options]
+        monkeypatch.setattr(sys, "argv", ["indexer.build", *map(str, arguments)])
         with pytest.raises(SystemExit) as end:
             build.main()
         said = capsys.readouterr()
         return int(end.value.code or 0), said.out + said.err
 
-    return run
+    return command
+
+
+@pytest.fixture
+def run(command, birds: Path):
+    """The command for the birds."""
+    return partial(command, "jsonl", "--records", birds)
 
 
 def test_builds_an_index_that_finds_what_it_holds_and_does_it_once(run, birds: Path, tmp_path: Path, model: WikiClip):
@@ -128,3 +128,28 @@ def test_faiss_and_torch_share_a_process(make_version, model: WikiClip, tmp_path
     found = [candidate.entity for candidate in index.search(before, 5)[0]]
     np.testing.assert_array_equal(model.encode_entities(record), before)
     assert [candidate.entity for candidate in index.search(before, 5)[0]] == found
+
+
+def test_builds_from_a_release_of_ovens_shape(command, tmp_path: Path):
+    releases = [
+        {
+            "wikidata_id": "Q1141409",
+            "wikipedia_title": "Heron",
+            "wikipedia_summary": "A bird.",
+            "wikipedia_content": "",
+        },
+        {"wikidata_id": "Q2", "wikipedia_title": "Egret", "wikipedia_summary": "", "wikipedia_content": "White."},
+        {"wikidata_id": "../Q3", "wikipedia_title": "Ibis", "wikipedia_summary": "", "wikipedia_content": ""},
+    ]
+    records = tmp_path / "Wiki6M_ver_1_0.jsonl.gz"
+    records.write_bytes(gzip.compress("".join(json.dumps(line) + "\n" for line in releases).encode()))
+    folder = tmp_path / "pictures" / "wikipedia_images_full" / "Q114"
+    folder.mkdir(parents=True)
+    Image.new("RGB", (40, 30), "grey").save(folder / "Q1141409.jpg")
+
+    code, said = command("oven", "--records", records, "--images", tmp_path / "pictures")
+    assert code == 0
+    assert "2 entities, 2 vectors" in said
+    index = EntityIndex.open(tmp_path / "index")
+    assert index.picture_path("Q1141409") == (folder / "Q1141409.jpg").resolve()
+    assert index.entity("Q2").text == "White."

@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -119,3 +120,13 @@ def test_an_index_outlives_its_folder_of_pictures(tmp_path: Path, make_version):
     entities = [Entity(entity_id="Q0", title="T", text="", images=("a.png",))]
     make_version(tmp_path, np.eye(1, WIDTH), entities=entities, image_root=tmp_path / "gone")
     assert EntityIndex.open(tmp_path).picture_path("Q0") is None
+
+
+def test_many_callers_at_once_get_what_one_gets(tmp_path: Path, make_version):
+    rows_NM = np.random.default_rng(0).normal(size=(600, WIDTH))
+    make_version(tmp_path, rows_NM, entity_of_row_N=np.arange(600) // 3, chunk_rows=50, shard_rows=100)
+    index = EntityIndex.open(tmp_path)
+    queries = [np.random.default_rng(n).normal(size=(n % 4 + 1, WIDTH)).astype(np.float32) for n in range(64)]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda queries_BM: index.search(queries_BM, 7), queries))
+    assert together == [index.search(queries_BM, 7) for queries_BM in queries]
