@@ -5,6 +5,7 @@ Axes: B item, P patch, L text token; widths V of patches, W of the pooled vector
 
 import importlib.resources
 import logging
+import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 import wikiclip.torchvision_guard  # noqa: F401  (before anything that imports torchvision)
@@ -21,6 +23,9 @@ from wikiclip.weights import check_sha256, efficientnet_lite2_state, packaged_pa
 
 import open_clip  # isort: skip
 from sentence_transformers import SentenceTransformer  # isort: skip
+
+# What open_clip, transformers, torch and safetensors raise for weights that are not there or not what they should be.
+BROKEN_WEIGHTS = (RuntimeError, OSError, ValueError, KeyError, EOFError, pickle.UnpicklingError, SafetensorError)
 
 
 def bf16_pays(device: torch.device) -> bool:
@@ -74,9 +79,9 @@ class VisionEncoder(nn.Module):
         return VisionFeatures(features.patches_BPV.float(), features.pooled_BW.float())
 
     def _vit(self, x_BCHW: Tensor) -> VisionFeatures:
-        # `output_extra_tokens` keeps the class token out of the patches.
+        # The class token is not among the intermediates. A tower that normalises after it pools has its patches raw.
         out = self.visual.forward_intermediates(
-            x_BCHW, indices=[-1], normalize_intermediates=True, output_fmt="NLC", output_extra_tokens=True
+            x_BCHW, indices=[-1], normalize_intermediates=not self.visual.final_ln_after_pool, output_fmt="NLC"
         )
         return VisionFeatures(out["image_intermediates"][0], out["image_features"])
 
@@ -86,8 +91,13 @@ class VisionEncoder(nn.Module):
         features = trunk.forward_features(x_BCHW)
         pooled_BW = self.visual.head(trunk.forward_head(features))
         if features.ndim == 4:
-            return VisionFeatures(features.flatten(2).transpose(1, 2), pooled_BW)
+            features_BHWV = features if self._channels_come_last else features.permute(0, 2, 3, 1)
+            return VisionFeatures(features_BHWV.flatten(1, 2), pooled_BW)
         return VisionFeatures(features[:, trunk.num_prefix_tokens :], pooled_BW)
+
+    @property
+    def _channels_come_last(self) -> bool:
+        return getattr(self.visual.trunk, "output_fmt", "NCHW") == "NHWC"  # Swin and its kind
 
     @torch.inference_mode()
     def pool(self, patches_BPV: Tensor, weights_BP: Tensor) -> Tensor:
@@ -98,12 +108,14 @@ class VisionEncoder(nn.Module):
         share_BP = weights_BP / weights_BP.sum(dim=1, keepdim=True).clamp_min(1e-6)
         mean_BV = torch.einsum("bp,bpv->bv", share_BP, patches_BPV)
         if self.is_vit:
+            if self.visual.final_ln_after_pool:
+                mean_BV = self.visual.ln_post(mean_BV)
             return mean_BV if self.visual.proj is None else mean_BV @ self.visual.proj
         trunk = self.visual.trunk
         if hasattr(trunk, "num_prefix_tokens"):
             features = mean_BV[:, None].expand(-1, trunk.num_prefix_tokens + 1, -1)
         else:
-            features = mean_BV[:, :, None, None]
+            features = mean_BV[:, None, None] if self._channels_come_last else mean_BV[:, :, None, None]
         pooled_BW: Tensor = self.visual.head(trunk.forward_head(features))
         return pooled_BW
 
@@ -128,8 +140,9 @@ class TextEncoder(nn.Module):
         super().__init__()
         self.model = _load_text_model(backbone).eval().requires_grad_(False)
         self.model.max_seq_length = min(backbone.max_tokens, self.model.max_seq_length or backbone.max_tokens)
-        if self.model.tokenizer.pad_token is None:  # LLaMA has none; padded places are masked out, so any token serves
-            self.model.tokenizer.pad_token = self.model.tokenizer.eos_token
+        tokenizer = self.model.tokenizer
+        if tokenizer.pad_token is None:  # LLaMA has none; padded places are masked out, so any token serves
+            tokenizer.pad_token = tokenizer.convert_ids_to_tokens(0)
         self.width = int(self(["a"]).sentence_BT.shape[-1])
 
     @torch.inference_mode()
@@ -138,6 +151,8 @@ class TextEncoder(nn.Module):
         device = self.model.device
         inputs = self.model.preprocess(list(texts))
         inputs = {name: value.to(device) for name, value in inputs.items() if isinstance(value, Tensor)}
+        if inputs["input_ids"].shape[1] == 0:  # of empty texts a tokenizer without special tokens leaves nothing at all
+            inputs = {name: value.new_zeros(len(texts), 1, dtype=torch.long) for name, value in inputs.items()}
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16_pays(device)):
             out = self.model[0](inputs)
         tokens_BLT, kept_BL1 = out["token_embeddings"].float(), out["attention_mask"].bool()[..., None]
@@ -186,14 +201,20 @@ def _build_tower(backbone: VisionBackbone, pretrained: str | None) -> Any:
             pretrained_image=False,
             force_image_size=backbone.image_size,
         )
-    except (RuntimeError, OSError) as error:
+    except BROKEN_WEIGHTS as error:
         raise WikiClipError(
             f"The vision tower {backbone.architecture} with weights {backbone.weights!r} cannot be loaded: give the "
-            f"path of a local checkpoint, or make the model hub reachable. ({str(error).splitlines()[0]})"
+            f"path of a local checkpoint, or make the model hub reachable. ({_first_line(error)})"
         ) from error
     finally:
         root.removeFilter(_not_random_weights)
-    return model.visual
+    tower = model.visual
+    if not hasattr(tower, "trunk") and getattr(tower, "attn_pool", tower) is not None:
+        raise WikiClipError(
+            f"The vision tower {backbone.architecture} pools its patches by attention, so that no mask can pool them: "
+            "choose a ViT with a class token or average pooling, or a timm trunk."
+        )
+    return tower
 
 
 def _not_random_weights(record: logging.LogRecord) -> bool:
@@ -209,8 +230,12 @@ def _load_text_model(backbone: TextBackbone) -> SentenceTransformer:
         source = str(folder)
     try:
         return SentenceTransformer(source, device="cpu")
-    except (OSError, ValueError) as error:
+    except BROKEN_WEIGHTS as error:
         raise WikiClipError(
             f"The text encoder {backbone.model!r} cannot be loaded: give the path of a local folder, or make the model "
-            f"hub reachable. ({str(error).splitlines()[0]})"
+            f"hub reachable. ({_first_line(error)})"
         ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0][:200] or type(error).__name__
