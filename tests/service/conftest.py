@@ -1,6 +1,7 @@
 """A small real index, and a server on a loopback port that serves it with the real `tiny` model."""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -108,6 +109,7 @@ def start() -> Iterator[Callable[[Settings], Service]]:
         app = create_app(settings)
         config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical")
         listening = config.bind_socket()
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as `python -m service` does
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()

@@ -4,11 +4,15 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from fastapi.testclient import TestClient
 from PIL import Image
 
 from service import examples
+from service.answers import shorten
+from service.app import create_app
 from service.errors import Cause, Problem
 from service.linker import Linker
+from service.settings import Settings
 
 ODD_ID = "path/to an?odd#id%2F"
 
@@ -149,3 +153,30 @@ def test_every_cause_says_what_it_is() -> None:
         assert document["type"] == f"urn:wikiclip:problem:{cause.code}"
         assert document["status"] == cause.status >= 400
         assert document["title"].endswith(".")
+
+
+def test_a_fault_of_the_service_is_a_problem_too(settings: Settings) -> None:
+    app = create_app(settings)
+
+    @app.get("/fault")
+    def fault() -> None:
+        raise ZeroDivisionError("hunter2")
+
+    answer = TestClient(app, raise_server_exceptions=False).get("/fault")
+    assert (answer.status_code, answer.json()["type"]) == (500, Cause.INTERNAL_ERROR.type)
+    assert "hunter2" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [
+        ("", ""),
+        ("  one\n two ", "one two"),
+        ("a" * 240, "a" * 240),
+        ("a" * 241, "a" * 239 + "…"),
+        ("word, " * 60, ("word, " * 60)[:238].rsplit(" ", 1)[0].rstrip(" ,") + "…"),
+    ],
+)
+def test_texts_are_cut_between_words(text: str, short: str) -> None:
+    assert shorten(text) == short
+    assert len(short) <= 240
