@@ -2,8 +2,7 @@
 
 import hashlib
 import json
-import shutil
-import tempfile
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,34 +15,59 @@ from wikiclip.errors import WikiClipError
 from wikiclip.presets import Preset
 
 SCHEMA = 1
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
+CONFIG, NEXT_CONFIG, WEIGHTS = "config.json", ".config.json.next", "model.safetensors"
 
 
 def write_checkpoint(directory: Path, preset: Preset, state: dict[str, Tensor], made_by: dict[str, Any]) -> None:
-    """Writes what is learned (float16; the frozen backbones are named, not copied) by one rename of the directory.
+    """Writes what is learned (float16; the frozen backbones are named, not copied).
+
+    Killed at any moment, the directory holds the checkpoint it held before, or the new one. Other files in it stay.
 
     Args:
         made_by: the command, seed and data versions, for whoever wants to make it again.
+
+    Raises:
+        WikiClipError: the directory cannot be written, or a number does not fit into float16.
     """
-    weights = save({name: tensor.detach().to("cpu", torch.float16).contiguous() for name, tensor in state.items()})
+    halved = {name: tensor.detach().to("cpu", torch.float16).contiguous() for name, tensor in state.items()}
+    for name, tensor in halved.items():
+        if not tensor.isfinite().all():
+            raise WikiClipError(f"{name} is not finite in float16: training diverged; lower its learning rate.")
+    weights = save(halved)
     config = {
         "schema": SCHEMA,
         "preset": preset.to_json(),
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
         "made_by": made_by,
     }
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
-    (temporary / WEIGHTS).write_bytes(weights)
-    (temporary / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    temporary.chmod(0o755)
-    if directory.exists():  # a rename replaces an empty directory only
-        old = Path(tempfile.mkdtemp(prefix=f".{directory.name}-old-", dir=directory.parent)) / "old"
-        directory.replace(old)
-        temporary.replace(directory)
-        shutil.rmtree(old.parent)
-    else:
-        temporary.replace(directory)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        # Two files cannot change at once: from here until the last rename, whichever config names the weights counts.
+        _replace(directory / NEXT_CONFIG, (json.dumps(config, indent=2) + "\n").encode())
+        _replace(directory / WEIGHTS, weights)
+        (directory / NEXT_CONFIG).replace(directory / CONFIG)
+        _sync(directory)
+    except OSError as error:
+        raise WikiClipError(f"No checkpoint can be written to {directory}: {error.strerror}.") from error
+
+
+def _replace(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.part")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    _sync(path.parent)
+
+
+def _sync(directory: Path) -> None:
+    """Makes renames in a directory last."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def read_checkpoint(directory: Path) -> tuple[Preset, dict[str, Tensor], str]:
@@ -56,17 +80,14 @@ def read_checkpoint(directory: Path) -> tuple[Preset, dict[str, Tensor], str]:
         WikiClipError: a file is missing, was changed, or has another schema.
     """
     try:
-        config = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
         weights = (directory / WEIGHTS).read_bytes()
+        config, sha256 = _read_config(directory / CONFIG), hashlib.sha256(weights).hexdigest()
+        if config.get("weights_sha256") != sha256 and (directory / NEXT_CONFIG).exists():
+            config = _read_config(directory / NEXT_CONFIG)
     except OSError as error:
         raise WikiClipError(
             f"{directory} is not a checkpoint: {CONFIG} and {WEIGHTS} are expected in it ({error.strerror})."
         ) from error
-    except ValueError as error:
-        raise WikiClipError(f"{directory / CONFIG} is not JSON: {error}.") from error
-    if not isinstance(config, dict) or config.get("schema") != SCHEMA:
-        raise WikiClipError(f"{directory / CONFIG} does not have schema {SCHEMA}: train the checkpoint again.")
-    sha256 = hashlib.sha256(weights).hexdigest()
     if config.get("weights_sha256") != sha256:
         raise WikiClipError(f"{directory / WEIGHTS} is not the file that {CONFIG} names: fetch or train it again.")
     try:
@@ -76,3 +97,13 @@ def read_checkpoint(directory: Path) -> tuple[Preset, dict[str, Tensor], str]:
     preset = Preset.from_json(config.get("preset") or {})
     named = json.dumps([SCHEMA, preset.to_json(), sha256], sort_keys=True)
     return preset, state, hashlib.sha256(named.encode()).hexdigest()
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise WikiClipError(f"{path} is not JSON: {error}.") from error
+    if not isinstance(config, dict) or config.get("schema") != SCHEMA:
+        raise WikiClipError(f"{path} does not have schema {SCHEMA}: train the checkpoint again.")
+    return config

@@ -1,7 +1,10 @@
 """Named pairs of frozen backbones with the sizes of what is learned between them."""
 
+import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
+
+from pydantic import TypeAdapter
 
 from wikiclip.errors import WikiClipError
 
@@ -79,6 +82,12 @@ class AdaptorConfig:
     dropout: float = 0.1
     residual: bool = True
 
+    def __post_init__(self) -> None:
+        if self.heads < 1 or self.width % self.heads:
+            raise WikiClipError(
+                f"The adaptor's width must be a multiple of its heads, not {self.width} of {self.heads}."
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class SpaceConfig:
@@ -120,8 +129,9 @@ class Preset:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Preset":
-        """Raises WikiClipError where a key is missing or unknown."""
+        """Raises WikiClipError where a key is missing or unknown, or a value of another type."""
         try:
+            TypeAdapter(cls).validate_json(json.dumps(values), strict=True)
             vision = dict(values["vision"])
             vision["mean"], vision["std"] = tuple(vision["mean"]), tuple(vision["std"])
             return cls(
@@ -132,7 +142,7 @@ class Preset:
                 mention=MentionConfig(**values["mention"]),
                 space=SpaceConfig(**values["space"]) if values["space"] is not None else None,
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise WikiClipError(f"The checkpoint's config.json does not describe a preset: {error}.") from error
 
 

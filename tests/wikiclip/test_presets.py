@@ -1,0 +1,101 @@
+"""Presets: what they promise, and back and forth through JSON."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+import wikiclip.encoders  # noqa: F401  (lets open_clip import torchvision)
+from wikiclip.errors import WikiClipError
+from wikiclip.presets import PRESETS, AdaptorConfig, Preset, SpaceConfig
+
+import open_clip  # isort: skip
+
+
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS.keys())
+def test_json_and_back(preset: Preset) -> None:
+    again = Preset.from_json(json.loads(json.dumps(preset.to_json())))
+    assert again == preset
+    assert hash(again) == hash(preset)
+
+
+def test_a_field_that_an_older_checkpoint_lacks_has_its_default() -> None:
+    values = PRESETS["tiny"].to_json()
+    del values["adaptor"]["residual"]
+    assert Preset.from_json(values) == PRESETS["tiny"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda values: values.clear(),
+        lambda values: values.pop("name"),
+        lambda values: values.pop("space"),
+        lambda values: values.pop("text"),
+        lambda values: values["vision"].pop("architecture"),
+        lambda values: values["adaptor"].update(depth=2),
+        lambda values: values["adaptor"].update(width="256"),
+        lambda values: values["adaptor"].update(width=256.5),
+        lambda values: values["adaptor"].update(residual=1),
+        lambda values: values["adaptor"].update(grid="all"),
+        lambda values: values["mention"].update(form="ellipse"),
+        lambda values: values["vision"].update(mean=None),
+        lambda values: values["vision"].update(mean=[0.5, 0.5]),
+        lambda values: values["vision"].update(mean="123"),
+        lambda values: values["vision"].update(image_size=True),
+        lambda values: values.update(vision="EVA"),
+        lambda values: values.update(space=[256, 1000]),
+        lambda values: values.update(name=7),
+    ],
+)
+def test_what_does_not_describe_a_preset_is_refused(change: Callable[[dict[str, Any]], None]) -> None:
+    values = json.loads(json.dumps(PRESETS["tiny"].to_json()))
+    change(values)
+    with pytest.raises(WikiClipError, match="does not describe a preset"):
+        Preset.from_json(values)
+
+
+@pytest.mark.parametrize(("width", "heads"), [(256, 3), (7, 8), (8, 0), (8, -1)])
+def test_heads_share_the_width(width: int, heads: int) -> None:
+    with pytest.raises(WikiClipError, match=f"not {width} of {heads}"):
+        AdaptorConfig(width=width, heads=heads)
+
+
+def test_a_preset_is_found_by_its_name() -> None:
+    assert all(preset.name == name for name, preset in PRESETS.items())
+    assert list(PRESETS) == ["tiny", "base", "s", "l"]
+
+
+def test_tiny_comes_from_packages_and_is_checked() -> None:
+    tiny = PRESETS["tiny"]
+    assert tiny.vision.weights.startswith("package:")
+    assert tiny.text.model.startswith("package:")
+    assert tiny.vision.sha256 is not None
+    assert tiny.text.sha256 is not None
+    assert isinstance(tiny.space, SpaceConfig)
+    assert tiny.space.classes == 1000
+
+
+@pytest.mark.parametrize("name", ["base", "s", "l"])
+def test_the_larger_presets_name_weights_that_open_clip_offers(name: str) -> None:
+    preset = PRESETS[name]
+    offered = open_clip.get_pretrained_cfg(preset.vision.architecture, preset.vision.weights)
+    assert offered, "open_clip knows the architecture with these weights"
+    assert (
+        preset.vision.image_size == open_clip.get_model_config(preset.vision.architecture)["vision_cfg"]["image_size"]
+    )
+    assert all(math.isclose(ours, theirs) for ours, theirs in zip(preset.vision.mean, offered["mean"], strict=True))
+    assert all(math.isclose(ours, theirs) for ours, theirs in zip(preset.vision.std, offered["std"], strict=True))
+    assert preset.space is None, "a tower trained with text is used as it is"
+    assert preset.text.max_tokens == 256
+    assert preset.adaptor.grid is None
+    assert preset.adaptor.layers == 2
+
+
+def test_presets_differ_where_they_are_said_to() -> None:
+    small, large = PRESETS["s"], PRESETS["l"]
+    assert replace(large, name="s", text=small.text) == small
+    assert small.text.model != large.text.model
