@@ -48,8 +48,8 @@ async def link(request: Request, runtime: Annotated[Runtime, Depends(_runtime)])
     is transparent is left out.
     """
     bodies.check_type(request.headers)
-    body = await bodies.receive(request, max_bytes=runtime.settings.max_body_bytes)
     loaded = runtime.loaded
+    body = await bodies.receive(request, max_bytes=runtime.settings.max_body_bytes)
     linked = await _while_connected(request, loaded.link(body, request.headers))
     response = LinkResponse(
         results=[loaded.answers.result(candidates) for candidates in linked.answer.results],

@@ -1,9 +1,9 @@
 """What an operator can set, as environment variables with the prefix `WIKICLIP_`, read when the app is made."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
+import torch
 from pydantic import Field, PositiveInt, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -17,14 +17,14 @@ MIB = 1024 * 1024
 class Settings(BaseSettings):
     """Where model and index are, and how much the service takes on."""
 
-    model_config = SettingsConfigDict(env_prefix="WIKICLIP_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="WIKICLIP_", env_ignore_empty=True, frozen=True)
 
     model: Annotated[str, Field(description="A preset with a committed checkpoint, or a checkpoint's folder.")] = "tiny"
     index: Annotated[Path, Field(description="The folder that keeps index versions.")] = Field(
         default_factory=index_home
     )
-    threads: Annotated[PositiveInt, Field(description="Threads that encode, and threads that search.")] = (
-        os.cpu_count() or 1
+    threads: Annotated[PositiveInt, Field(description="Threads that encode, and threads that search.")] = Field(
+        default_factory=torch.get_num_threads  # one a core, or what OMP_NUM_THREADS says
     )
 
     max_body_bytes: Annotated[PositiveInt, Field(description="Bytes of a whole request.")] = 32 * MIB

@@ -143,3 +143,5 @@ def test_settings_are_read_when_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert Settings().index == tmp_path / "index"
     monkeypatch.setenv("WIKICLIP_INDEX", "elsewhere")
     assert Settings().index == Path("elsewhere")
+    monkeypatch.setenv("WIKICLIP_INDEX", "")  # as a compose file hands on what is not set
+    assert Settings().index == tmp_path / "index"
