@@ -224,10 +224,9 @@ def _not_random_weights(record: logging.LogRecord) -> bool:
 def _load_text_model(backbone: TextBackbone) -> SentenceTransformer:
     source = backbone.model
     if source.startswith("package:"):
-        folder = packaged_path(source.removeprefix("package:"))
-        if backbone.sha256 is not None:
-            check_sha256(folder / "model.safetensors", backbone.sha256)
-        source = str(folder)
+        source = str(packaged_path(source.removeprefix("package:")))
+    if backbone.sha256 is not None:
+        check_sha256(Path(source) / "model.safetensors", backbone.sha256)
     try:
         return SentenceTransformer(source, device="cpu")
     except BROKEN_WEIGHTS as error:

@@ -55,6 +55,15 @@ def tower(vision_backbone: Backbones) -> Towers:
 
 
 @pytest.fixture(scope="session")
+def clip_file(vision_backbone: Backbones, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of both towers of a small CLIP, as training with open_clip writes one."""
+    torch.manual_seed(7)
+    path = tmp_path_factory.mktemp("clip") / "clip.pt"
+    torch.save(open_clip.create_model(vision_backbone("vit-token").architecture).state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="session")
 def bert_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small BERT at random weights, as transformers saves it."""
     folder = tmp_path_factory.mktemp("bert")
@@ -101,11 +110,11 @@ def tiny() -> WikiClip:
 
 
 @pytest.fixture(scope="session")
-def plain_preset(vision_backbone: Backbones, text_folder: Path) -> Preset:
-    """The paper's plain form: a CLIP tower, no mention space."""
+def plain_preset(clip_file: Path, text_folder: Path) -> Preset:
+    """The paper's plain form: a CLIP tower from a file, all its patches, no mention space."""
     return Preset(
         name="plain",
-        vision=vision_backbone("vit-token"),
+        vision=VisionBackbone(architecture="small-vit-token", weights=str(clip_file), image_size=32),
         text=TextBackbone(model=str(text_folder), max_tokens=16),
         adaptor=AdaptorConfig(width=32, heads=4),
     )

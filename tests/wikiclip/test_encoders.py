@@ -11,8 +11,6 @@ from wikiclip.encoders import VisionEncoder
 from wikiclip.errors import WikiClipError
 from wikiclip.presets import PRESETS, VisionBackbone
 
-import open_clip  # isort: skip
-
 UNSUPPORTED = ("vit-attention", "resnet")
 KINDS = [name for name in TOWERS if name not in UNSUPPORTED]
 NATIVE = [name for name in KINDS if name.startswith("vit-")]
@@ -141,16 +139,6 @@ def test_a_tower_is_frozen(tower: Towers) -> None:
     assert not any(part.training for part in encoder.visual.modules())
     assert not any(parameter.requires_grad for parameter in encoder.parameters())
     assert not encoder(noise(encoder)).pooled_BW.requires_grad
-
-
-@pytest.fixture(scope="module")
-def clip_file(vision_backbone: Backbones, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint of both towers of a CLIP, as training with open_clip writes one."""
-    vision_backbone("vit-token")
-    torch.manual_seed(7)
-    path = tmp_path_factory.mktemp("clip") / "clip.pt"
-    torch.save(open_clip.create_model("small-vit-token").state_dict(), path)
-    return path
 
 
 def test_a_local_checkpoint_of_open_clip_is_read(clip_file: Path, tower: Towers) -> None:

@@ -1,5 +1,6 @@
 """Text encoders at random weights, held against transformers itself."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,13 @@ def test_a_batch_of_which_no_token_is_left_is_all_padding(llama_folder: Path) ->
     assert features.padding_BL.tolist() == [[True], [True]]
     assert torch.isfinite(features.tokens_BLT).all()
     assert not features.sentence_BT.any()
+
+
+def test_a_local_folder_is_held_to_its_sha256(text_folder: Path) -> None:
+    found = hashlib.sha256((text_folder / "model.safetensors").read_bytes()).hexdigest()
+    TextEncoder(TextBackbone(model=str(text_folder), sha256=found))
+    with pytest.raises(WikiClipError, match=f"sha256 {found}, not {'0' * 64}"):
+        TextEncoder(TextBackbone(model=str(text_folder), sha256="0" * 64))
 
 
 @pytest.mark.parametrize("damage", ["nowhere", "empty", "cut", "not-json", "another-shape"])
