@@ -79,7 +79,7 @@ help: ## This list
 # Not asked where the data already lies in var/, so that a copied folder serves on any system.
 .PHONY: apt
 apt:
-	@[[ -e $(WIKICLIP_HOME)/debian/root/usr/share/wordnet ]] || { command -v apt-get && command -v dpkg; } >/dev/null || \
+	@[[ -e $(WIKICLIP_HOME)/debian/root/packages.json ]] || { command -v apt-get && command -v dpkg-deb; } >/dev/null || \
 		{ echo 'The default data comes from Debian packages, and there is no apt here: run "docker compose up" instead.' >&2; exit 1; }
 
 $(DONE)/venv:

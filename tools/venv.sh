@@ -22,16 +22,16 @@ if "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
 fi
 
 pip_from_debian() {
-    command -v apt-get >/dev/null && command -v dpkg >/dev/null || return 1
+    command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || return 1
     local work
     work=$(mktemp -d)
     # shellcheck disable=SC2064  # the folder of now, not of the time the trap fires
     trap "rm -rf '$work'" RETURN
     mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/root"
     local apt=(apt-get -qq -o "Dir::State=$work" -o "Dir::State::lists=$work/lists" -o "Dir::Cache=$work/cache"
-        -o Dir::State::status=/var/lib/dpkg/status)
+        -o Dir::State::status=/var/lib/dpkg/status -o APT::Sandbox::User=root)
     "${apt[@]}" update >&2 || return 1
-    (cd "$work" && "${apt[@]}" download python3-pip-whl >&2 && dpkg -x python3-pip-whl_*.deb root) || return 1
+    (cd "$work" && "${apt[@]}" download python3-pip-whl >&2 && dpkg-deb -x python3-pip-whl_*.deb root) || return 1
     local wheels=("$work"/root/usr/share/python-wheels/pip-*.whl)
     "$python" -m venv --clear --without-pip "$venv" &&
         PYTHONPATH="${wheels[0]}" "$venv/bin/python" -m pip --quiet install --ignore-installed pip
