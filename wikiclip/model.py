@@ -85,8 +85,8 @@ class WikiClip(nn.Module):
         if isinstance(source, Path) or not directory.is_dir():
             directory = Path(source)
         preset, state, fingerprint = read_checkpoint(directory)
-        model = cls(preset)
         try:
+            model = cls(preset)
             model.entity.load_state_dict(state)
         except RuntimeError as error:
             raise WikiClipError(f"The weights in {directory} do not fit its preset: {error}") from error

@@ -15,6 +15,7 @@ from tests.wikiclip.small_models import (
     WORDS,
     Backbones,
     Towers,
+    randomise,
     word_tokenizer,
 )
 from wikiclip.encoders import TextEncoder, VisionEncoder
@@ -102,11 +103,7 @@ def float32(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def tiny() -> WikiClip:
     """The real frozen backbones, with what is learned at random: as it starts, it says nothing about a text."""
-    torch.manual_seed(0)
-    model = WikiClip(PRESETS["tiny"])
-    for learned in model.entity.state_dict().values():
-        learned.normal_(std=0.05)
-    return model
+    return randomise(WikiClip(PRESETS["tiny"]))
 
 
 @pytest.fixture(scope="session")

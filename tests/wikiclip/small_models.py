@@ -3,12 +3,14 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from torch import Tensor
 
 from wikiclip.encoders import VisionEncoder
+from wikiclip.model import WikiClip
 from wikiclip.presets import VisionBackbone
 
 TEXT_CFG = {"context_length": 8, "vocab_size": 8, "width": 8, "heads": 1, "layers": 1}
@@ -51,3 +53,11 @@ def word_tokenizer(words: Sequence[str], *, unknown: str) -> Tokenizer:
     tokenizer = Tokenizer(WordLevel({word: number for number, word in enumerate(words)}, unk_token=unknown))
     tokenizer.pre_tokenizer = WhitespaceSplit()
     return tokenizer
+
+
+def randomise(model: WikiClip) -> WikiClip:
+    """Whatever is learned at random, in numbers that float16 holds."""
+    generator = torch.Generator().manual_seed(3)
+    for value in model.entity.state_dict().values():
+        value.copy_((torch.randn(value.shape, generator=generator) * 0.1).half())
+    return model
