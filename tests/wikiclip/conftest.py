@@ -26,6 +26,11 @@ import open_clip  # isort: skip  (after wikiclip, which lets it import torchvisi
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast  # isort: skip
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)  # the models are small: more threads wait for each other, and for other work
+
+
 @pytest.fixture(scope="session")
 def vision_backbone(tmp_path_factory: pytest.TempPathFactory) -> Backbones:
     """Small architectures under open_clip's own registry; the argument is a key of `TOWERS`."""
