@@ -28,6 +28,8 @@ def serve(
 ) -> None:
     """Answer POST /link until it is stopped. Settings are environment variables that begin with WIKICLIP_."""
     logging.basicConfig(level=log_level.upper(), format="%(message)s")
+    # It warns of each malformed body; the caller is told already, and should not be able to fill the log.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
     def announce(runtime: Runtime) -> None:
         if runtime.is_ready:
