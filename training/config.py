@@ -9,9 +9,11 @@ class TrainConfig:
 
     Attributes:
         steps: optimiser steps.
-        batch: samples a step.
-        own_pictures: share of a batch whose query is the record's own picture (the paper's second data source).
-        neighbours: samples of a batch come in groups of this many visually similar queries; 1 draws them at random.
+        annotated: samples a step whose query is an annotated mention.
+        own: samples a step whose query is a record's own picture (the paper's second data source).
+        classes: samples a step whose query is a row of the tower's classifier, and whose record is the class's
+            description without a picture.
+        neighbours: a source's samples come in groups of this many visually similar ones; 1 draws them at random.
         synthesized: N_sync, synthesized negatives a sample; 0 for none; the paper has 8.
         drop_picture: share of samples whose record loses its picture, so that text-only records learn to be found.
         drop_text: share of samples whose record loses its description.
@@ -23,8 +25,9 @@ class TrainConfig:
     """
 
     steps: int = 150
-    batch: int = 64
-    own_pictures: float = 0.5
+    annotated: int = 32
+    own: int = 32
+    classes: int = 0
     neighbours: int = 1
     synthesized: int = 0
     drop_picture: float = 0.0

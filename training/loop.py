@@ -6,6 +6,7 @@ Axes: B batch, K candidate, S synthesized negatives of a sample, M mention width
 import dataclasses
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -13,27 +14,45 @@ from torch import Tensor, nn
 from training.config import TrainConfig
 from training.losses import info_nce
 from training.negatives import draw_partners, replace_where_harder, synthesize
-from training.sampling import Queries, batches
+from training.sampling import Queries, Source, batches
 from wikiclip.entity import EntityEncoder, EntityFeatures
+
+
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """What a run trains on.
+
+    Attributes:
+        annotated: mentions with a known record.
+        own: each record's own picture as a query.
+        classes: classifier rows as queries; None where the tower has none.
+        records: frozen features of the records that queries name.
+        entity_R: which entity each record describes; two records of one entity are not each other's negatives.
+        text_only: records that only ever are negatives.
+    """
+
+    annotated: Queries
+    own: Queries
+    classes: Queries | None
+    records: EntityFeatures
+    entity_R: Tensor
+    text_only: EntityFeatures | None
+
+    def sources(self, config: TrainConfig) -> list[Source]:
+        """The sources with their shares of a batch."""
+        sources = [Source(self.annotated, config.annotated), Source(self.own, config.own)]
+        return sources if self.classes is None else [*sources, Source(self.classes, config.classes)]
 
 
 def train(
     encoder: EntityEncoder,
-    *,
-    annotated: Queries,
-    own: Queries,
-    records: EntityFeatures,
-    text_only: EntityFeatures | None,
+    samples: Samples,
     config: TrainConfig,
     on_step: Callable[[int, dict[str, float]], None] = lambda step, metrics: None,
 ) -> None:
     """Trains the adaptor in place.
 
     Args:
-        annotated: mentions with a known record.
-        own: each record's own picture as a query.
-        records: frozen features of the records that queries name.
-        text_only: records that only ever are negatives (`config.text_negatives` of them a step).
         on_step: called after each step with its number and metrics.
     """
     generator = torch.Generator().manual_seed(config.seed)
@@ -49,8 +68,9 @@ def train(
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, total_steps=config.steps)
     encoder.train()
-    for step, batch in enumerate(batches(annotated, own, config, generator), start=1):
-        loss = batch_loss(encoder, batch, records, text_only, log_scale, config, generator)
+    drawn = batches(samples.sources(config), steps=config.steps, neighbours=config.neighbours, generator=generator)
+    for step, batch in enumerate(drawn, start=1):
+        loss = batch_loss(encoder, batch, samples, log_scale, config, generator)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_([*adaptor.parameters(), log_scale], config.clip)
@@ -65,16 +85,14 @@ def train(
 def batch_loss(
     encoder: EntityEncoder,
     batch: Queries,
-    records: EntityFeatures,
-    text_only: EntityFeatures | None,
+    samples: Samples,
     log_scale: Tensor,
     config: TrainConfig,
     generator: torch.Generator,
 ) -> Tensor:
     """InfoNCE of one batch, with synthesized negatives where they are the harder."""
-    entity_B = batch.record_Q
-    features = drop(records[entity_B], config, generator)
-    mentions_BM = encoder.mention(batch.pooled_QW)
+    entity_B, mentions_BM, text_only = samples.entity_R[batch.record_Q], batch.mention_QM, samples.text_only
+    features = drop(samples.records[batch.record_Q], config, generator)
     entities_BM = encoder(features)
     scores_BK, candidate_K = mentions_BM @ entities_BM.T, entity_B
     loss_back = info_nce(scores_BK.T, entity_B, entity_B, log_scale) if config.symmetric else None

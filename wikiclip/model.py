@@ -57,13 +57,7 @@ class WikiClip(nn.Module):
         self.preset, self.fingerprint = preset, "untrained"
         self.vision = VisionEncoder(preset.vision)
         self.text = TextEncoder(preset.text)
-        self.entity = EntityEncoder(
-            preset,
-            patch_width=self.vision.patch_width,
-            pooled_width=self.vision.pooled_width,
-            text_width=self.text.width,
-            patches=(preset.adaptor.grid or self.vision.grid) ** 2,
-        )
+        self.entity = self.new_entity_encoder()
         self.mention_width = self.entity.mention_width
         red, green, blue = (round(255 * value) for value in preset.vision.mean)
         self.mean_colour = (red, green, blue)
@@ -92,6 +86,16 @@ class WikiClip(nn.Module):
             raise WikiClipError(f"The weights in {directory} do not fit its preset: {error}") from error
         model.fingerprint = fingerprint
         return model
+
+    def new_entity_encoder(self) -> EntityEncoder:
+        """An untrained entity encoder that fits the backbones."""
+        return EntityEncoder(
+            self.preset,
+            patch_width=self.vision.patch_width,
+            pooled_width=self.vision.pooled_width,
+            text_width=self.text.width,
+            patches=(self.preset.adaptor.grid or self.vision.grid) ** 2,
+        )
 
     def save(self, directory: Path, *, made_by: dict[str, Any]) -> None:
         """Writes what is learned as a checkpoint; see `checkpoint.write_checkpoint`."""
@@ -139,7 +143,7 @@ class WikiClip(nn.Module):
     def pool_mentions(self, mentions: Sequence[PreparedMention]) -> Tensor:
         """The frozen half of `encode_mentions`: pooled vectors [B, W]."""
         views = [view for mention in mentions for view in mention.views]
-        seen = self._see(views)
+        seen = self.see(views)
         if self.preset.mention.form in ("crop", "full"):
             return seen.pooled_BW
         weights_BP = self._cover(views, self.vision.grid)
@@ -158,7 +162,7 @@ class WikiClip(nn.Module):
         patches_BPV = read.tokens_BLT.new_zeros(len(entities), side * side, self.vision.patch_width)
         pooled_BW = read.tokens_BLT.new_zeros(len(entities), self.vision.pooled_width)
         if has_picture_B.any():
-            seen = self._see([entity.view for entity in entities if entity.view is not None])
+            seen = self.see([entity.view for entity in entities if entity.view is not None])
             patches_BPV[has_picture_B] = self._coarsen(seen.patches_BPV, side)
             pooled_BW[has_picture_B] = seen.pooled_BW
         return EntityFeatures(
@@ -171,7 +175,8 @@ class WikiClip(nn.Module):
             sentence_BT=read.sentence_BT.masked_fill(textless_B[:, None], 0.0),
         )
 
-    def _see(self, views: Sequence[View]) -> VisionFeatures:
+    def see(self, views: Sequence[View]) -> VisionFeatures:
+        """Frozen features of any number of views, a bounded number at a time."""
         batches = [
             self.vision(torch.from_numpy(np.stack([view.pixels_CHW for view in views[start : start + VISION_BATCH]])))
             for start in range(0, len(views), VISION_BATCH)

@@ -1,0 +1,46 @@
+"""Ranks of the right entity, and what can be said of them.
+
+Axes: Q query, B bootstrap sample.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+RANKS = (1, 5, 10)
+SAMPLES = 2000
+NOT_FOUND = 1 << 30
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean in percent with the 2.5th and 97.5th percentile of its bootstrap."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def within(ranks_Q: NDArray[np.int64], k: int) -> NDArray[np.float64]:
+    """1 where the right entity is among the first k, else 0. Ranks count from 0; a missing answer is `NOT_FOUND`."""
+    return (ranks_Q < k).astype(np.float64)
+
+
+def bootstrap(values_Q: NDArray[np.float64], entity_Q: NDArray[np.int64], *, seed: int = 0) -> Interval:
+    """The mean over queries, in percent, with an interval from drawing *entities* with replacement.
+
+    Queries of one entity are photographs of one thing: drawing them apart would make the interval far too narrow.
+    For a paired comparison, hand over the differences.
+    """
+    _, entity_Q = np.unique(entity_Q, return_inverse=True)
+    sums, counts = np.bincount(entity_Q, values_Q), np.bincount(entity_Q)
+    drawn_BE = np.random.default_rng(seed).integers(0, len(sums), (SAMPLES, len(sums)))
+    means_B = sums[drawn_BE].sum(axis=1) / counts[drawn_BE].sum(axis=1)
+    low, high = np.percentile(means_B, (2.5, 97.5))
+    return Interval(100 * float(values_Q.mean()), 100 * float(low), 100 * float(high))
+
+
+def harmonic_mean(seen: float, unseen: float) -> float:
+    """2ab / (a + b), and 0 where both are."""
+    return 2 * seen * unseen / (seen + unseen) if seen + unseen else 0.0
