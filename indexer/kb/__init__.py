@@ -6,6 +6,7 @@ from pathlib import Path
 from indexer.kb.jsonl import JsonLines
 from indexer.kb.oven import Oven
 from indexer.kb.record import BadRecord, Entity, KnowledgeBase
+from indexer.kb.wordnet import WordNet
 from indexer.paths import debian_root
 from wikiclip.errors import WikiClipError
 
@@ -36,8 +37,6 @@ def open_kb(name: KnowledgeBaseName, *, records: Path | None = None, images: Pat
                 raise WikiClipError(
                     "--records and --images do not apply to --kb wordnet, whose files `make demo-data` fetches."
                 )
-            from indexer.kb.wordnet import WordNet
-
             return WordNet(debian_root())
         case KnowledgeBaseName.JSONL:
             if records is None:
