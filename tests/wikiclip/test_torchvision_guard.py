@@ -20,7 +20,7 @@ print(torchvision.__version__)
 
 
 def test_whatever_imports_torchvision_can_after_it() -> None:
-    done = subprocess.run([sys.executable, "-c", AS_IN_A_NEW_PROCESS], capture_output=True, text=True, timeout=240)
+    done = subprocess.run([sys.executable, "-c", AS_IN_A_NEW_PROCESS], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
 
