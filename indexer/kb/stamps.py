@@ -109,7 +109,7 @@ def match_stamps(folder: Path, nouns: Nouns) -> StampMatches:
     Raises:
         StampsError: there are no stamps, or the table names a stamp or synset that does not exist.
     """
-    captions, overrides = read_captions(folder), tomllib.loads(OVERRIDES.read_text(encoding="utf-8"))["stamps"]
+    captions, overrides = read_captions(folder), _reviewed("stamps")
     if unknown := (overrides.keys() - captions.keys()) | (set(overrides.values()) - nouns.synsets.keys() - {"none"}):
         raise StampsError(f"{OVERRIDES.name} names what does not exist: {', '.join(sorted(unknown))}.")
     senses = senses_by_name(nouns)
@@ -126,11 +126,17 @@ def match_stamps(folder: Path, nouns: Nouns) -> StampMatches:
 
 def with_photographs(folder: Path, found: StampMatches) -> tuple[Stamp, ...]:
     """Opens all stamps, also those that were not matched, to tell which were made from the same photograph."""
-    photograph = photographs(folder, [match.path for match in found.matches] + [path for path, _ in found.unmatched])
+    paths = [match.path for match in found.matches] + [path for path, _ in found.unmatched]
+    photograph = photographs(folder, paths, crops=_reviewed("crops"))
     return tuple(
         Stamp(path=match.path, caption=match.caption, entity_id=match.entity_id, photograph=photograph[match.path])
         for match in found.matches
     )
+
+
+def _reviewed(table: str) -> dict[str, str]:
+    tables: dict[str, dict[str, str]] = tomllib.loads(OVERRIDES.read_text(encoding="utf-8"))
+    return tables[table]
 
 
 def senses_by_name(nouns: Nouns) -> dict[str, list[Synset]]:
