@@ -9,6 +9,7 @@ Axes: N stamp, S side of the small square that a stamp's opaque part is stretche
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,14 +66,13 @@ def _look(path: Path) -> tuple[Array, Array, float]:
     box = picture.getchannel("A").point(lambda value: 255 * (value >= 128)).getbbox()
     picture = picture.crop(box) if box else picture
     small = np.asarray(picture.convert("RGBa").resize((SIDE, SIDE), Image.Resampling.BOX), np.float32) / 255
-    alpha_SS: Array = small[..., 3]
-    grey_SS: Array = small[..., :3] @ np.array([0.299, 0.587, 0.114], np.float32)
-    detail_SS: Array = grey_SS - alpha_SS * _slow(grey_SS) / np.maximum(_slow(alpha_SS), 1e-3)
-    return (alpha_SS >= 0.5).astype(np.float32), detail_SS, picture.width / picture.height
+    alpha_SS, grey_SS = small[..., 3], small[..., :3] @ np.array([0.299, 0.587, 0.114], np.float32)
+    detail_SS = grey_SS - alpha_SS * _slow(grey_SS) / np.maximum(_slow(alpha_SS), 1e-3)
+    return (alpha_SS >= 0.5).astype(np.float32), detail_SS.astype(np.float32), picture.width / picture.height
 
 
-def _slow(values_SS: Array) -> Array:
-    coarse = Image.fromarray(values_SS).resize((BLOCKS, BLOCKS), Image.Resampling.BOX)
+def _slow(values_SS: NDArray[Any]) -> Array:
+    coarse = Image.fromarray(values_SS.astype(np.float32)).resize((BLOCKS, BLOCKS), Image.Resampling.BOX)
     return np.asarray(coarse.resize((SIDE, SIDE), Image.Resampling.BILINEAR))
 
 
@@ -88,16 +88,14 @@ def _overlap(ones_NSS: Array, others_NSS: Array) -> Array:
     """Intersection over union of every outline with every other."""
     one, other = ones_NSS.reshape(len(ones_NSS), -1), others_NSS.reshape(len(others_NSS), -1)
     both = one @ other.T
-    either: Array = one.sum(axis=1)[:, None] + other.sum(axis=1) - both
-    overlap: Array = both / np.maximum(either, 1)
-    return overlap
+    either = one.sum(axis=1)[:, None] + other.sum(axis=1) - both
+    return np.asarray(both / np.maximum(either, 1), np.float32)
 
 
 def _correlation(ones_NSS: Array, others_NSS: Array) -> Array:
     one, other = ones_NSS.reshape(len(ones_NSS), -1), others_NSS.reshape(len(others_NSS), -1)
     lengths = np.linalg.norm(one, axis=1)[:, None] * np.linalg.norm(other, axis=1)
-    correlation: Array = one @ other.T / np.maximum(lengths, 1e-6)
-    return correlation
+    return np.asarray(one @ other.T / np.maximum(lengths, 1e-6), np.float32)
 
 
 def _first_of_group(same_NN: NDArray[np.bool_]) -> NDArray[np.int64]:
