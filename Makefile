@@ -28,9 +28,16 @@ DONE := $(VENV)/.installed
 RUNTIME := $(DONE)/runtime-$(KEY)
 DEV := $(DONE)/dev-$(KEY)
 
+# The builder knows best whether an index is up to date, but takes as long to say so as the server takes to start. So
+# `demo` asks it only if the code, the checkpoint, the data or the published version are others than when it last did.
+INDEX_STATE = find wikiclip indexer $(WIKICLIP_HOME)/index/CURRENT $(WIKICLIP_HOME)/debian/root/packages.json \
+	-type f -not -name '*.pyc' -exec sha256sum {} + 2>/dev/null | sort | sha256sum
+INDEX_NOTE = $(WIKICLIP_HOME)/index.demo
+
 ##@ Use
 .PHONY: demo
-demo: demo-index ## Set everything up and serve POST /link on http://127.0.0.1:8000 (PORT=8123 moves it)
+demo: demo-data ## Set everything up and serve POST /link on http://127.0.0.1:8000 (PORT=8123 moves it)
+	@[[ $$($(INDEX_STATE)) == $$(cat $(INDEX_NOTE) 2>/dev/null) ]] || $(MAKE) --no-print-directory demo-index
 	@exec $(PY) -m service --host $(HOST) --port $(PORT)
 
 .PHONY: setup
@@ -43,6 +50,7 @@ demo-data: apt $(RUNTIME) ## Fetch the default data: two Debian packages, unpack
 .PHONY: demo-index
 demo-index: demo-data ## Build the default index from them
 	@$(PY) -m indexer.build --kb wordnet
+	@$(INDEX_STATE) > $(INDEX_NOTE)
 
 ##@ Develop
 .PHONY: test
