@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from wikiclip.errors import WikiClipError
 
@@ -61,8 +61,8 @@ def _look(path: Path) -> tuple[Array, Array, float]:
     try:
         with Image.open(path) as file:
             picture = file.convert("RGBA")
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise WikiClipError(f"{path} is no picture; delete `var/debian` and run `make demo-data`.") from error
+    except (OSError, Image.DecompressionBombError) as error:
+        raise WikiClipError(f"{path} is no picture: remove the default data and run `make demo-data`.") from error
     box = picture.getchannel("A").point(lambda value: 255 * (value >= 128)).getbbox()
     picture = picture.crop(box) if box else picture
     small = np.asarray(picture.convert("RGBa").resize((SIDE, SIDE), Image.Resampling.BOX), np.float32) / 255
