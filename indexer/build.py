@@ -1,13 +1,13 @@
 """The command line that makes an index: `python -m indexer.build --kb wordnet`."""
 
 import shutil
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from indexer.assemble import assemble
+from indexer.command import run
 from indexer.embed import embed
 from indexer.errors import BadRecordFound, CorruptIndex, NoIndex
 from indexer.kb import KnowledgeBaseName, open_kb
@@ -15,7 +15,6 @@ from indexer.lock import only_builder
 from indexer.paths import index_home
 from indexer.plan import Plan, make_plan, open_workshop
 from indexer.version import PROBLEMS, Version, publish, read_version
-from wikiclip.errors import WikiClipError
 from wikiclip.model import WikiClip
 
 app = typer.Typer(add_completion=False)
@@ -76,14 +75,5 @@ def report(version: Version, *, strict: bool) -> None:
         typer.echo(listed, err=True)
 
 
-def main() -> None:
-    """Runs the command; what a user can mend is said in one line."""
-    try:
-        app()
-    except (WikiClipError, OSError) as error:
-        typer.echo(f"Error: {error}", err=True)
-        sys.exit(1)
-
-
 if __name__ == "__main__":
-    main()
+    run(app)

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from indexer import build
+from indexer.command import run as run_command
 from indexer.lock import only_builder
 from indexer.search import EntityIndex
 from indexer.version import PROBLEMS, read_version
@@ -25,7 +26,7 @@ def command(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
         arguments = ["--kb", kb, "--model", checkpoint, "--out", tmp_path / "index", *options]
         monkeypatch.setattr(sys, "argv", ["indexer.build", *map(str, arguments)])
         with pytest.raises(SystemExit) as end:
-            build.main()
+            run_command(build.app)
         said = capsys.readouterr()
         return int(end.value.code or 0), said.out + said.err
 
