@@ -110,12 +110,14 @@ def match_stamps(folder: Path, nouns: Nouns) -> StampMatches:
         StampsError: there are no stamps, or the table names a stamp or synset that does not exist.
     """
     captions, overrides = read_captions(folder), _reviewed("stamps")
-    if unknown := (overrides.keys() - captions.keys()) | (set(overrides.values()) - nouns.synsets.keys() - {"none"}):
+    there = captions.keys() | {path.rpartition("/")[0] + "/" for path in captions}
+    if unknown := (overrides.keys() - there) | (set(overrides.values()) - nouns.synsets.keys() - {"none"}):
         raise StampsError(f"{OVERRIDES.name} names what does not exist: {', '.join(sorted(unknown))}.")
     senses = senses_by_name(nouns)
     matches, unmatched = [], []
     for path, caption in captions.items():
-        override = overrides.get(path.replace(MIRROR, ""))
+        original = path.replace(MIRROR, "")
+        override = overrides.get(original) or overrides.get(original.rpartition("/")[0] + "/")
         entity_id = override or match_caption(caption, path.partition("/")[0], senses)
         if entity_id is None or entity_id == "none":
             unmatched.append((path, caption))
