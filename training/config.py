@@ -27,12 +27,12 @@ class TrainConfig:
     steps: int = 150
     annotated: int = 32
     own: int = 32
-    classes: int = 0
+    classes: int = 32
     neighbours: int = 1
     synthesized: int = 0
-    drop_picture: float = 0.0
-    drop_text: float = 0.0
-    text_negatives: int = 0
+    drop_picture: float = 0.1
+    drop_text: float = 0.05
+    text_negatives: int = 128
     symmetric: bool = True
     learning_rate: float = 5e-4
     weight_decay: float = 0.05

@@ -14,6 +14,9 @@ from wikiclip.masks import Mask
 from wikiclip.presets import MentionConfig
 
 
+VIEWS = 2  # counts up with each change to how a view is cut; what is kept of views is kept under it
+
+
 @dataclass(frozen=True)
 class View:
     """One square input: `pixels_CHW` uint8, and `inside_HW` in 0 to 1, the share of each pixel that the mask covers."""

@@ -103,7 +103,7 @@ class SpaceConfig:
     width: int
     classes: int
     picture_weight: float = 16.0
-    text_weight: float = 8.0
+    text_weight: float = 4.0
     temperature: float = 0.1
 
 

@@ -14,9 +14,10 @@ from tqdm import tqdm
 from training.cache import Arrays, cached
 from training.data.scenes import Scene, SceneConfig, compose
 from wikiclip.masks import whole
+from wikiclip.mention import VIEWS
 from wikiclip.model import PreparedMention, WikiClip
 
-SCENES_CODE = 1  # raise it when a scene of the same seed would look different
+SCENES = 1  # counts up with each change to what a scene of the same seed looks like
 BATCH = 32
 
 
@@ -63,7 +64,7 @@ class MentionFeatures:
 def mention_features(model: WikiClip, scenes: SceneSet) -> MentionFeatures:
     """Computed once for each backbone, mention form and set of scenes; with a progress bar the first time."""
     key = {
-        "code": SCENES_CODE,
+        "code": [SCENES, VIEWS],
         "vision": asdict(model.preset.vision),
         "mention": asdict(model.preset.mention),
         "stamps": [[stamp, (scenes.root / stamp).stat().st_size] for stamp in scenes.stamps],

@@ -18,6 +18,7 @@ from indexer.kb.record import Entity, KnowledgeBase
 from training.cache import Arrays, cached
 from wikiclip.entity import EntityEncoder, EntityFeatures
 from wikiclip.images import read_picture
+from wikiclip.mention import VIEWS
 from wikiclip.model import PreparedEntity, WikiClip
 
 BATCH = 64
@@ -82,6 +83,7 @@ def record_features(model: WikiClip, kb: KnowledgeBase, entities: Sequence[Entit
         entities: the records of `kb`, each with at most one picture.
     """
     key = {
+        "code": VIEWS,
         "vision": asdict(model.preset.vision),
         "text": asdict(model.preset.text),
         "mention": asdict(model.preset.mention),
