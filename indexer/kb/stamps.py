@@ -14,6 +14,7 @@ from wikiclip.errors import WikiClipError
 STAMPS = "usr/share/tuxpaint/stamps"  # below the folder that the Debian packages are unpacked in
 OVERRIDES = Path(__file__).with_name("stamp_overrides.toml")
 MIRROR = "_mirror"
+DRAWN = ("cartoon", "outline")  # in the paths of drawings whose entity may have a photograph as well
 
 # Which of WordNet's lexicographer files a folder's stamps belong to, the likeliest first.
 FOLDER_SENSES: Mapping[str, tuple[str, ...]] = {
@@ -74,11 +75,13 @@ class StampMatches:
     unmatched: tuple[tuple[str, str], ...]
 
     def by_entity(self) -> dict[str, list[Match]]:
-        """entity_id -> its stamps, the one for its record first: cartoons and mirrored ones come last."""
+        """entity_id -> its stamps, the one for its record first: drawn and mirrored ones come last."""
+
+        def rank(match: Match) -> tuple[bool, bool, str]:
+            return any(word in match.path for word in DRAWN), MIRROR in match.path, match.path
+
         stamps = defaultdict(list)
-        for match in sorted(
-            self.matches, key=lambda match: ("cartoon" in match.path, MIRROR in match.path, match.path)
-        ):
+        for match in sorted(self.matches, key=rank):
             stamps[match.entity_id].append(match)
         return dict(stamps)
 
