@@ -65,10 +65,14 @@ def _look(path: Path) -> tuple[Array, Array, float]:
         raise WikiClipError(f"{path} is no picture: remove the default data and run `make demo-data`.") from error
     box = picture.getchannel("A").point(lambda value: 255 * (value >= 128)).getbbox()
     picture = picture.crop(box) if box else picture
-    small = np.asarray(picture.convert("RGBa").resize((SIDE, SIDE), Image.Resampling.BOX), np.float32) / 255
-    alpha_SS, grey_SS = small[..., 3], small[..., :3] @ np.array([0.299, 0.587, 0.114], np.float32)
+    grey = Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture).convert("L")
+    alpha_SS, grey_SS = _small(picture.getchannel("A")), _small(grey)
     detail_SS = grey_SS - alpha_SS * _slow(grey_SS) / np.maximum(_slow(alpha_SS), 1e-3)
     return (alpha_SS >= 0.5).astype(np.float32), detail_SS.astype(np.float32), picture.width / picture.height
+
+
+def _small(channel: Image.Image) -> Array:
+    return np.asarray(channel.resize((SIDE, SIDE), Image.Resampling.BOX), np.float32) / np.float32(255)
 
 
 def _slow(values_SS: NDArray[Any]) -> Array:
