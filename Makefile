@@ -38,6 +38,7 @@ INDEX_NOTE = $(WIKICLIP_HOME)/index.demo
 .PHONY: demo
 demo: demo-data ## Set everything up and serve POST /link on http://127.0.0.1:8000 (PORT=8123 moves it)
 	@[[ $$($(INDEX_STATE)) == $$(cat $(INDEX_NOTE) 2>/dev/null) ]] || $(MAKE) --no-print-directory demo-index
+	@[[ -d $(WIKICLIP_HOME)/demo ]] || $(PY) -m training.demo
 	@exec $(PY) -m service --host $(HOST) --port $(PORT)
 
 .PHONY: setup

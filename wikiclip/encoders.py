@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 import wikiclip.torchvision_guard  # noqa: F401  (before anything that imports torchvision)
 from wikiclip.errors import WikiClipError
+from wikiclip.precision import bf16_pays
 from wikiclip.presets import TextBackbone, VisionBackbone
 from wikiclip.weights import check_sha256, efficientnet_lite2_state, packaged_path
 
@@ -26,15 +27,6 @@ from sentence_transformers import SentenceTransformer  # isort: skip
 
 # What open_clip, transformers, torch and safetensors raise for weights that are not there or not what they should be.
 BROKEN_WEIGHTS = (RuntimeError, OSError, ValueError, KeyError, EOFError, pickle.UnpicklingError, SafetensorError)
-
-
-def bf16_pays(device: torch.device) -> bool:
-    """Whether bfloat16 arithmetic is native on the device; elsewhere it would be emulated, and slower."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    # torch before 2.12 cannot say what the processor has; float32 is always right there.
-    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    return device.type == "cpu" and bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wikiclip.precision import bf16_pays
 from wikiclip.presets import Preset
 from wikiclip.space import ClassMemory, MentionSpace
 from wikiclip.vgka import VisionGuidedKnowledgeAdaptor
@@ -62,10 +63,12 @@ class EntityEncoder(nn.Module):
 
     def forward(self, features: EntityFeatures) -> Tensor:
         """Returns unit entity vectors [B, M]."""
-        out_BM: Tensor = self.adaptor(
-            features.patches_BPV, features.has_picture_B, features.tokens_BLT, features.padding_BL
-        )
-        return F.normalize(self.anchor(features) + out_BM, dim=-1)
+        device = features.tokens_BLT.device
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16_pays(device)):
+            out_BM: Tensor = self.adaptor(
+                features.patches_BPV, features.has_picture_B, features.tokens_BLT, features.padding_BL
+            )
+        return F.normalize(self.anchor(features) + out_BM.float(), dim=-1)
 
     def anchor(self, features: EntityFeatures) -> Tensor:
         """What the adaptor's output is added to, [B, M]; zero for a preset without a mention space."""

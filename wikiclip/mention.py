@@ -13,7 +13,6 @@ from PIL import Image
 from wikiclip.masks import Mask
 from wikiclip.presets import MentionConfig
 
-
 VIEWS = 2  # counts up with each change to how a view is cut; what is kept of views is kept under it
 
 

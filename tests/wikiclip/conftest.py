@@ -102,7 +102,8 @@ def text_folder(bert_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture
 def float32(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without bfloat16, so that two ways to the same number can be held against each other closely."""
-    monkeypatch.setattr("wikiclip.encoders.bf16_pays", lambda device: False)
+    for module in ("encoders", "entity"):
+        monkeypatch.setattr(f"wikiclip.{module}.bf16_pays", lambda device: False)
 
 
 @pytest.fixture(scope="session")

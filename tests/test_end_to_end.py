@@ -1,0 +1,71 @@
+"""The whole of it on real data: the packaged checkpoint, an index built from stamps and WordNet, and the linker."""
+
+import dataclasses
+import io
+import json
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from indexer.build import build
+from indexer.kb import KnowledgeBaseName
+from indexer.kb.record import Entity
+from indexer.kb.wordnet import WordNet
+from service.linker import Linker
+from training.data.scenes import Scene, SceneConfig, compose
+from training.demo import SHOWN, demo_scene
+from wikiclip.images import ImageLimits
+from wikiclip.masks import encode_rle
+
+pytestmark = [pytest.mark.data, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def linker(stamps_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Linker:
+    """Every entity that a stamp shows, among some hundreds that have no picture."""
+    kb = WordNet(stamps_data)
+    entities = [record for record in kb.records() if isinstance(record, Entity)]
+    chosen = [entity for entity in entities if entity.images]
+    chosen += islice((entity for entity in entities if not entity.images), 0, None, 100)
+    folder = tmp_path_factory.mktemp("stamps")
+    lines = (json.dumps(dataclasses.asdict(entity)) + "\n" for entity in chosen)
+    (folder / "records.jsonl").write_text("".join(lines))
+    build(kb=KnowledgeBaseName.JSONL, records=folder / "records.jsonl", images=kb.image_root, out=folder / "index")
+    return Linker.open("tiny", folder / "index", limits=ImageLimits())
+
+
+def titles(linker: Linker, scene: Scene, regions: list[object], top_k: int = 3) -> list[list[str]]:
+    """The titles found for each region of a scene."""
+    file = io.BytesIO()
+    scene.image.save(file, "PNG")
+    (answer,) = linker.answer([linker.prepare(file.getvalue(), regions, top_k=top_k)])
+    return [[candidate.entity.title for candidate in candidates] for candidates in answer.results]
+
+
+def test_the_demo_scene_names_each_thing_under_its_mask(linker: Linker) -> None:
+    scene = demo_scene()
+    found = titles(linker, scene, [encode_rle(placed.mask) for placed in scene.placed], top_k=1)
+    assert [first for (first,) in found] == list(SHOWN)
+
+
+def test_other_masks_of_one_picture_give_other_entities(linker: Linker, stamps_data: Path) -> None:
+    """The mask is what tells the things of a scene apart: with it they are found, without it there is one answer."""
+    kb = WordNet(stamps_data)
+    title_of = {image: record.title for record in kb.records() if isinstance(record, Entity) for image in record.images}
+    assert kb.image_root is not None
+    pictures = sorted(title_of)
+    right, asked, without = 0, 0, 0
+    for number in range(8):
+        scene = compose(
+            [kb.image_root / path for path in pictures[number * 40 : number * 40 + 40 : 13]], [number], SceneConfig()
+        )
+        truth = [title_of[placed.path.relative_to(kb.image_root).as_posix()] for placed in scene.placed]
+        found = titles(linker, scene, [encode_rle(placed.mask) for placed in scene.placed])
+        (whole,) = titles(linker, scene, [None])
+        right += sum(title in three for title, three in zip(truth, found, strict=True))
+        without += sum(title in whole for title in truth)
+        asked += len(truth)
+        assert len({three[0] for three in found}) > 1
+    assert right / asked > 0.5
+    assert without < right / 2
