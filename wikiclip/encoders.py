@@ -24,6 +24,7 @@ from wikiclip.weights import check_sha256, efficientnet_lite2_state, packaged_pa
 
 import open_clip  # isort: skip
 from sentence_transformers import SentenceTransformer  # isort: skip
+from transformers.utils import logging as transformers_logging  # isort: skip
 
 # What open_clip, transformers, torch and safetensors raise for weights that are not there or not what they should be.
 BROKEN_WEIGHTS = (RuntimeError, OSError, ValueError, KeyError, EOFError, pickle.UnpicklingError, SafetensorError)
@@ -217,6 +218,8 @@ def _load_text_model(backbone: TextBackbone) -> SentenceTransformer:
     source = backbone.model
     if source.startswith("package:"):
         source = str(packaged_path(source.removeprefix("package:")))
+        # A bar for a second's work would stand in every command's output.
+        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     if backbone.sha256 is not None:
         check_sha256(Path(source) / "model.safetensors", backbone.sha256)
     try:
