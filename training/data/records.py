@@ -64,7 +64,7 @@ class RecordFeatures:
             sentence_BT=torch.from_numpy(np.asarray(self.sentence_NT[rows])),
         )
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def encode(self, encoder: EntityEncoder, rows: NDArray[np.int64], *, pictures: bool = True) -> Tensor:
         """Unit vectors of some records, in batches of like length, with a progress bar if there are many."""
         lengths = self.start_N[rows + 1] - self.start_N[rows]
