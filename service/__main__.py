@@ -2,16 +2,15 @@
 
 import logging
 import socket
-import sys
 from typing import Annotated, Literal
 
 import typer
 import uvicorn
 
+from indexer.command import run
 from service.app import create_app
 from service.runtime import Runtime
 from service.settings import read_settings
-from wikiclip.errors import WikiClipError
 
 GRACE_S = 10
 
@@ -63,14 +62,5 @@ def _url(host: str, port: int) -> str:
     return f"http://{name}:{port}"
 
 
-def main() -> None:
-    """Runs the command; what a user can mend is said in one line."""
-    try:
-        app()
-    except (WikiClipError, OSError) as error:
-        typer.echo(f"Error: {error}", err=True)
-        sys.exit(1)
-
-
 if __name__ == "__main__":
-    main()
+    run(app)

@@ -1,12 +1,12 @@
 """The command line that links a whole set: `python -m service.batch --images DIR --out predictions.jsonl`."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import torch
 import typer
 
+from indexer.command import run
 from service.coco import Annotations, Folder
 from service.linker import Linker
 from service.offline import Job, link_all
@@ -45,14 +45,5 @@ def batch(
     typer.echo(f"{out}: {tally.added} rows added to {before}; {tally.failed} of those added say what went wrong.")
 
 
-def main() -> None:
-    """Runs the command; what a user can mend is said in one line."""
-    try:
-        app()
-    except (WikiClipError, OSError) as error:
-        typer.echo(f"Error: {error}", err=True)
-        sys.exit(1)
-
-
 if __name__ == "__main__":
-    main()
+    run(app)
