@@ -10,6 +10,8 @@ from torch import Tensor
 from wikiclip.entity import EntityEncoder, EntityFeatures
 from wikiclip.presets import PRESETS, AdaptorConfig, Preset, SpaceConfig
 
+pytestmark = pytest.mark.usefixtures("float32")  # held against the equations closely
+
 V, W, T, M, P, L = 5, 9, 7, 6, 4, 3
 ADAPTOR = AdaptorConfig(width=8, heads=2)
 PLAIN = replace(PRESETS["base"], adaptor=ADAPTOR)
