@@ -21,7 +21,7 @@ from training.ranking import RANKS, Interval, bootstrap, harmonic_mean, within
 from wikiclip.model import WikiClip
 from wikiclip.presets import PRESETS
 
-DEVELOPMENT_FOLD = 0  # settings were chosen on this one, and the others were not looked at
+DEVELOPMENT_FOLD = 0  # for choosing settings; `docs/quality.md` says which were also seen on other folds
 Results = dict[Cell, list[Answers]]  # a cell's answers, fold by fold
 app = typer.Typer(add_completion=False)
 
