@@ -63,8 +63,14 @@ class _Queries:
     entity_Q: NDArray[np.int64]
 
 
-def answers_of_fold(data: ScenesData, fold: int, config: TrainConfig) -> Iterator[tuple[Cell, Answers]]:
-    """Trains the fold's models and asks them and the baselines everything."""
+def answers_of_fold(
+    data: ScenesData, frozen: ScenesData, fold: int, config: TrainConfig
+) -> Iterator[tuple[Cell, Answers]]:
+    """Trains the fold's models and asks them and the baselines everything.
+
+    Args:
+        frozen: the same data in the form of mention that suits the baseline "image".
+    """
     queries = {key: _queries(data, pools) for key, pools in _pools(data, fold).items()}
     every = np.arange(len(data.records))
 
@@ -72,7 +78,7 @@ def answers_of_fold(data: ScenesData, fold: int, config: TrainConfig) -> Iterato
     vectors_NM = data.records.encode(encoder, every)
     yield from _model_answers(data, encoder, vectors_NM, queries, "full")
     yield from _text_answers(data, encoder, queries)
-    yield from _image_answers(data, queries)
+    yield from _image_answers(frozen, {key: _queries(frozen, pools) for key, pools in _pools(data, fold).items()})
 
     encoder = fit_encoder(data, config, fold=fold, hide_pictures=True)
     vectors_NM = data.records.encode(encoder, every)

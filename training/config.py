@@ -19,6 +19,7 @@ class TrainConfig:
         drop_text: share of samples whose record loses its description.
         text_negatives: records without a picture added to each batch as candidates nobody asks for.
         symmetric: adds the loss from entities to mentions.
+        shrinkage: of the mention space's whitening, times the mean eigenvalue.
         learning_rate: the peak of a one-cycle schedule.
         scale, max_scale: the inverse temperature at the start, and its cap.
         seed: of everything random.
@@ -34,6 +35,7 @@ class TrainConfig:
     drop_text: float = 0.05
     text_negatives: int = 128
     symmetric: bool = True
+    shrinkage: float = 5.0
     learning_rate: float = 5e-4
     weight_decay: float = 0.05
     clip: float = 1.0

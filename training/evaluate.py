@@ -16,12 +16,12 @@ from indexer.command import run
 from training.answers import Answers, Cell, answers_of_fold
 from training.config import TrainConfig
 from training.data.dataset import ScenesData, load_scenes
-from training.data.folds import FOLDS
+from training.data.folds import DEVELOPMENT_FOLD, FOLDS
+from training.frozen import FORMS, best_form
 from training.ranking import RANKS, Interval, bootstrap, harmonic_mean, within
 from wikiclip.model import WikiClip
 from wikiclip.presets import PRESETS
 
-DEVELOPMENT_FOLD = 0  # for choosing settings; `docs/quality.md` says which were also seen on other folds
 Results = dict[Cell, list[Answers]]  # a cell's answers, fold by fold
 app = typer.Typer(add_completion=False)
 
@@ -48,15 +48,17 @@ def evaluate(
     del data  # there is one so far
     scenes = load_scenes(WikiClip(PRESETS[preset]))
     config = TrainConfig(steps=steps, seed=seed)
+    frozen = scenes.with_mention(best_form(scenes))
     results: Results = defaultdict(list)
     for fold in range(FOLDS):
-        for cell, answers in answers_of_fold(scenes, fold, config):
+        for cell, answers in answers_of_fold(scenes, frozen, fold, config):
             results[cell].append(answers)
     rows = list(table_rows(results, scenes))
     if json_file is not None:
         json_file.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     console = Console(width=150)
     console.print(quality_table(rows))
+    console.print(f"image: frozen features in the best of {len(FORMS)} forms, {frozen.model.preset.mention}")
     console.print(*differences(results), sep="\n", highlight=False)
 
 

@@ -45,7 +45,7 @@ def fit_encoder(
     shown = np.setdiff1d(data.labelled, unseen) if hide_pictures else data.labelled
     pooled_QW, row_Q = _annotated(data, fold)
     pictures_RW = data.records.batch(shown).pooled_BW
-    class_rows = _prepare_space(encoder, data, pooled_QW, pictures_RW, unseen)
+    class_rows = _prepare_space(encoder, data, pooled_QW, pictures_RW, unseen, config)
 
     row_R = np.concatenate([shown, class_rows])
     records = data.records.batch(row_R, pictures=np.arange(len(row_R)) < len(shown))
@@ -78,12 +78,17 @@ def _annotated(data: ScenesData, fold: int | None) -> tuple[Tensor, NDArray[np.i
 
 
 def _prepare_space(
-    encoder: EntityEncoder, data: ScenesData, pooled_QW: Tensor, pictures_RW: Tensor, unseen: NDArray[np.int64]
+    encoder: EntityEncoder,
+    data: ScenesData,
+    pooled_QW: Tensor,
+    pictures_RW: Tensor,
+    unseen: NDArray[np.int64],
+    config: TrainConfig,
 ) -> NDArray[np.int64]:
     """Fits the mention space and the class memory; returns the rows of the classes that are in the memory."""
     if encoder.space is None or encoder.memory is None:
         return np.empty(0, np.int64)
-    fit_space(encoder.space, pooled_QW, pictures_RW)
+    fit_space(encoder.space, pooled_QW, pictures_RW, shrinkage=config.shrinkage)
     # A class that is no record (ImageNet has a few), or an entity to be held out, stays out of the memory.
     row_C = np.array([data.row_of.get(entity_id, -1) for entity_id in data.imagenet])
     known_C = (row_C >= 0) & ~np.isin(row_C, unseen)

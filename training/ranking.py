@@ -1,12 +1,13 @@
 """Ranks of the right entity, and what can be said of them.
 
-Axes: Q query, B bootstrap sample.
+Axes: Q query, N candidate, M vector width, B bootstrap sample.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 RANKS = (1, 5, 10)
 SAMPLES = 2000
@@ -20,6 +21,12 @@ class Interval:
     mean: float
     low: float
     high: float
+
+
+def ranks(queries_QM: Tensor, candidates_NM: Tensor, right_Q: Tensor) -> NDArray[np.int64]:
+    """From 0: how many candidates are nearer to each query than the right one, whose place is `right_Q`. All unit."""
+    scores_QN = queries_QM @ candidates_NM.T
+    return (scores_QN > scores_QN.gather(1, right_Q[:, None])).sum(dim=1).numpy()
 
 
 def within(ranks_Q: NDArray[np.int64], k: int) -> NDArray[np.float64]:

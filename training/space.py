@@ -9,16 +9,16 @@ from torch import Tensor
 
 from wikiclip.space import ClassMemory, MentionSpace
 
-SHRINKAGE = 5.0  # times the mean eigenvalue; taken from an earlier exploration, not varied here
 MENTION_NORM = 16.0  # mean norm of a training mention in the space: the scale that the anchor's weights refer to
 
 
 @torch.no_grad()
-def fit_space(space: MentionSpace, mentions_QW: Tensor, pictures_RW: Tensor) -> None:
+def fit_space(space: MentionSpace, mentions_QW: Tensor, pictures_RW: Tensor, *, shrinkage: float) -> None:
     """Centres both sides apart, and whitens what is left with shrinkage.
 
     Queries show their subject in a scene, records alone: their means differ, and what differs says nothing about
-    which entity it is. Few samples make small eigenvalues of the covariance noise, hence the shrinkage.
+    which entity it is. Few samples make small eigenvalues of the covariance noise, hence the shrinkage, in units of
+    the mean eigenvalue.
     """
     mentions_QW, pictures_RW = F.normalize(mentions_QW, dim=-1), F.normalize(pictures_RW, dim=-1)
     space.mention_centre_W.copy_(mentions_QW.mean(0))
@@ -27,7 +27,7 @@ def fit_space(space: MentionSpace, mentions_QW: Tensor, pictures_RW: Tensor) -> 
     values_W, vectors_WW = torch.linalg.eigh(centred.T @ centred / len(centred))
     width = space.projection_WM.shape[1]
     kept_M = values_W[-width:].flip(0)
-    scale_M = (kept_M + SHRINKAGE * values_W.clamp_min(0).mean()).rsqrt()
+    scale_M = (kept_M + shrinkage * values_W.clamp_min(0).mean()).rsqrt()
     space.projection_WM.copy_((vectors_WW[:, -width:].flip(1) * scale_M).float())
     norm = space.mention(mentions_QW).norm(dim=-1).mean()
     space.projection_WM.mul_(MENTION_NORM / norm)

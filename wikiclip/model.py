@@ -52,11 +52,12 @@ class WikiClip(nn.Module):
         mention_width: M.
     """
 
-    def __init__(self, preset: Preset) -> None:
+    def __init__(self, preset: Preset, *, vision: VisionEncoder | None = None, text: TextEncoder | None = None) -> None:
+        """Loads the preset's frozen backbones, or takes those given."""
         super().__init__()
         self.preset, self.fingerprint = preset, "untrained"
-        self.vision = VisionEncoder(preset.vision)
-        self.text = TextEncoder(preset.text)
+        self.vision = vision or VisionEncoder(preset.vision)
+        self.text = text or TextEncoder(preset.text)
         self.entity = self.new_entity_encoder()
         self.mention_width = self.entity.mention_width
         red, green, blue = (round(255 * value) for value in preset.vision.mean)
@@ -96,6 +97,11 @@ class WikiClip(nn.Module):
             text_width=self.text.width,
             patches=(self.preset.adaptor.grid or self.vision.grid) ** 2,
         )
+
+    def varied(self, preset: Preset) -> "WikiClip":
+        """The same frozen backbones, shared, under another preset; its entity encoder is new and untrained."""
+        assert (preset.vision, preset.text) == (self.preset.vision, self.preset.text)
+        return WikiClip(preset, vision=self.vision, text=self.text)
 
     def save(self, directory: Path, *, made_by: dict[str, Any]) -> None:
         """Writes what is learned as a checkpoint; see `checkpoint.write_checkpoint`."""

@@ -58,7 +58,7 @@ class MentionConfig:
     """
 
     form: MentionForm = "crop"
-    margin: float = 0.1
+    margin: float = 0.0
     background: float = 0.0
 
 

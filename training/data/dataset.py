@@ -1,5 +1,6 @@
 """The data set `scenes`: WordNet's concrete nouns as records, scenes of stamps as annotated pictures."""
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from training.data.folds import Photo, Pool, make_pools
 from training.data.mentions import MentionFeatures, SceneSet, mention_features
 from training.data.records import RecordFeatures, record_features
 from wikiclip.model import WikiClip
+from wikiclip.presets import MentionConfig
 
 TRAIN_VIEWS = 3
 TEST_VIEWS: dict[Photo, int] = {"own": 1, "other": 5}  # few stamps show another photograph, and they matter most
@@ -42,6 +44,11 @@ class ScenesData:
     def group(self, number: int) -> set[str]:
         """Ids of the entities of one group of the folds."""
         return {stamp.entity_id for pool in self.pools if pool.group == number for stamp in pool.stamps}
+
+    def with_mention(self, mention: MentionConfig) -> "ScenesData":
+        """The same data, its mentions and pictures cut another way."""
+        model = self.model.varied(dataclasses.replace(self.model.preset, mention=mention))
+        return dataclasses.replace(self, model=model, records=record_features(model, self.kb, self.entities))
 
     def mentions(self, pool: Pool, *, test: bool) -> tuple[MentionFeatures, Tensor]:
         """Features of a pool's scenes, and the record's row for each mention."""

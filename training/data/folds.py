@@ -17,6 +17,7 @@ import numpy as np
 from indexer.kb.stamps import Stamp
 
 FOLDS = 4
+DEVELOPMENT_FOLD = 0  # settings are chosen on it
 Photo = Literal["own", "other"]
 
 

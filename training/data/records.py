@@ -19,7 +19,7 @@ from training.cache import Arrays, cached
 from wikiclip.entity import EntityEncoder, EntityFeatures
 from wikiclip.images import read_picture
 from wikiclip.mention import VIEWS
-from wikiclip.model import PreparedEntity, WikiClip
+from wikiclip.model import WikiClip
 
 BATCH = 64
 
@@ -77,51 +77,59 @@ class RecordFeatures:
 
 
 def record_features(model: WikiClip, kb: KnowledgeBase, entities: Sequence[Entity]) -> RecordFeatures:
-    """Computed once for each pair of backbones and list of records; with a progress bar the first time.
+    """Computed once for each backbone and its half of the records; with a progress bar the first time.
 
     Args:
         entities: the records of `kb`, each with at most one picture.
     """
+    texts = [describe(entity) for entity in entities]
+    text_key = {"text": asdict(model.preset.text), "records": texts}
+    picture_N = np.cumsum([bool(entity.images) for entity in entities]) - 1
+    return RecordFeatures(
+        **cached(f"texts-{kb.name}", text_key, lambda: _read(model, texts)),
+        **picture_features(model, kb, entities),
+        picture_N=np.where([bool(entity.images) for entity in entities], picture_N, -1),
+    )
+
+
+def picture_features(model: WikiClip, kb: KnowledgeBase, entities: Sequence[Entity]) -> Arrays:
+    """`patches_GPV` and `pooled_GW` of the records' pictures, in the records' order."""
+    images = [entity.images[0] for entity in entities if entity.images]
     key = {
         "code": VIEWS,
         "vision": asdict(model.preset.vision),
-        "text": asdict(model.preset.text),
         "mention": asdict(model.preset.mention),
         "grid": model.preset.adaptor.grid,
-        "records": [[entity.entity_id, describe(entity), entity.images] for entity in entities],
+        "images": images,
     }
-    return RecordFeatures(**cached(f"records-{kb.name}", key, lambda: _compute(model, kb, entities)))
+    return cached(f"pictures-{kb.name}", key, lambda: _see(model, kb, images))
 
 
-def _compute(model: WikiClip, kb: KnowledgeBase, entities: Sequence[Entity]) -> Arrays:
-    tokens: list[NDArray[np.float16]] = [np.zeros((0, model.text.width), np.float16)] * len(entities)
-    sentence_NT = np.zeros((len(entities), model.text.width), np.float32)
-    picture_N = np.full(len(entities), -1, np.int64)
-    patches: list[NDArray[np.float16]] = []
-    pooled: list[NDArray[np.float32]] = []
-    # Records with pictures first, then by length: a batch is padded to its longest text.
-    order = sorted(range(len(entities)), key=lambda n: (not entities[n].images, len(describe(entities[n]))))
-    for start in tqdm(range(0, len(order), BATCH), desc=f"Records {kb.name}", unit=" batches"):
+def _read(model: WikiClip, texts: Sequence[str]) -> Arrays:
+    tokens: list[NDArray[np.float16]] = [np.zeros((0, model.text.width), np.float16)] * len(texts)
+    sentence_NT = np.zeros((len(texts), model.text.width), np.float32)
+    order = sorted(range(len(texts)), key=lambda n: len(texts[n]))  # a batch is padded to its longest text
+    for start in tqdm(range(0, len(order), BATCH), desc="Descriptions", unit=" batches"):
         rows = order[start : start + BATCH]
-        features = model.entity_features([_prepare(model, kb, entities[row]) for row in rows])
+        features = model.entity_features([model.prepare_entity(texts[row], None) for row in rows])
         for place, row in enumerate(rows):
             tokens[row] = features.tokens_BLT[place][~features.padding_BL[place]].half().numpy()
             sentence_NT[row] = features.sentence_BT[place].numpy()
-            if features.has_picture_B[place]:
-                picture_N[row] = len(pooled)
-                patches.append(features.patches_BPV[place].half().numpy())
-                pooled.append(features.pooled_BW[place].numpy())
     return {
         "tokens_XT": np.concatenate(tokens),
         "start_N": np.cumsum([0, *(len(rows) for rows in tokens)]),
         "sentence_NT": sentence_NT,
-        "picture_N": picture_N,
-        "patches_GPV": np.stack(patches),
-        "pooled_GW": np.stack(pooled),
     }
 
 
-def _prepare(model: WikiClip, kb: KnowledgeBase, entity: Entity) -> PreparedEntity:
-    if not entity.images or kb.image_root is None:
-        return model.prepare_entity(describe(entity), None)
-    return model.prepare_entity(describe(entity), read_picture(kb.image_root / entity.images[0]))
+def _see(model: WikiClip, kb: KnowledgeBase, images: Sequence[str]) -> Arrays:
+    assert kb.image_root is not None
+    patches, pooled = [], []
+    for start in tqdm(range(0, len(images), BATCH), desc="Pictures", unit=" batches"):
+        prepared = [
+            model.prepare_entity("", read_picture(kb.image_root / image)) for image in images[start : start + BATCH]
+        ]
+        features = model.entity_features(prepared)
+        patches.append(features.patches_BPV.half().numpy())
+        pooled.append(features.pooled_BW.numpy())
+    return {"patches_GPV": np.concatenate(patches), "pooled_GW": np.concatenate(pooled)}

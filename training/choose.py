@@ -1,0 +1,119 @@
+"""Chooses the recipe's settings on the development fold: `python -m training.choose`.
+
+One setting after the other, in a fixed order: each of its values is trained with everything else as chosen so far.
+
+Axes: Q query, N record, M mention width.
+"""
+
+import dataclasses
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from indexer.command import run
+from indexer.debian import package_versions
+from indexer.paths import home
+from training.config import TrainConfig
+from training.data.dataset import ScenesData, load_scenes
+from training.data.folds import DEVELOPMENT_FOLD
+from training.fit import fit_encoder
+from training.ranking import RANKS, ranks, within
+from wikiclip.model import WikiClip
+from wikiclip.presets import PRESETS, Preset
+
+SETTINGS: tuple[tuple[str, tuple[float, ...]], ...] = (
+    ("text_weight", (4.0, 2.0, 8.0)),
+    ("shrinkage", (5.0, 1.0, 20.0)),
+    ("drop_picture", (0.1, 0.0, 0.3)),
+    ("drop_text", (0.05, 0.0)),
+    ("text_negatives", (128, 0, 512)),
+    ("classes", (32, 0)),
+    ("neighbours", (1, 8)),
+    ("synthesized", (0, 8)),
+    ("learning_rate", (5e-4, 2e-4, 1e-3)),
+    ("steps", (150, 300)),
+)
+DISTRACTORS = 3000  # records without a picture beside the labelled ones, drawn once
+app = typer.Typer(add_completion=False)
+Recipe = dict[str, float]
+
+
+@app.command()
+def choose(
+    seeds: Annotated[int, typer.Option(help="Runs of each recipe.")] = 2,
+    rows_file: Annotated[Path | None, typer.Option("--rows", help="Where finished runs are kept.")] = None,
+) -> None:
+    """Train with each value of each setting, and print how well the development fold's unseen entities are linked.
+
+    The score that chooses is the mean of rank 1 and within 10, among the labelled records and among these and 3,000
+    records without a picture. What is run once is kept: a second call goes on where the first was cut off.
+    """
+    data = load_scenes(WikiClip(PRESETS["tiny"]))
+    rows_file = rows_file or home() / "choose.jsonl"
+    table = Table("setting", "value", title="Unseen entities of the development fold, another photograph: rank 1 / 10")
+    for column in ("labelled", "and text-only", "score", ""):
+        table.add_column(column, justify="right")
+    chosen = {name: values[0] for name, values in SETTINGS}
+    for name, values in SETTINGS:
+        scores = {}
+        for value in values:
+            runs = [_kept(rows_file, data, {**chosen, name: value}, seed) for seed in range(seeds)]
+            mean = {key: float(np.mean([row[key] for row in runs])) for key in runs[0]}
+            scores[value] = float(np.mean([mean[key] for key in ("r1", "r10", "r1_more", "r10_more")]))
+            cells = (f"{mean['r1']:.1f} / {mean['r10']:.1f}", f"{mean['r1_more']:.1f} / {mean['r10_more']:.1f}")
+            table.add_row(name, f"{value:g}", *cells, f"{scores[value]:.2f}")
+        chosen[name] = max(scores, key=scores.__getitem__)
+        table.add_section()
+    console = Console(width=120)
+    console.print(table)
+    console.print("Chosen:", json.dumps(chosen), highlight=False)
+
+
+def _kept(rows_file: Path, data: ScenesData, recipe: Recipe, seed: int) -> dict[str, float]:
+    """The row of one run, from the file or by running it."""
+    preset, config = _settled(data.model.preset, recipe, seed)
+    key = json.dumps([preset.to_json(), asdict(config), package_versions()], sort_keys=True)
+    for line in rows_file.read_text(encoding="utf-8").splitlines() if rows_file.exists() else ():
+        kept: dict[str, Any] = json.loads(line)
+        if kept["key"] == key:
+            row: dict[str, float] = kept["row"]
+            return row
+    row = _measure(dataclasses.replace(data, model=data.model.varied(preset)), config)
+    with rows_file.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"key": key, "row": row}) + "\n")
+    typer.echo(f"{json.dumps(recipe)} seed {seed}: {json.dumps(row)}", err=True)
+    return row
+
+
+def _measure(data: ScenesData, config: TrainConfig) -> dict[str, float]:
+    encoder = fit_encoder(data, config, fold=DEVELOPMENT_FOLD)
+    (pool,) = (pool for pool in data.pools if (pool.group, pool.photo) == (DEVELOPMENT_FOLD, "other"))
+    features, rows_Q = data.mentions(pool, test=True)
+    mentions_QM = encoder.mention(torch.from_numpy(np.array(features.pooled_QW))).detach()
+    others = np.setdiff1d(np.arange(len(data.records)), data.labelled)
+    drawn = np.random.default_rng(0).choice(others, size=min(DISTRACTORS, len(others)), replace=False)
+    row: dict[str, float] = {}
+    for suffix, rows_N in (("", data.labelled), ("_more", np.union1d(data.labelled, drawn))):
+        right_Q = torch.from_numpy(np.searchsorted(rows_N, rows_Q.numpy()))
+        rank_Q = ranks(mentions_QM, data.records.encode(encoder, rows_N), right_Q)
+        row |= {f"r{k}{suffix}": round(100 * float(within(rank_Q, k).mean()), 2) for k in RANKS}
+    return row
+
+
+def _settled(preset: Preset, recipe: Recipe, seed: int) -> tuple[Preset, TrainConfig]:
+    """What the settings mean: `text_weight` belongs to the model's shape, the others to its training."""
+    assert preset.space is not None
+    of_training = {name: value for name, value in recipe.items() if name != "text_weight"}
+    preset = dataclasses.replace(preset, space=dataclasses.replace(preset.space, text_weight=recipe["text_weight"]))
+    return preset, TrainConfig(**of_training, seed=seed)  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    run(app)
