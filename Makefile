@@ -99,9 +99,9 @@ $(RUNTIME): | $(DONE)/venv
 ifneq ($(TORCH_INDEX),)
 	$(INSTALL) --no-deps --index-url $(TORCH_INDEX) torch torchvision
 endif
-	$(INSTALL) --editable '.[cpu,tiny]'
+	$(INSTALL) --editable '.[cpu,tiny,train]'
 	@touch $@
 
 $(DEV): | $(RUNTIME)
-	$(INSTALL) --editable '.[cpu,tiny,dev]'
+	$(INSTALL) --editable '.[cpu,tiny,train,dev]'
 	@touch $@

@@ -74,15 +74,15 @@ def answers_of_fold(
     queries = {key: _queries(data, pools) for key, pools in _pools(data, fold).items()}
     every = np.arange(len(data.records))
 
-    encoder = fit_encoder(data, config, fold=fold)
+    encoder = fit_encoder(data.model, data.training_set(fold), config)
     vectors_NM = data.records.encode(encoder, every)
     yield from _model_answers(data, encoder, vectors_NM, queries, "full")
     yield from _text_answers(data, encoder, queries)
     yield from _image_answers(frozen, {key: _queries(frozen, pools) for key, pools in _pools(data, fold).items()})
 
-    encoder = fit_encoder(data, config, fold=fold, hide_pictures=True)
+    encoder = fit_encoder(data.model, data.training_set(fold, hide_pictures=True), config)
     vectors_NM = data.records.encode(encoder, every)
-    unseen = np.array(sorted(data.row_of[entity_id] for entity_id in data.group(fold)))
+    unseen = data.group(fold)
     vectors_NM[unseen] = data.records.encode(encoder, unseen, pictures=False)
     without = {key: asked for key, asked in queries.items() if key[0] == "unseen"}
     yield from _model_answers(data, encoder, vectors_NM, without, "text-only")
@@ -105,7 +105,7 @@ def _queries(data: ScenesData, pools: list[Pool]) -> _Queries:
     return _Queries(
         torch.from_numpy(np.concatenate([features.pooled_QW for features, _ in parts])),
         torch.from_numpy(np.concatenate([features.full_QW for features, _ in parts])),
-        torch.cat([rows for _, rows in parts]).numpy(),
+        np.concatenate([rows for _, rows in parts]),
     )
 
 
@@ -126,7 +126,8 @@ def _model_answers(
 def _text_answers(data: ScenesData, encoder: EntityEncoder, queries: Asked) -> Iterator[tuple[Cell, Answers]]:
     if encoder.memory is None:
         return
-    vectors_NM = F.normalize(encoder.memory(torch.from_numpy(np.array(data.records.sentence_NT))), dim=-1)
+    every = np.arange(len(data.records))
+    vectors_NM = F.normalize(encoder.memory(data.records.sentences(every)), dim=-1)
     for (split, photo), asked in queries.items():
         for candidates, rows in _candidates(data):
             found = _search(encoder.mention(asked.pooled_QW), vectors_NM[rows], rows, asked.entity_Q)
@@ -137,7 +138,7 @@ def _text_answers(data: ScenesData, encoder: EntityEncoder, queries: Asked) -> I
 
 def _image_answers(data: ScenesData, queries: Asked) -> Iterator[tuple[Cell, Answers]]:
     """A record without a picture cannot be found, so both sets of candidates are the labelled ones."""
-    vectors_NM = F.normalize(data.records.batch(data.labelled).pooled_BW, dim=-1)
+    vectors_NM = F.normalize(data.records.pooled(data.labelled), dim=-1)
     for (split, photo), asked in queries.items():
         found = _search(F.normalize(asked.pooled_QW, dim=-1), vectors_NM, data.labelled, asked.entity_Q)
         yield Cell("image", split, photo, "full", "labelled"), found

@@ -64,11 +64,13 @@ def evaluate(
 
 def table_rows(results: Results, data: ScenesData) -> Iterator[dict[str, Any]]:
     """The table, a dictionary a row; percentages of n."""
-    classes = np.array([data.row_of[entity_id] for entity_id in data.imagenet if entity_id in data.row_of])
     for cell, folds in sorted(results.items()):
         rank_Q = np.concatenate([answers.rank_Q for answers in folds])
         entity_Q = np.concatenate([answers.entity_Q for answers in folds])
-        for imagenet, kept_Q in (("all", np.full(len(entity_Q), True)), ("without", ~np.isin(entity_Q, classes))):
+        for imagenet, kept_Q in (
+            ("all", np.full(len(entity_Q), True)),
+            ("without", ~np.isin(entity_Q, data.imagenet_rows)),
+        ):
             first = bootstrap(within(rank_Q[kept_Q], 1), entity_Q[kept_Q])
             yield {
                 "method": cell.method,

@@ -1,8 +1,6 @@
 """One recipe, start to end: fit the mention space, fill the class memory, train the adaptor.
 
-The same call makes the published checkpoint (no fold) and each fold's model.
-
-Axes: Q query, R training record, C class of the classifier; widths W of pooled vectors, T of sentence vectors.
+Axes: Q query, C class of the classifier; widths W of pooled vectors, M of mention vectors.
 """
 
 from collections.abc import Callable
@@ -14,96 +12,69 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from training.config import TrainConfig
-from training.data.dataset import ScenesData
-from training.data.folds import in_training
-from training.loop import Samples, train
+from training.data.training_set import TrainingSet
+from training.loop import Metrics, Samples, train
 from training.sampling import Queries
 from training.space import fit_memory, fit_space
 from wikiclip.encoders import classifier_rows
-from wikiclip.entity import EntityEncoder, EntityFeatures
+from wikiclip.entity import EntityEncoder
+from wikiclip.model import WikiClip
 
-TEXT_ONLY_RECORDS = 4096  # a sample large enough that none is met often
+SPACE_SAMPLE = 100_000  # vectors that the mention space is fitted on at most, from each side
 
 
 def fit_encoder(
-    data: ScenesData,
+    model: WikiClip,
+    data: TrainingSet,
     config: TrainConfig,
-    *,
-    fold: int | None = None,
-    hide_pictures: bool = False,
-    on_step: Callable[[int, dict[str, float]], None] = lambda step, metrics: None,
+    on_step: Callable[[int, Metrics], None] = lambda step, metrics: None,
 ) -> EntityEncoder:
-    """Trains an entity encoder on everything, or on what a fold leaves in.
-
-    Args:
-        fold: whose group is unseen; None trains on all pools.
-        hide_pictures: the fold's unseen records have no picture, so none of them is a query either.
-    """
-    torch.manual_seed(config.seed)
-    encoder = data.model.new_entity_encoder()
-    unseen = np.array([data.row_of[entity_id] for entity_id in data.group(fold)] if fold is not None else [], np.int64)
-    shown = np.setdiff1d(data.labelled, unseen) if hide_pictures else data.labelled
-    pooled_QW, row_Q = _annotated(data, fold)
-    pictures_RW = data.records.batch(shown).pooled_BW
-    class_rows = _prepare_space(encoder, data, pooled_QW, pictures_RW, unseen, config)
-
-    row_R = np.concatenate([shown, class_rows])
-    records = data.records.batch(row_R, pictures=np.arange(len(row_R)) < len(shown))
-    place_of_row = {int(row): place for place, row in enumerate(shown)}
-    classes = None
-    if encoder.memory is not None and len(class_rows):
-        values_CM = encoder.memory.values_CM[encoder.memory.keys_CT.any(dim=1)]
-        classes = Queries(F.normalize(values_CM, dim=-1), torch.arange(len(shown), len(row_R)))
-    train(
-        encoder,
-        Samples(
-            annotated=Queries(encoder.mention(pooled_QW), torch.tensor([place_of_row[int(row)] for row in row_Q])),
-            own=Queries(encoder.mention(pictures_RW), torch.arange(len(shown))),
-            classes=classes,
-            records=records,
-            entity_R=torch.from_numpy(row_R),
-            text_only=_text_only(data, config) if config.text_negatives else None,
-        ),
-        config,
-        on_step,
-    )
+    """Trains an entity encoder for the model's frozen backbones."""
+    encoder, samples = prepare(model, data, config)
+    train(encoder, samples, config, on_step)
     return encoder
 
 
-def _annotated(data: ScenesData, fold: int | None) -> tuple[Tensor, NDArray[np.int64]]:
-    """Pooled vectors of every mention that training may see, and the row that each shows."""
-    parts = [data.mentions(pool, test=False) for pool in data.pools if fold is None or in_training(pool, fold)]
-    pooled_QW = torch.from_numpy(np.concatenate([features.pooled_QW for features, _ in parts]))
-    return pooled_QW, torch.cat([rows for _, rows in parts]).numpy()
+def prepare(model: WikiClip, data: TrainingSet, config: TrainConfig) -> tuple[EntityEncoder, Samples]:
+    """An untrained encoder with its mention space fitted, and what it will be trained on."""
+    torch.manual_seed(config.seed)
+    encoder = model.new_entity_encoder().to(model.vision.mean_C.device)
+    classes = _prepare_space(encoder, model, data, config) if encoder.space is not None else None
+    device = encoder.adaptor.missing_text_D.device
+
+    def mentions(pooled: Callable[[NDArray[np.int64]], Tensor]) -> Callable[[NDArray[np.int64]], Tensor]:
+        return lambda numbers: encoder.mention(pooled(numbers).to(device)).cpu()
+
+    return encoder, Samples(
+        annotated=Queries(mentions=mentions(data.pooled), record_Q=data.record_Q),
+        own=Queries(mentions=mentions(lambda numbers: data.records.pooled(data.own[numbers])), record_Q=data.own),
+        classes=classes,
+        records=data.records,
+        text_only=data.text_only,
+    )
 
 
-def _prepare_space(
-    encoder: EntityEncoder,
-    data: ScenesData,
-    pooled_QW: Tensor,
-    pictures_RW: Tensor,
-    unseen: NDArray[np.int64],
-    config: TrainConfig,
-) -> NDArray[np.int64]:
-    """Fits the mention space and the class memory; returns the rows of the classes that are in the memory."""
-    if encoder.space is None or encoder.memory is None:
-        return np.empty(0, np.int64)
-    fit_space(encoder.space, pooled_QW, pictures_RW, shrinkage=config.shrinkage)
-    # A class that is no record (ImageNet has a few), or an entity to be held out, stays out of the memory.
-    row_C = np.array([data.row_of.get(entity_id, -1) for entity_id in data.imagenet])
-    known_C = (row_C >= 0) & ~np.isin(row_C, unseen)
-    sentence_NT = torch.from_numpy(np.array(data.records.sentence_NT))
+def _prepare_space(encoder: EntityEncoder, model: WikiClip, data: TrainingSet, config: TrainConfig) -> Queries | None:
+    """Fits the mention space and fills the class memory; returns the known classes as queries."""
+    assert encoder.space is not None
+    assert encoder.memory is not None
+    rng = np.random.default_rng(config.seed)
+    some_Q, some_R = (np.sort(rng.permutation(count)[:SPACE_SAMPLE]) for count in (len(data.record_Q), len(data.own)))
+    fit_space(encoder.space, data.pooled(some_Q), data.records.pooled(data.own[some_R]), shrinkage=config.shrinkage)
+    if not len(data.class_rows):
+        return None
+    known_C = data.class_rows >= 0
     fit_memory(
         encoder.memory,
         encoder.space,
-        rows_CW=classifier_rows(data.model.preset.vision),
-        sentences_CT=sentence_NT[row_C],
-        centre_T=sentence_NT.mean(0),
+        rows_CW=classifier_rows(model.preset.vision),
+        sentences_CT=data.records.sentences(data.class_rows),
+        centre_T=data.records.sentences(np.arange(len(data.records))).mean(0),
         known_C=torch.from_numpy(known_C),
     )
-    return row_C[known_C]
-
-
-def _text_only(data: ScenesData, config: TrainConfig) -> EntityFeatures:
-    others = np.setdiff1d(np.arange(len(data.records)), data.labelled)
-    return data.records.batch(np.random.default_rng(config.seed).permutation(others)[:TEXT_ONLY_RECORDS])
+    values_CM = F.normalize(encoder.memory.values_CM[torch.from_numpy(known_C)], dim=-1).cpu()
+    return Queries(
+        mentions=lambda numbers: values_CM[torch.from_numpy(numbers)],
+        record_Q=data.class_rows[known_C],
+        pictures=False,
+    )

@@ -32,8 +32,8 @@ def frozen_ranks(
     data = data.with_mention(form)
     parts = [data.mentions(pool, test=True) for pool in pools]
     pooled_QW = torch.from_numpy(np.concatenate([features.pooled_QW for features, _ in parts]))
-    entity_Q = torch.cat([rows for _, rows in parts]).numpy()
-    pictures_NW = data.records.batch(data.labelled).pooled_BW
+    entity_Q = np.concatenate([rows for _, rows in parts])
+    pictures_NW = data.records.pooled(data.labelled)
     right_Q = torch.from_numpy(np.searchsorted(data.labelled, entity_Q))
     return ranks(F.normalize(pooled_QW, dim=-1), F.normalize(pictures_NW, dim=-1), right_Q), entity_Q
 

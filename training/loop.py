@@ -1,21 +1,24 @@
-"""The training loop: frozen features in, a trained entity encoder out.
+"""The training loop: frozen features in, a trained entity encoder out."""
 
-Axes: B batch, K candidate, S synthesized negatives of a sample, M mention width.
-"""
-
-import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from numpy.typing import NDArray
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from training.config import TrainConfig
-from training.losses import info_nce
-from training.negatives import draw_partners, replace_where_harder, synthesize
-from training.sampling import Queries, Source, batches
-from wikiclip.entity import EntityEncoder, EntityFeatures
+from training.gradient import loss_and_gradient
+from training.items import ItemSource
+from training.joined import draw
+from training.sampling import Queries, Sampler
+from wikiclip.entity import EntityEncoder
+
+Metrics = dict[str, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,98 +28,109 @@ class Samples:
     Attributes:
         annotated: mentions with a known record.
         own: each record's own picture as a query.
-        classes: classifier rows as queries; None where the tower has none.
-        records: frozen features of the records that queries name.
-        entity_R: which entity each record describes; two records of one entity are not each other's negatives.
-        text_only: records that only ever are negatives.
+        classes: classifier rows as queries; empty where the tower has none.
+        records: frozen features of records.
+        text_only: rows of records that only ever are negatives.
     """
 
     annotated: Queries
     own: Queries
     classes: Queries | None
-    records: EntityFeatures
-    entity_R: Tensor
-    text_only: EntityFeatures | None
+    records: ItemSource
+    text_only: NDArray[np.int64]
 
-    def sources(self, config: TrainConfig) -> list[Source]:
-        """The sources with their shares of a batch."""
-        sources = [Source(self.annotated, config.annotated), Source(self.own, config.own)]
-        return sources if self.classes is None else [*sources, Source(self.classes, config.classes)]
+    def sampler(self, config: TrainConfig) -> Sampler:
+        """Draws batches in the sources' shares."""
+        sources = [(self.annotated, config.annotated), (self.own, config.own)]
+        if self.classes is not None:
+            sources.append((self.classes, config.classes))
+        return Sampler(sources, neighbours=config.neighbours, seed=config.seed)
+
+
+class Trainer:
+    """An encoder in training, step by step. What it holds between two steps is in `state`; all else follows from the
+    seed and the number of the step."""
+
+    def __init__(self, encoder: EntityEncoder, samples: Samples, config: TrainConfig) -> None:
+        self.encoder, self._samples, self._config = encoder, samples, config
+        self._sampler = samples.sampler(config)
+        device = next(encoder.adaptor.parameters()).device
+        self._log_scale = nn.Parameter(torch.tensor(math.log(config.scale), device=device))
+        self._optimizer = torch.optim.AdamW(
+            [
+                {"params": list(encoder.adaptor.parameters()), "weight_decay": config.weight_decay},
+                {"params": [self._log_scale], "weight_decay": 0.0},
+            ],
+            lr=config.learning_rate,
+        )
+        self._schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self._optimizer, config.learning_rate, total_steps=config.steps, pct_start=config.warm_up
+        )
+        average = get_ema_multi_avg_fn(config.ema)  # type: ignore[no-untyped-call]
+        self._average = AveragedModel(encoder.adaptor, multi_avg_fn=average) if config.ema else None
+        self.step = 0
+
+    def take_step(self) -> Metrics:
+        """One optimiser step; returns what to log of it."""
+        config, encoder = self._config, self.encoder
+        encoder.train()
+        self._optimizer.zero_grad()
+        joined = draw(self._sampler.batch(self.step), config, self._samples.text_only, self.step)
+        loss = loss_and_gradient(encoder, self._samples.records, joined, self._log_scale, config, self.step)
+        norm = nn.utils.clip_grad_norm_([*encoder.adaptor.parameters(), self._log_scale], config.clip)
+        rate = float(self._schedule.get_last_lr()[0])
+        self._optimizer.step()
+        self._schedule.step()
+        with torch.no_grad():
+            self._log_scale.clamp_(max=math.log(config.max_scale))
+        if self._average is not None:
+            self._average.update_parameters(encoder.adaptor)
+        self.step += 1
+        encoder.eval()
+        scale = self._log_scale.exp().item()
+        return {"loss": loss, "gradient_norm": norm.item(), "scale": scale, "learning_rate": rate}
+
+    def finish(self) -> None:
+        """Gives the encoder the averaged weights, where a moving average is kept."""
+        if self._average is not None:
+            self.encoder.adaptor.load_state_dict(self._average.module.state_dict())
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next step depends on, as tensors and plain values."""
+        return {
+            "step": self.step,
+            "encoder": self.encoder.state_dict(),
+            "log_scale": self._log_scale.detach(),
+            "optimizer": self._optimizer.state_dict(),
+            "schedule": self._schedule.state_dict(),
+            "average": None if self._average is None else self._average.state_dict(),
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Goes on from a `state` of a trainer of the same configuration."""
+        self.step = state["step"]
+        self.encoder.load_state_dict(state["encoder"])
+        with torch.no_grad():
+            self._log_scale.copy_(state["log_scale"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._schedule.load_state_dict(state["schedule"])
+        if self._average is not None:
+            self._average.load_state_dict(state["average"])
 
 
 def train(
     encoder: EntityEncoder,
     samples: Samples,
     config: TrainConfig,
-    on_step: Callable[[int, dict[str, float]], None] = lambda step, metrics: None,
+    on_step: Callable[[int, Metrics], None] = lambda step, metrics: None,
 ) -> None:
-    """Trains the adaptor in place.
+    """Trains the adaptor in place, start to end.
 
     Args:
-        on_step: called after each step with its number and metrics.
+        on_step: called after each step with its number, from 1, and metrics.
     """
-    generator = torch.Generator().manual_seed(config.seed)
-    torch.manual_seed(config.seed)  # dropout
-    log_scale = nn.Parameter(torch.tensor(math.log(config.scale)))
-    adaptor = encoder.adaptor
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": list(adaptor.parameters()), "weight_decay": config.weight_decay},
-            {"params": [log_scale], "weight_decay": 0.0},
-        ],
-        lr=config.learning_rate,
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, total_steps=config.steps)
-    encoder.train()
-    drawn = batches(samples.sources(config), steps=config.steps, neighbours=config.neighbours, generator=generator)
-    for step, batch in enumerate(drawn, start=1):
-        loss = batch_loss(encoder, batch, samples, log_scale, config, generator)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_([*adaptor.parameters(), log_scale], config.clip)
-        optimizer.step()
-        schedule.step()
-        with torch.no_grad():
-            log_scale.clamp_(max=math.log(config.max_scale))
-        on_step(step, {"loss": loss.item(), "gradient_norm": norm.item(), "scale": log_scale.exp().item()})
-    encoder.eval()
-
-
-def batch_loss(
-    encoder: EntityEncoder,
-    batch: Queries,
-    samples: Samples,
-    log_scale: Tensor,
-    config: TrainConfig,
-    generator: torch.Generator,
-) -> Tensor:
-    """InfoNCE of one batch, with synthesized negatives where they are the harder."""
-    entity_B, mentions_BM, text_only = samples.entity_R[batch.record_Q], batch.mention_QM, samples.text_only
-    features = drop(samples.records[batch.record_Q], config, generator)
-    entities_BM = encoder(features)
-    scores_BK, candidate_K = mentions_BM @ entities_BM.T, entity_B
-    loss_back = info_nce(scores_BK.T, entity_B, entity_B, log_scale) if config.symmetric else None
-    if config.synthesized:
-        partners_BS, valid_BS = draw_partners(entity_B, config.synthesized, generator)
-        synthesized_BSM = encoder(synthesize(features, partners_BS)).unflatten(0, partners_BS.shape)
-        synthesized_BS = torch.einsum("bm,bsm->bs", mentions_BM, synthesized_BSM)
-        scores_BK = replace_where_harder(scores_BK, synthesized_BS, partners_BS, valid_BS)
-    if config.text_negatives and text_only is not None:
-        rows = torch.randint(len(text_only.has_picture_B), (config.text_negatives,), generator=generator)
-        scores_BK = torch.cat([scores_BK, mentions_BM @ encoder(text_only[rows]).T], dim=1)
-        candidate_K = torch.cat([entity_B, torch.full((config.text_negatives,), -1)])
-    loss = info_nce(scores_BK, entity_B, candidate_K, log_scale)
-    return loss if loss_back is None else (loss + loss_back) / 2
-
-
-def drop(features: EntityFeatures, config: TrainConfig, generator: torch.Generator) -> EntityFeatures:
-    """Takes pictures and descriptions from a share of the records, never both from one."""
-    chance_B = torch.rand(len(features.has_picture_B), generator=generator)
-    no_picture_B = chance_B < config.drop_picture
-    no_text_B = (chance_B > 1 - config.drop_text) & features.has_picture_B
-    return dataclasses.replace(
-        features,
-        has_picture_B=features.has_picture_B & ~no_picture_B,
-        padding_BL=features.padding_BL | no_text_B[:, None],
-        sentence_BT=features.sentence_BT.masked_fill(no_text_B[:, None], 0.0),
-    )
+    trainer = Trainer(encoder, samples, config)
+    while trainer.step < config.steps:
+        metrics = trainer.take_step()
+        on_step(trainer.step, metrics)
+    trainer.finish()

@@ -1,16 +1,16 @@
 """Hard negative synthesis (WikiCLIP, section 3): the same picture with another entity's description.
 
-Axes: B batch, S synthesized negatives of each sample, L text token.
+Axes: B batch, S synthesized negatives of each sample.
 """
 
 import torch
 from torch import Tensor
 
-from wikiclip.entity import EntityFeatures
-
 
 def draw_partners(entity_B: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """For each sample, rows of the batch whose descriptions its picture will wear: the random set S_i.
+
+    `v~_ij = VGKA(P_i, T_j)` for each j of S_i is one more record to encode, sample i's picture with j's description.
 
     Returns:
         `partners_BS` row numbers, and `valid_BS`, False where the batch holds fewer than `count` other entities.
@@ -23,22 +23,13 @@ def draw_partners(entity_B: Tensor, count: int, generator: torch.Generator) -> t
     return drawn.indices, drawn.values >= 0
 
 
-def synthesize(features: EntityFeatures, partners_BS: Tensor) -> EntityFeatures:
-    """Records [B * S] that look like sample i and read like its partner: `v~_ij = VGKA(P_i, T_j)`."""
-    of_picture = torch.arange(len(partners_BS)).repeat_interleave(partners_BS.shape[1])
-    pictures, texts = features[of_picture], features[partners_BS.flatten()]
-    return EntityFeatures(
-        patches_BPV=pictures.patches_BPV,
-        pooled_BW=pictures.pooled_BW,
-        has_picture_B=pictures.has_picture_B,
-        tokens_BLT=texts.tokens_BLT,
-        padding_BL=texts.padding_BL,
-        sentence_BT=texts.sentence_BT,
-    )
-
-
-def replace_where_harder(scores_BB: Tensor, synthesized_BS: Tensor, partners_BS: Tensor, valid_BS: Tensor) -> Tensor:
-    """Puts `h_i . v~_ij` in place of `h_i . v_j` only where it is the larger: the harder negative counts, once."""
+def put_in_place(
+    scores_BB: Tensor, synthesized_BS: Tensor, partners_BS: Tensor, valid_BS: Tensor, *, only_harder: bool
+) -> Tensor:
+    """Puts `h_i . v~_ij` in place of `h_i . v_j`: as the paper has it only where it is the larger, so that the harder
+    negative counts, once; else wherever there is one."""
     synthesized_BS = synthesized_BS.masked_fill(~valid_BS, -torch.inf)
-    harder_BB = torch.full_like(scores_BB, -torch.inf).scatter(1, partners_BS, synthesized_BS)
-    return torch.maximum(scores_BB, harder_BB)
+    synthesized_BB = torch.full_like(scores_BB, -torch.inf).scatter(1, partners_BS, synthesized_BS)
+    if only_harder:
+        return torch.maximum(scores_BB, synthesized_BB)
+    return torch.where(synthesized_BB.isneginf(), scores_BB, synthesized_BB)

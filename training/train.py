@@ -1,44 +1,72 @@
-"""Trains a checkpoint: `python -m training.train`."""
+"""Trains a checkpoint: `python -m training.train`, or under `torchrun` on several processes."""
 
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
+import torch
 import typer
 from tqdm import tqdm
 
 from indexer.command import run
 from indexer.debian import package_versions
+from indexer.paths import home
+from training import ranks
 from training.config import TrainConfig
-from training.data.dataset import load_scenes
-from training.fit import fit_encoder
+from training.data.source import DataOptions, training_set
+from training.fit import prepare
+from training.loop import Metrics, Trainer
+from training.options import with_options
+from training.run import Run, train_in
 from wikiclip.model import WikiClip
-from wikiclip.presets import PRESETS
+from wikiclip.presets import PRESETS, PresetName
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
+@with_options(source=DataOptions, config=TrainConfig)
 def train(
-    out: Annotated[Path, typer.Option(help="Where the checkpoint goes.")] = Path("var/checkpoints/tiny"),
-    preset: Annotated[str, typer.Option(help="Which pair of backbones.")] = "tiny",
-    steps: Annotated[int, typer.Option(help="Optimiser steps.")] = TrainConfig.steps,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = TrainConfig.seed,
+    *,
+    preset: Annotated[PresetName, typer.Option(help="Which pair of backbones.")] = PresetName.TINY,
+    out: Annotated[Path | None, typer.Option(help="The run's folder; var/runs/PRESET-DATA if left out.")] = None,
+    save_every: Annotated[int, typer.Option(min=1, help="Steps between two kept states.")] = 50,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin again where another run was.")] = False,
+    source: DataOptions,
+    config: TrainConfig,
 ) -> None:
-    """Train on every scene of the default data, and write a checkpoint."""
-    config = TrainConfig(steps=steps, seed=seed)
-    model = WikiClip(PRESETS[preset])
-    data = load_scenes(model)
-    with tqdm(total=config.steps, desc="Training", unit=" steps") as bar:
+    """Train an entity encoder on a data set, and write a checkpoint. A run that was stopped goes on where it was."""
+    with ranks.joined_processes():
+        folder = out or home() / "runs" / f"{preset}-{source.data}"
+        settings = {"preset": preset, "data": _plain(source), "versions": package_versions(), "config": asdict(config)}
+        into = Run(folder, settings, fresh=fresh)
+        model = WikiClip(PRESETS[preset])
+        if torch.cuda.is_available():
+            model.to("cuda")
+        model.entity, samples = prepare(model, training_set(model, source), config)
+        trainer = Trainer(model.entity, samples, config)
+        state = into.state()
+        if state is not None:
+            trainer.load_state(state)
+        with (
+            into.log(trainer.step) as log,
+            tqdm(
+                total=config.steps, initial=trainer.step, desc="Training", unit=" steps", disable=ranks.rank() > 0
+            ) as bar,
+        ):
 
-        def on_step(step: int, metrics: dict[str, float]) -> None:
-            bar.set_postfix(loss=f"{metrics['loss']:.3f}")
-            bar.update()
+            def on_step(metrics: Metrics) -> None:
+                bar.set_postfix(loss=f"{metrics['loss']:.3f}")
+                bar.update()
 
-        model.entity = fit_encoder(data, config, on_step=on_step)
-    command = f"python -m training.train --preset {preset} --steps {steps} --seed {seed}"
-    model.save(out, made_by={"command": command, "recipe": asdict(config), "data": package_versions()})
-    typer.echo(f"Wrote {out}")
+            train_in(into, trainer, steps=config.steps, every=save_every, log=log, on_step=on_step)
+        if ranks.rank() == 0:
+            model.save(into.checkpoint, made_by=settings)
+            typer.echo(f"Wrote {into.checkpoint}")
+
+
+def _plain(source: DataOptions) -> dict[str, str | float | None]:
+    return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(source).items()}
 
 
 if __name__ == "__main__":

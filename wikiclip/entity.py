@@ -32,6 +32,10 @@ class EntityFeatures:
     def __getitem__(self, rows: Tensor) -> "EntityFeatures":
         return EntityFeatures(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
+    def to(self, device: torch.device) -> "EntityFeatures":
+        """The same on a device."""
+        return EntityFeatures(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
+
 
 class EntityEncoder(nn.Module):
     """VGKA, and for a preset with a mention space the anchor that it corrects.

@@ -2,11 +2,22 @@
 
 import json
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
 from wikiclip.errors import WikiClipError
+
+
+class PresetName(StrEnum):
+    """The presets there are."""
+
+    TINY = "tiny"
+    BASE = "base"
+    S = "s"
+    L = "l"
+
 
 MentionForm = Literal["crop", "pooled", "both", "full"]
 

@@ -12,7 +12,7 @@ from training.data.folds import FOLDS
 from training.evaluate import differences, quality_table, table_rows
 from training.ranking import NOT_FOUND
 
-DATA = SimpleNamespace(imagenet=("a",), row_of={"a": 0, "b": 1, "c": 2})
+DATA = SimpleNamespace(imagenet_rows=np.array([0, -1]))
 ENTITY = np.array([0, 0, 1, 1, 2])
 
 

@@ -2,17 +2,21 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from training.config import TrainConfig
+from training.items import NONE
+from training.joined import draw
 from training.losses import info_nce
-from training.negatives import draw_partners, replace_where_harder, synthesize
-from wikiclip.entity import EntityFeatures
+from training.negatives import draw_partners, put_in_place
+from training.sampling import Batch
 
 
-def slow_loss(h, v, synthesized, partners, entity, scale):
+def slow_loss(h, v, synthesized, partners, entity, scale, only_harder):
     """loss_i = -log(exp(h_i v_i / tau) / (exp(h_i v_i / tau) + sum over j != i of exp(s_ij / tau)))."""
     total = 0.0
     for i in range(len(entity)):
@@ -23,25 +27,28 @@ def slow_loss(h, v, synthesized, partners, entity, scale):
                 continue
             s_ij = float(h[i] @ v[j])
             if j in partners[i]:
-                s_ij = max(s_ij, float(h[i] @ synthesized[i, partners[i].index(j)]))
+                s_synthesized = float(h[i] @ synthesized[i, partners[i].index(j)])
+                s_ij = max(s_ij, s_synthesized) if only_harder else s_synthesized
             below += math.exp(scale * s_ij)
         total -= math.log(positive / below)
     return total / len(entity)
 
 
 @settings(deadline=None, max_examples=30)
-@given(st.integers(0, 2**31), st.integers(3, 9), st.integers(1, 5), st.floats(0.5, 20))
-def test_info_nce_with_synthesized_negatives_is_the_written_loss(seed, batch, count, scale):
+@given(st.integers(0, 2**31), st.integers(3, 9), st.integers(1, 5), st.floats(0.5, 20), st.booleans())
+def test_info_nce_with_synthesized_negatives_is_the_written_loss(seed, batch, count, scale, only_harder):
     generator = torch.Generator().manual_seed(seed)
     entity_B = torch.randint(0, max(2, batch - 1), (batch,), generator=generator)
     h, v = (torch.nn.functional.normalize(torch.randn(batch, 4, generator=generator), dim=-1) for _ in range(2))
     partners_BS, valid_BS = draw_partners(entity_B, count, generator)
     synthesized = torch.nn.functional.normalize(torch.randn(*partners_BS.shape, 4, generator=generator), dim=-1)
-    scores_BB = replace_where_harder(h @ v.T, torch.einsum("bm,bsm->bs", h, synthesized), partners_BS, valid_BS)
+    scores_BB = put_in_place(
+        h @ v.T, torch.einsum("bm,bsm->bs", h, synthesized), partners_BS, valid_BS, only_harder=only_harder
+    )
     ours = info_nce(scores_BB, entity_B, entity_B, torch.tensor(math.log(scale)))
     partners = partners_BS.masked_fill(~valid_BS, -1).tolist()
     assert ours.item() == pytest.approx(
-        slow_loss(h, v, synthesized, partners, entity_B.tolist(), scale), rel=1e-4, abs=1e-5
+        slow_loss(h, v, synthesized, partners, entity_B.tolist(), scale, only_harder), rel=1e-4, abs=1e-5
     )
 
 
@@ -62,18 +69,19 @@ def test_partners_are_distinct_other_entities(entities, count, seed):
         assert len(set(drawn)) == len(drawn) == min(count, len(set(entities)) - 1)
 
 
-def test_synthesized_records_keep_the_picture_and_change_the_words():
-    batch, text = 3, 4
-    features = EntityFeatures(
-        patches_BPV=torch.arange(batch)[:, None, None].float().expand(batch, 2, 5),
-        pooled_BW=torch.arange(batch)[:, None].float().expand(batch, 5),
-        has_picture_B=torch.tensor([True, False, True]),
-        tokens_BLT=torch.arange(batch)[:, None, None].float().expand(batch, text, 6),
-        padding_BL=torch.tensor([[False] * 4, [False, False, True, True], [True] * 4]),
-        sentence_BT=torch.arange(batch)[:, None].float().expand(batch, 6),
-    )
-    made = synthesize(features, torch.tensor([[1, 2], [0, 2], [0, 1]]))
-    assert made.pooled_BW[:, 0].tolist() == made.patches_BPV[:, 0, 0].tolist() == [0, 0, 1, 1, 2, 2]
-    assert made.has_picture_B.tolist() == [True, True, False, False, True, True]
-    assert made.tokens_BLT[:, 0, 0].tolist() == made.sentence_BT[:, 0].tolist() == [1, 2, 0, 2, 0, 1]
-    assert torch.equal(made.padding_BL, features.padding_BL[torch.tensor([1, 2, 0, 2, 0, 1])])
+def test_synthesized_items_keep_the_picture_and_change_the_words():
+    config = TrainConfig(synthesized=2, text_negatives=1, drop_picture=0.3, drop_text=0.3)
+    rows = np.arange(5) + 10
+    batch = Batch(torch.zeros(5, 4), rows, np.array([True, True, True, True, False]))
+    for step in range(20):
+        joined = draw(batch, config, np.array([3]), step)
+        own, synthesized, others = joined.text_I[:5], joined.text_I[5:15].reshape(5, 2), joined.text_I[15:]
+        pictures = joined.picture_I[:5]
+        assert ((own == rows) | (own == NONE)).all()
+        assert ((pictures == rows) | (pictures == NONE)).all()
+        assert not ((own == NONE) & (pictures == NONE)).any(), "never both from one record"
+        assert pictures[4] == NONE
+        assert (joined.picture_I[5:15].reshape(5, 2) == pictures[:, None]).all()
+        assert (synthesized == own[joined.partners_BS.numpy()]).all()
+        assert others.tolist() == [3]
+        assert joined.picture_I[15:].tolist() == [NONE]

@@ -5,15 +5,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from indexer.errors import UnknownEntity
 from indexer.kb.imagenet import imagenet_synsets
-from indexer.kb.record import Entity
 from indexer.kb.wordnet import WordNet
 from indexer.paths import debian_root
-from training.data.folds import Photo, Pool, make_pools
+from training.cache import GB, Budget
+from training.data.folds import Photo, Pool, in_training, make_pools
 from training.data.mentions import MentionFeatures, SceneSet, mention_features
-from training.data.records import RecordFeatures, record_features
+from training.data.records import Records
+from training.data.training_set import TrainingSet
+from wikiclip.errors import WikiClipError
 from wikiclip.model import WikiClip
 from wikiclip.presets import MentionConfig
 
@@ -27,42 +31,70 @@ class ScenesData:
     """Records with their frozen features, and pools of stamps with theirs.
 
     Attributes:
-        row_of: entity_id -> its row among the entities.
-        labelled: rows of the entities that a stamp shows.
-        imagenet: ids of the entities that are classes of ImageNet.
+        imagenet_rows: for each class of ImageNet the row of its record, -1 where it has none.
     """
 
     model: WikiClip
-    entities: tuple[Entity, ...]
-    records: RecordFeatures
-    row_of: dict[str, int]
-    labelled: np.ndarray[tuple[int], np.dtype[np.int64]]
-    imagenet: tuple[str, ...]
-    pools: tuple[Pool, ...]
     kb: WordNet
+    records: Records
+    imagenet_rows: NDArray[np.int64]
+    pools: tuple[Pool, ...]
 
-    def group(self, number: int) -> set[str]:
-        """Ids of the entities of one group of the folds."""
-        return {stamp.entity_id for pool in self.pools if pool.group == number for stamp in pool.stamps}
+    @property
+    def labelled(self) -> NDArray[np.int64]:
+        """Rows of the entities that a stamp shows."""
+        return self.records.pictured
+
+    def group(self, number: int) -> NDArray[np.int64]:
+        """Rows of the entities of one group of the folds."""
+        ids = {stamp.entity_id for pool in self.pools if pool.group == number for stamp in pool.stamps}
+        return np.array(sorted(self.records.row_of(entity_id) for entity_id in ids), np.int64)
 
     def with_mention(self, mention: MentionConfig) -> "ScenesData":
         """The same data, its mentions and pictures cut another way."""
         model = self.model.varied(dataclasses.replace(self.model.preset, mention=mention))
-        return dataclasses.replace(self, model=model, records=record_features(model, self.kb, self.entities))
+        return dataclasses.replace(self, model=model, records=_records(model, self.kb))
 
-    def mentions(self, pool: Pool, *, test: bool) -> tuple[MentionFeatures, Tensor]:
+    def mentions(self, pool: Pool, *, test: bool) -> tuple[MentionFeatures, NDArray[np.int64]]:
         """Features of a pool's scenes, and the record's row for each mention."""
+        features = mention_features(self.model, self.scenes(pool, test=test))
+        rows = np.array([self.records.row_of(stamp.entity_id) for stamp in pool.stamps])
+        return features, rows[features.stamp_Q]
+
+    def scenes(self, pool: Pool, *, test: bool) -> SceneSet:
+        """The scenes themselves."""
         assert self.kb.image_root is not None
-        scenes = SceneSet(
+        return SceneSet(
             name=f"{'test' if test else 'train'}-{pool.group}-{pool.photo}",
             root=self.kb.image_root,
             stamps=tuple(stamp.path for stamp in pool.stamps),
             views=TEST_VIEWS[pool.photo] if test else TRAIN_VIEWS,
             seed=TEST_SEED if test else TRAIN_SEED,
         )
-        features = mention_features(self.model, scenes)
-        rows = np.array([self.row_of[stamp.entity_id] for stamp in pool.stamps])
-        return features, torch.from_numpy(rows[features.stamp_Q])
+
+    def training_set(self, fold: int | None = None, *, hide_pictures: bool = False) -> TrainingSet:
+        """What training may see: everything, or what a fold leaves in.
+
+        Args:
+            fold: whose group is unseen; None leaves everything in.
+            hide_pictures: the fold's unseen records have no picture, so none of them is a query either.
+        """
+        pools = [pool for pool in self.pools if fold is None or in_training(pool, fold)]
+        parts = [self.mentions(pool, test=False) for pool in pools]
+        pooled_QW = np.concatenate([features.pooled_QW for features, _ in parts])
+        unseen = np.empty(0, np.int64) if fold is None else self.group(fold)
+
+        def pooled(numbers: NDArray[np.int64]) -> Tensor:
+            return torch.from_numpy(pooled_QW[numbers])
+
+        return TrainingSet(
+            records=self.records,
+            pooled=pooled,
+            record_Q=np.concatenate([rows for _, rows in parts]),
+            own=np.setdiff1d(self.labelled, unseen) if hide_pictures else self.labelled,
+            text_only=np.setdiff1d(np.arange(len(self.records)), self.labelled),
+            class_rows=np.where(np.isin(self.imagenet_rows, unseen), -1, self.imagenet_rows),
+        )
 
 
 def load_scenes(model: WikiClip) -> ScenesData:
@@ -72,16 +104,29 @@ def load_scenes(model: WikiClip) -> ScenesData:
         WikiClipError: the default data is missing; the message says what fetches it.
     """
     kb = WordNet(debian_root())
-    entities = tuple(record for record in kb.records() if isinstance(record, Entity))
-    row_of = {entity.entity_id: row for row, entity in enumerate(entities)}
-    record_of = {entity.entity_id: entity.images[0] for entity in entities if entity.images}
+    records = _records(model, kb)
+    pictured = (records.entities[int(row)] for row in records.pictured)
     return ScenesData(
         model=model,
-        entities=entities,
-        records=record_features(model, kb, entities),
-        row_of=row_of,
-        labelled=np.array(sorted(row_of[entity_id] for entity_id in record_of)),
-        imagenet=imagenet_synsets(),
-        pools=make_pools(kb.stamps, record_of),
         kb=kb,
+        records=records,
+        imagenet_rows=np.array([_row_or_none(records, entity_id) for entity_id in imagenet_synsets()]),
+        pools=make_pools(kb.stamps, {entity.entity_id: entity.images[0] for entity in pictured}),
     )
+
+
+def _records(model: WikiClip, kb: WordNet) -> Records:
+    records = Records(model, kb, Budget(20 * GB))
+    records.fill(_refuse)
+    return records
+
+
+def _refuse(picture: str) -> None:
+    raise WikiClipError(f"The default data's picture of {picture} cannot be read; `make demo-data` fetches it again.")
+
+
+def _row_or_none(records: Records, entity_id: str) -> int:
+    try:
+        return records.row_of(entity_id)
+    except UnknownEntity:
+        return -1

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from training.cache import Arrays, cached
+from training.cache import Budget, Column, Features, Made
 from training.data.scenes import Scene, SceneConfig, compose
 from wikiclip.masks import whole
 from wikiclip.mention import VIEWS
@@ -63,55 +62,66 @@ class MentionFeatures:
 
 def mention_features(model: WikiClip, scenes: SceneSet) -> MentionFeatures:
     """Computed once for each backbone, mention form and set of scenes; with a progress bar the first time."""
-    key = {
-        "code": [SCENES, VIEWS],
-        "vision": asdict(model.preset.vision),
-        "mention": asdict(model.preset.mention),
-        "stamps": [[stamp, (scenes.root / stamp).stat().st_size] for stamp in scenes.stamps],
-        "views": scenes.views,
-        "seed": scenes.seed,
-        "config": asdict(scenes.config),
-    }
-    return MentionFeatures(**cached(f"mentions-{scenes.name}", key, lambda: _compute(model, scenes)))
+    slots, width = scenes.config.distractors[1] + 1, model.vision.pooled_width
+    features = Features(
+        f"mentions-{scenes.name}",
+        {
+            "code": [SCENES, VIEWS],
+            "vision": asdict(model.preset.vision),
+            "mention": asdict(model.preset.mention),
+            "stamps": [[stamp, (scenes.root / stamp).stat().st_size] for stamp in scenes.stamps],
+            "seed": scenes.seed,
+            "config": asdict(scenes.config),
+        },
+        rows=len(scenes),
+        columns=(
+            Column(name="pooled_QW", shape=(width,), dtype="float32", always=True, most=slots),
+            Column(name="stamp_Q", shape=(), dtype="int64", always=True, most=slots),
+            Column(name="full_W", shape=(width,), dtype="float32", always=True),
+        ),
+        make=lambda numbers: _compute(model, scenes, numbers),
+        budget=Budget(0),
+        step=256,
+    )
+    every = np.arange(len(scenes))
+    pooled, stamps = features.get("pooled_QW", every), features.get("stamp_Q", every)
+    scene_Q = np.repeat(every, [len(mentions) for mentions in stamps])
+    return MentionFeatures(
+        np.concatenate(pooled), features.get("full_W", every)[scene_Q], np.concatenate(stamps), scene_Q
+    )
 
 
 @dataclass(frozen=True)
 class _Prepared:
     mentions: list[PreparedMention]
-    stamp: list[int]
-    scene: list[int]
+    stamps: list[list[int]]
     full: list[PreparedMention]
 
 
-def _prepare(model: WikiClip, scenes: SceneSet, numbers: range) -> _Prepared:
-    prepared = _Prepared([], [], [], [])
+def _prepare(model: WikiClip, scenes: SceneSet, numbers: NDArray[np.int64]) -> _Prepared:
+    prepared = _Prepared([], [], [])
     for number in numbers:
-        scene = scenes.scene(number)
+        scene = scenes.scene(int(number))
         prepared.full.append(model.prepare_mention(scene.image, whole(scene.image.height, scene.image.width)))
-        for placed in scene.placed:
-            prepared.mentions.append(model.prepare_mention(scene.image, placed.mask))
-            prepared.stamp.append(scenes.stamps.index(placed.path.relative_to(scenes.root).as_posix()))
-            prepared.scene.append(number)
+        prepared.mentions.extend(model.prepare_mention(scene.image, placed.mask) for placed in scene.placed)
+        prepared.stamps.append(
+            [scenes.stamps.index(placed.path.relative_to(scenes.root).as_posix()) for placed in scene.placed]
+        )
     return prepared
 
 
-def _compute(model: WikiClip, scenes: SceneSet) -> Arrays:
-    batches = [range(start, min(start + BATCH, len(scenes))) for start in range(0, len(scenes), BATCH)]
-    parts: list[Arrays] = []
-    with ThreadPoolExecutor(1) as pool, tqdm(total=len(scenes), desc=f"Scenes {scenes.name}", unit=" scenes") as bar:
+def _compute(model: WikiClip, scenes: SceneSet, numbers: NDArray[np.int64]) -> Made:
+    made: Made = {"pooled_QW": [], "stamp_Q": [], "full_W": []}
+    batches = [numbers[start : start + BATCH] for start in range(0, len(numbers), BATCH)]
+    with ThreadPoolExecutor(1) as pool:
         ahead = pool.submit(_prepare, model, scenes, batches[0])
-        for number, batch in enumerate(batches):
+        for following in [*batches[1:], None]:
             prepared = ahead.result()
-            if number + 1 < len(batches):  # the next batch is drawn while this one is encoded
-                ahead = pool.submit(_prepare, model, scenes, batches[number + 1])
-            scene_Q = np.array(prepared.scene, dtype=np.int64)
-            parts.append(
-                {
-                    "pooled_QW": model.pool_mentions(prepared.mentions).numpy(),
-                    "full_QW": model.pool_mentions(prepared.full).numpy()[scene_Q - batch.start],
-                    "stamp_Q": np.array(prepared.stamp, dtype=np.int64),
-                    "scene_Q": scene_Q,
-                }
-            )
-            bar.update(len(batch))
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+            if following is not None:  # the next batch is drawn while this one is encoded
+                ahead = pool.submit(_prepare, model, scenes, following)
+            pooled_QW = model.pool_mentions(prepared.mentions).cpu().numpy()
+            ends = np.cumsum([len(stamps) for stamps in prepared.stamps])
+            made["pooled_QW"] += np.split(pooled_QW, ends[:-1])
+            made["stamp_Q"] += [np.array(stamps, np.int64) for stamps in prepared.stamps]
+            made["full_W"] += list(model.pool_mentions(prepared.full).cpu().numpy())
+    return made

@@ -1,11 +1,10 @@
-"""Frozen features of a knowledge base's records, computed once and read where they are needed.
+"""Frozen features of a knowledge base's records, by row.
 
-Axes: N record, G record with a picture, X token of all records one after another, P patch; widths V, W, T as in
-`wikiclip.entity`.
+Axes: N record, I item, P patch, L text token; widths V, W, T as in `wikiclip.entity`.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict
 
 import numpy as np
 import torch
@@ -14,122 +13,180 @@ from torch import Tensor
 from tqdm import tqdm
 
 from indexer.embed import describe
-from indexer.kb.record import Entity, KnowledgeBase
-from training.cache import Arrays, cached
+from indexer.kb.record import KnowledgeBase
+from indexer.pictures import picture_file
+from indexer.plan import FORMAT
+from training.cache import Budget, Column, Features, Made
+from training.data.table import open_table
+from training.items import NONE
 from wikiclip.entity import EntityEncoder, EntityFeatures
-from wikiclip.images import read_picture
+from wikiclip.images import ImageError, read_picture
 from wikiclip.mention import VIEWS
-from wikiclip.model import WikiClip
+from wikiclip.model import PreparedEntity, WikiClip
 
 BATCH = 64
 
 
-@dataclass(frozen=True)
-class RecordFeatures:
-    """Frozen features of N records; token rows of record n are `tokens_XT[start_N[n] : start_N[n + 1]]`, float16."""
+class Records:
+    """What the adaptor reads of each record: its first picture's patches and its description's tokens.
 
-    tokens_XT: NDArray[np.float16]
-    start_N: NDArray[np.int64]
-    sentence_NT: NDArray[np.float32]
-    picture_N: NDArray[np.int64]  # which picture is the record's; -1 for none
-    patches_GPV: NDArray[np.float16]
-    pooled_GW: NDArray[np.float32]
+    Args:
+        budget: for patches and tokens; vectors are always kept.
+
+    Attributes:
+        entities: the records, in the knowledge base's order.
+        pictured: rows of those whose picture can be read; known after `fill`.
+    """
+
+    def __init__(self, model: WikiClip, kb: KnowledgeBase, budget: Budget) -> None:
+        table = open_table(kb)
+        self.entities, self._characters_N = table.entities, table.characters_N
+        self.pictured = np.flatnonzero(table.pictured_N)
+        self._kb, self._model = kb, model
+        self._row_of_picture = self.pictured
+        self._picture_N = np.where(table.pictured_N, np.cumsum(table.pictured_N) - 1, NONE)
+        preset, vision = model.preset, model.vision
+        self._patches = (preset.adaptor.grid or vision.grid) ** 2
+        key = {"code": FORMAT, "kb": kb.fingerprint()}
+        self.texts = Features(
+            f"texts-{kb.name}",
+            {**key, "text": asdict(preset.text)},
+            rows=len(self.entities),
+            columns=(
+                Column(name="sentence_NT", shape=(model.text.width,), dtype="float32", always=True),
+                Column(name="tokens_NLT", shape=(model.text.width,), dtype="float16", most=preset.text.max_tokens),
+            ),
+            make=self._read,
+            budget=budget,
+        )
+        view = {"views": VIEWS, "vision": asdict(preset.vision), "mention": asdict(preset.mention)}
+        self.pictures = Features(
+            f"pictures-{kb.name}",
+            {**key, **view, "patches": self._patches},
+            rows=len(self.pictured),
+            columns=(
+                Column(name="readable_N", shape=(), dtype="bool", always=True),
+                Column(name="pooled_NW", shape=(vision.pooled_width,), dtype="float32", always=True),
+                Column(name="patches_NPV", shape=(self._patches, vision.patch_width), dtype="float16"),
+            ),
+            make=self._see,
+            budget=budget,
+            step=256,
+        )
+
+    def fill(self, unreadable: Callable[[str], object]) -> None:
+        """Computes what is not kept yet, and leaves out pictures that cannot be read.
+
+        Args:
+            unreadable: told whose picture and which file.
+        """
+        self.texts.fill()
+        self.pictures.fill()
+        readable_N = self.pictures.get("readable_N", np.arange(len(self._row_of_picture)))
+        for row in self._row_of_picture[~readable_N]:
+            entity = self.entities[int(row)]
+            unreadable(f"{entity.entity_id}: {entity.images[0]}")
+        self._picture_N[self._row_of_picture[~readable_N]] = NONE
+        self.pictured = self._row_of_picture[readable_N]
 
     def __len__(self) -> int:
-        return len(self.picture_N)
+        return len(self.entities)
 
-    def batch(self, rows: NDArray[np.int64], *, pictures: bool | NDArray[np.bool_] = True) -> EntityFeatures:
-        """Some records as a padded batch; where `pictures` is False, as if they had none."""
-        lengths_B = [int(self.start_N[row + 1] - self.start_N[row]) for row in rows]
-        tokens_BLT = torch.zeros(len(rows), max(lengths_B), self.tokens_XT.shape[1])
-        padding_BL = torch.ones(tokens_BLT.shape[:2], dtype=torch.bool)
-        for place, (row, length) in enumerate(zip(rows, lengths_B, strict=True)):
-            start = self.start_N[row]
-            tokens_BLT[place, :length] = torch.from_numpy(self.tokens_XT[start : start + length].astype(np.float32))
-            padding_BL[place, :length] = False
-        picture_B = torch.from_numpy(np.where(pictures, self.picture_N[rows], -1))
-        has_picture_B = picture_B >= 0
-        patches_BPV = torch.zeros(len(rows), *self.patches_GPV.shape[1:])
-        pooled_BW = torch.zeros(len(rows), self.pooled_GW.shape[1])
-        if has_picture_B.any():
-            shown = picture_B[has_picture_B].numpy()
-            patches_BPV[has_picture_B] = torch.from_numpy(self.patches_GPV[shown].astype(np.float32))
-            pooled_BW[has_picture_B] = torch.from_numpy(self.pooled_GW[shown])
+    def row_of(self, entity_id: str) -> int:
+        """Raises UnknownEntity where no record has the id."""
+        return self.entities.number_of(entity_id)
+
+    def pooled(self, rows: NDArray[np.int64]) -> Tensor:
+        """The tower's pooled vectors [len(rows), W] of these records' pictures; each must have one."""
+        return torch.from_numpy(np.array(self.pictures.get("pooled_NW", self._picture_N[rows])))
+
+    def sentences(self, rows: NDArray[np.int64]) -> Tensor:
+        """Unit sentence vectors [len(rows), T] of descriptions."""
+        return torch.from_numpy(np.array(self.texts.get("sentence_NT", rows)))
+
+    def items(self, picture_I: NDArray[np.int64], text_I: NDArray[np.int64]) -> EntityFeatures:
+        """Records put together: the picture of one row and the description of another, either of which may be NONE.
+
+        A row without a picture gives none.
+        """
+        number_I = np.where(picture_I == NONE, NONE, self._picture_N[picture_I])
+        seen_I, read_I = number_I != NONE, text_I != NONE
+        patches_IPV = torch.zeros(len(number_I), self._patches, self._model.vision.patch_width)
+        pooled_IW = torch.zeros(len(number_I), self._model.vision.pooled_width)
+        if seen_I.any():
+            rows, where_I = np.unique(number_I[seen_I], return_inverse=True)
+            patches_IPV[seen_I] = torch.from_numpy(self.pictures.get("patches_NPV", rows).astype(np.float32))[where_I]
+            pooled_IW[seen_I] = torch.from_numpy(np.array(self.pictures.get("pooled_NW", rows)))[where_I]
         return EntityFeatures(
-            patches_BPV=patches_BPV,
-            pooled_BW=pooled_BW,
-            has_picture_B=has_picture_B,
-            tokens_BLT=tokens_BLT,
-            padding_BL=padding_BL,
-            sentence_BT=torch.from_numpy(np.asarray(self.sentence_NT[rows])),
+            patches_BPV=patches_IPV,
+            pooled_BW=pooled_IW,
+            has_picture_B=torch.from_numpy(seen_I),
+            **self._described(text_I, read_I),
         )
+
+    def _described(self, text_I: NDArray[np.int64], read_I: NDArray[np.bool_]) -> dict[str, Tensor]:
+        sentence_IT = torch.zeros(len(text_I), self._model.text.width)
+        padding_IL = torch.ones(len(text_I), 1, dtype=torch.bool)
+        tokens_ILT = torch.zeros(len(text_I), 1, self._model.text.width)
+        if read_I.any():
+            rows, where_I = np.unique(text_I[read_I], return_inverse=True)
+            tokens = self.texts.get("tokens_NLT", rows)
+            longest = max(1, *(len(entries) for entries in tokens))
+            tokens_RLT = torch.zeros(len(rows), longest, self._model.text.width)
+            padding_RL = torch.ones(len(rows), longest, dtype=torch.bool)
+            for row, entries in enumerate(tokens):
+                tokens_RLT[row, : len(entries)] = torch.from_numpy(np.asarray(entries, np.float32))
+                padding_RL[row, : len(entries)] = False
+            padding_IL = torch.ones(len(text_I), longest, dtype=torch.bool)
+            tokens_ILT = torch.zeros(len(text_I), longest, self._model.text.width)
+            tokens_ILT[read_I], padding_IL[read_I] = tokens_RLT[where_I], padding_RL[where_I]
+            sentence_IT[read_I] = self.sentences(rows)[where_I]
+        return {"tokens_BLT": tokens_ILT, "padding_BL": padding_IL, "sentence_BT": sentence_IT}
 
     @torch.no_grad()
     def encode(self, encoder: EntityEncoder, rows: NDArray[np.int64], *, pictures: bool = True) -> Tensor:
         """Unit vectors of some records, in batches of like length, with a progress bar if there are many."""
-        lengths = self.start_N[rows + 1] - self.start_N[rows]
-        order = np.lexsort((lengths, self.picture_N[rows] < 0))
+        device = encoder.adaptor.missing_text_D.device
+        order = np.lexsort((self._characters_N[rows], self._picture_N[rows] == NONE))
         out_NM = torch.empty(len(rows), encoder.mention_width)
         for start in tqdm(range(0, len(rows), 256), desc="Entities", unit=" batches", disable=len(rows) < 10_000):
             places = order[start : start + 256]
-            out_NM[places] = encoder(self.batch(rows[places], pictures=pictures))
+            shown = rows[places] if pictures else np.full(len(places), NONE)
+            out_NM[places] = encoder(self.items(shown, rows[places]).to(device)).cpu()
         return out_NM
 
+    def _read(self, rows: NDArray[np.int64]) -> Made:
+        texts = [describe(self.entities[int(row)]) for row in rows]
+        tokens: list[NDArray[np.float16]] = [np.zeros((0, self._model.text.width), np.float16)] * len(rows)
+        sentence_NT = np.zeros((len(rows), self._model.text.width), np.float32)
+        order = sorted(range(len(texts)), key=lambda n: len(texts[n]))  # a batch is padded to its longest text
+        for start in range(0, len(order), BATCH):
+            places = order[start : start + BATCH]
+            features = self._model.entity_features([self._model.prepare_entity(texts[place], None) for place in places])
+            for number, place in enumerate(places):
+                tokens[place] = features.tokens_BLT[number][~features.padding_BL[number]].half().cpu().numpy()
+                sentence_NT[place] = features.sentence_BT[number].cpu().numpy()
+        return {"sentence_NT": sentence_NT, "tokens_NLT": tokens}
 
-def record_features(model: WikiClip, kb: KnowledgeBase, entities: Sequence[Entity]) -> RecordFeatures:
-    """Computed once for each backbone and its half of the records; with a progress bar the first time.
+    def _see(self, numbers: NDArray[np.int64]) -> Made:
+        pooled, patches, readable = [], [], []
+        for start in range(0, len(numbers), BATCH):
+            views = [self._prepare(int(row)) for row in self._row_of_picture[numbers[start : start + BATCH]]]
+            features = self._model.entity_features(views)
+            readable += [view.view is not None for view in views]
+            pooled.append(features.pooled_BW.cpu().numpy())
+            patches.append(features.patches_BPV.half().cpu().numpy())
+        return {
+            "readable_N": np.array(readable, np.bool_),
+            "pooled_NW": np.concatenate(pooled),
+            "patches_NPV": np.concatenate(patches),
+        }
 
-    Args:
-        entities: the records of `kb`, each with at most one picture.
-    """
-    texts = [describe(entity) for entity in entities]
-    text_key = {"text": asdict(model.preset.text), "records": texts}
-    picture_N = np.cumsum([bool(entity.images) for entity in entities]) - 1
-    return RecordFeatures(
-        **cached(f"texts-{kb.name}", text_key, lambda: _read(model, texts)),
-        **picture_features(model, kb, entities),
-        picture_N=np.where([bool(entity.images) for entity in entities], picture_N, -1),
-    )
-
-
-def picture_features(model: WikiClip, kb: KnowledgeBase, entities: Sequence[Entity]) -> Arrays:
-    """`patches_GPV` and `pooled_GW` of the records' pictures, in the records' order."""
-    images = [entity.images[0] for entity in entities if entity.images]
-    key = {
-        "code": VIEWS,
-        "vision": asdict(model.preset.vision),
-        "mention": asdict(model.preset.mention),
-        "grid": model.preset.adaptor.grid,
-        "images": images,
-    }
-    return cached(f"pictures-{kb.name}", key, lambda: _see(model, kb, images))
-
-
-def _read(model: WikiClip, texts: Sequence[str]) -> Arrays:
-    tokens: list[NDArray[np.float16]] = [np.zeros((0, model.text.width), np.float16)] * len(texts)
-    sentence_NT = np.zeros((len(texts), model.text.width), np.float32)
-    order = sorted(range(len(texts)), key=lambda n: len(texts[n]))  # a batch is padded to its longest text
-    for start in tqdm(range(0, len(order), BATCH), desc="Descriptions", unit=" batches"):
-        rows = order[start : start + BATCH]
-        features = model.entity_features([model.prepare_entity(texts[row], None) for row in rows])
-        for place, row in enumerate(rows):
-            tokens[row] = features.tokens_BLT[place][~features.padding_BL[place]].half().numpy()
-            sentence_NT[row] = features.sentence_BT[place].numpy()
-    return {
-        "tokens_XT": np.concatenate(tokens),
-        "start_N": np.cumsum([0, *(len(rows) for rows in tokens)]),
-        "sentence_NT": sentence_NT,
-    }
-
-
-def _see(model: WikiClip, kb: KnowledgeBase, images: Sequence[str]) -> Arrays:
-    assert kb.image_root is not None
-    patches, pooled = [], []
-    for start in tqdm(range(0, len(images), BATCH), desc="Pictures", unit=" batches"):
-        prepared = [
-            model.prepare_entity("", read_picture(kb.image_root / image)) for image in images[start : start + BATCH]
-        ]
-        features = model.entity_features(prepared)
-        patches.append(features.patches_BPV.half().numpy())
-        pooled.append(features.pooled_BW.numpy())
-    return {"patches_GPV": np.concatenate(patches), "pooled_GW": np.concatenate(pooled)}
+    def _prepare(self, row: int) -> PreparedEntity:
+        assert self._kb.image_root is not None
+        path = picture_file(self._kb.image_root, self.entities[row].images[0])
+        try:
+            picture = read_picture(path) if path is not None else None
+        except ImageError:
+            picture = None
+        return self._model.prepare_entity("", picture)

@@ -1,0 +1,96 @@
+"""An annotated mention: a region of a picture, and the entity that it shows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from PIL import Image
+
+from indexer.kb.record import BadRecord
+from wikiclip.errors import WikiClipError
+from wikiclip.images import ImageCode, ImageError, read_picture
+from wikiclip.masks import Mask, RegionCode, RegionError, decode_region
+
+Split = Literal["train", "seen", "unseen"]
+Task = Literal["entity", "query"]
+MentionCode = Literal["missing-picture", "unreadable-picture", "bad-region"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Annotation:
+    """One row of an annotated set; nothing of its picture has been looked at.
+
+    Attributes:
+        data_id: unique in its set.
+        picture: the file, which may be missing.
+        region: for `wikiclip.masks.decode_region`; None is the whole picture.
+        entity_id: what the region shows, such as "Q1141409".
+        split: whether it is trained on, or measured on with an entity that training has seen or not.
+        task: None where a set does not tell tasks apart.
+        question: what was asked about the picture, for people to read.
+    """
+
+    data_id: str
+    picture: Path
+    region: object
+    entity_id: str
+    split: Split
+    task: Task | None
+    question: str | None
+
+
+class AnnotatedSet(Protocol):
+    """A source of annotations that can be read again from its start."""
+
+    name: str
+
+    def __iter__(self) -> Iterator[Annotation | BadRecord]:
+        """Yields every annotation, in an order that does not change; memory does not grow with the set.
+
+        Raises:
+            WikiClipError: a file is damaged, at the place where that shows.
+        """
+        ...
+
+    def __len__(self) -> int:
+        """How many there are, for a progress bar; a bad record counts, and a large file is believed, not counted."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Changes when the annotations or the folders of their pictures do."""
+        ...
+
+
+class MentionError(WikiClipError):
+    """An annotation that cannot become a mention.
+
+    Attributes:
+        code: what is wrong, for `training.data.problems.Problems`.
+        cause: the same in the words of whoever read the picture or the region, such as "malformed-rle".
+    """
+
+    def __init__(self, code: MentionCode, cause: ImageCode | RegionCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.cause = cause
+
+
+def read_mention(annotation: Annotation) -> tuple[Image.Image, Mask]:
+    """Decodes the picture (RGB, upright) and its region, a mask [H, W] with at least one pixel.
+
+    Raises:
+        MentionError: the picture is missing or cannot be read, or the region does not fit it.
+    """
+    try:
+        image = read_picture(annotation.picture).rgb
+    except ImageError as error:
+        if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
+            message = f"There is no picture {annotation.picture}."
+            raise MentionError("missing-picture", error.code, message) from error
+        raise MentionError("unreadable-picture", error.code, f"{annotation.picture}: {error}") from error
+    try:
+        mask = decode_region(annotation.region, height=image.height, width=image.width)
+    except RegionError as error:
+        raise MentionError("bad-region", error.code, f"{error.code}: {error}") from error
+    return image, mask

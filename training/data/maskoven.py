@@ -1,0 +1,209 @@
+"""MaskOVEN-Wiki's annotations (Xu et al., AAAI 2025, "PL-VEL"): OVEN's pictures and entities, with masks.
+
+The files are COCO's in shape, with four departures: ids are texts, a file name begins with a slash, `segmentation` is a
+list of RLEs, and `bbox` is a list of boxes given by two corners. The largest do not fit in memory, so each is read as a
+stream, twice: `images`, then `annotations`.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import ijson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from tqdm import tqdm
+
+from indexer.kb.fingerprint import of_files
+from indexer.kb.jsonl import first_fault
+from indexer.kb.oven import PICTURES as ENTITY_PICTURES
+from indexer.kb.oven import oven_home
+from indexer.kb.record import BadRecord
+from training.data.annotation import Annotation, Task
+from training.data.oven import PICTURES, DataId, EntityId, find_files, labelled
+from training.data.picture_files import file_names, picture_below
+from wikiclip.errors import WikiClipError
+
+Part = Literal["train", "val", "test", "human", "wiki"]
+SINGLE_FILES: dict[Part, str] = {"human": "mask_oven_human_test.json", "wiki": "mask_oven_wiki_split.json"}
+QUICKLY_COUNTED = 2**27  # bytes, a few seconds
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Published:
+    """How many mentions a file has: as the release page shows it, rounded to `unit`, and in the paper's Table 2."""
+
+    page: int
+    unit: int
+    paper: int
+
+
+PUBLISHED = {
+    "mask_oven_entity_train.json": Published(page=4_460_000, unit=10_000, paper=4_464_748),
+    "mask_oven_entity_val.json": Published(page=108_000, unit=1_000, paper=108_455),
+    "mask_oven_entity_test.json": Published(page=608_000, unit=1_000, paper=608_144),
+    "mask_oven_query_train.json": Published(page=23_500, unit=100, paper=23_514),
+    "mask_oven_query_val.json": Published(page=1_900, unit=100, paper=1_964),
+    "mask_oven_query_test.json": Published(page=15_400, unit=100, paper=15_439),
+    "mask_oven_human_test.json": Published(page=4_300, unit=100, paper=23_157),
+    "mask_oven_wiki_split.json": Published(page=1_970_000, unit=10_000, paper=1_965_145),
+}
+
+
+class Row(BaseModel):
+    """The keys of an annotation that are used; `decode_region` judges the two that make the region."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
+
+    id: DataId
+    image_id: Annotated[str, Field(min_length=1)]
+    category_id: EntityId | None = None
+    segmentation: Any = None
+    bbox: Any = None
+    question: str | None = None
+    data_split: str | None = None
+
+
+class MaskOvenAnnotations:
+    """One part of the set.
+
+    Args:
+        folder: holds the annotation files; `oven_home()` if None.
+        part: which files. `human` and `wiki` are one file each that does not tell tasks apart. `wiki` is trained on, of
+            every entity the article's own picture; what its `data_split` says of seen and unseen is not looked at.
+        tasks: of the other parts.
+        images: the folder that holds `oven_images` and, for `wiki`, `wikipedia_images_full`; `oven_home()` if None.
+
+    Raises:
+        WikiClipError: a file or the folder of pictures is missing.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None = None,
+        *,
+        part: Part,
+        tasks: Sequence[Task] = ("entity", "query"),
+        images: Path | None = None,
+    ) -> None:
+        self.name = f"maskoven-{part}"
+        self._part: Part = part
+        self._tasks: Sequence[Task | None] = [None] if part in SINGLE_FILES else tasks
+        names = [SINGLE_FILES[part]] if part in SINGLE_FILES else [f"mask_oven_{task}_{part}.json" for task in tasks]
+        self._pictures = (images or oven_home()) / (ENTITY_PICTURES if part == "wiki" else PICTURES)
+        wanted = [(name,) for name in names]
+        self._files = find_files("MaskOVEN-Wiki", wanted, folder=folder or oven_home(), pictures=self._pictures)
+        self._read: dict[str, int] = {}
+
+    def __iter__(self) -> Iterator[Annotation | BadRecord]:
+        """A file that holds no annotations, or is cut off, raises WikiClipError before its first one."""
+        for path, task in zip(self._files, self._tasks, strict=True):
+            with file_names(_names(path)) as name_of:
+                number = -1
+                for number, found in enumerate(_objects(path, "annotations")):
+                    yield self._annotation(f"{path.name}: annotations[{number}]", found, task, name_of)
+            if number < 0:
+                raise WikiClipError(f"{path} holds no annotations: it should have them in a list of that name.")
+            self._read[path.name] = number + 1
+
+    def __len__(self) -> int:
+        return sum(
+            sum(1 for _ in _objects(path, "annotations"))
+            if path.stat().st_size < QUICKLY_COUNTED
+            else PUBLISHED[path.name].paper
+            for path in self._files
+        )
+
+    def fingerprint(self) -> str:
+        """From dates: a picture added or removed changes its folder's; one rewritten in place goes unnoticed."""
+        return of_files(self.name, [*self._files, self._pictures, *sorted(self._pictures.iterdir())])
+
+    def count_warnings(self) -> list[str]:
+        """A line for each file read so far that holds another number of annotations than published."""
+        warnings = (count_warning(name, count) for name, count in self._read.items())
+        return [warning for warning in warnings if warning is not None]
+
+    def _annotation(
+        self, where: str, found: object, task: Task | None, name_of: Callable[[str], str | None]
+    ) -> Annotation | BadRecord:
+        try:
+            row = Row.model_validate(found)
+        except ValidationError as error:
+            return BadRecord(where=where, why=first_fault(error))
+        name = name_of(row.image_id)
+        if name is None:
+            return BadRecord(where=where, why="image_id: the file lists no picture of this id")
+        return labelled(
+            where=where,
+            part="train" if self._part == "wiki" else self._part,
+            data_id=row.id,
+            picture=picture_below(self._pictures, name),
+            region=region_of(row.segmentation, row.bbox),
+            entity_id=row.category_id,
+            data_split="wiki_train" if self._part == "wiki" else row.data_split,
+            task=task,
+            question=row.question,
+        )
+
+
+def count_warning(file_name: str, count: int) -> str | None:
+    """A line to show where a file's number of annotations is neither the release page's nor the paper's.
+
+    The two differ fivefold for the human set, so neither is a reason to refuse a file.
+    """
+    published = PUBLISHED[file_name]
+    if count == published.paper or abs(count - published.page) < published.unit:
+        return None
+    return (
+        f"{file_name} holds {count:,} annotations; the release page says about {published.page:,}"
+        f" and the paper {published.paper:,}."
+    )
+
+
+def region_of(segmentation: Any, bbox: Any) -> object:
+    """The region of an annotation: its segmentation, else its boxes, else the whole picture.
+
+    A list of boxes is MaskOVEN's, each [left, top, right, bottom]; a flat `bbox` is COCO's [x, y, width, height].
+    """
+    if segmentation:
+        has_polygons = isinstance(segmentation, list) and isinstance(segmentation[0], list)
+        return {"polygon": segmentation} if has_polygons else segmentation
+    if not bbox:
+        return None
+    if isinstance(bbox, list) and all(isinstance(box, list) and len(box) == 4 for box in bbox):
+        return {"polygon": [[x0, y0, x1, y0, x1, y1, x0, y1] for x0, y0, x1, y1 in bbox]}
+    return {"box": bbox}
+
+
+def _names(path: Path) -> Iterator[tuple[str, str]]:
+    """(picture id, file name) of the pictures that a file lists."""
+    for image in _objects(path, "images", bar=True):
+        if isinstance(image, dict) and isinstance(image.get("id"), str) and isinstance(image.get("file_name"), str):
+            yield image["id"], image["file_name"]
+
+
+def _objects(path: Path, key: str, *, bar: bool = False) -> Iterator[object]:
+    """What a top-level list holds.
+
+    Args:
+        bar: shows progress, where it takes longer than a moment.
+
+    Raises:
+        WikiClipError: the file is not JSON.
+    """
+    try:
+        with (
+            path.open("rb") as file,
+            tqdm.wrapattr(
+                file,
+                "read",
+                total=path.stat().st_size,
+                desc=f"{path.name}: {key}",
+                delay=5,
+                disable=not bar,
+                leave=False,
+            ) as stream,
+        ):
+            yield from ijson.items(stream, f"{key}.item", use_float=True)
+    except ijson.JSONError as error:
+        raise WikiClipError(f"{path} is not JSON, or was cut off; fetch it again.") from error

@@ -1,0 +1,213 @@
+"""OVEN's annotations (Hu et al., ICCV 2023), as its release has them: a question about a picture, and an entity."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from indexer.kb.fingerprint import of_files
+from indexer.kb.jsonl import first_fault
+from indexer.kb.lines import count_lines, read_lines
+from indexer.kb.oven import oven_home
+from indexer.kb.record import BadRecord
+from training.data.annotation import Annotation, Split, Task
+from training.data.picture_files import file_names, picture_below
+from wikiclip.errors import WikiClipError
+
+Part = Literal["train", "val", "test", "human"]
+PICTURES = "oven_images"
+PATHS = "ovenid2impath.csv"
+SUFFIXES = (".jpg", ".JPEG", ".jpeg", ".png")
+
+DataId = Annotated[str, Field(min_length=1, max_length=256)]
+EntityId = Annotated[str, Field(pattern=r"^Q[0-9]+$")]
+
+
+class Line(BaseModel):
+    """The keys of an annotation that are used. Where labels are withheld, `entity_id` is missing or null."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
+
+    data_id: DataId
+    image_id: Annotated[str, Field(pattern=r"^oven_[0-9]{2,16}$")]
+    entity_id: EntityId | None = None
+    question: str | None = None
+    data_split: str | None = None
+
+
+class OvenAnnotations:
+    """One part of the set; each mention is a whole picture.
+
+    Args:
+        folder: holds the annotation files, plain or gzipped, and `ovenid2impath.csv` if there is one; `oven_home()` if
+            None.
+        part: which files. `human` is one file that does not tell tasks apart.
+        tasks: of the other parts.
+        images: the folder that holds `oven_images`, or that the paths of `ovenid2impath.csv` start from; `oven_home()`
+            if None.
+
+    Raises:
+        WikiClipError: a file or the folder of pictures is missing.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None = None,
+        *,
+        part: Part,
+        tasks: Sequence[Task] = ("entity", "query"),
+        images: Path | None = None,
+    ) -> None:
+        self.name = f"oven-{part}"
+        self._part: Part = part
+        folder, self._images = folder or oven_home(), images or oven_home()
+        self._paths = next((path for path in (folder / PATHS, self._images / PATHS) if path.is_file()), None)
+        self._tasks: Sequence[Task | None] = [None] if part == "human" else tasks
+        names = ["oven_human.jsonl"] if part == "human" else [f"oven_{task}_{part}.jsonl" for task in tasks]
+        self._files = find_files(
+            "OVEN",
+            [(name, f"{name}.gz") for name in names],
+            folder=folder,
+            pictures=self._images / PICTURES,
+            elsewhere=self._paths is not None,
+        )
+
+    def __iter__(self) -> Iterator[Annotation | BadRecord]:
+        with nullcontext(_no_name) if self._paths is None else file_names(_rows(self._paths)) as name_of:
+            for path, task in zip(self._files, self._tasks, strict=True):
+                for number, line in read_lines(path):
+                    yield self._read(f"{path.name}:{number}", line, task, name_of)
+
+    def __len__(self) -> int:
+        return sum(count_lines(path) for path in self._files)
+
+    def fingerprint(self) -> str:
+        """From dates: a picture added or removed changes its folder's; one rewritten in place goes unnoticed."""
+        paths = [*self._files, *([self._paths] if self._paths else []), self._images]
+        return of_files(self.name, [*paths, *sorted(self._images.glob(f"{PICTURES}/*"))])
+
+    def _read(
+        self, where: str, line: bytes | None, task: Task | None, name_of: Callable[[str], str | None]
+    ) -> Annotation | BadRecord:
+        if line is None:
+            return BadRecord(where=where, why="the line is too long to be an annotation")
+        try:
+            row = Line.model_validate_json(line)
+        except ValidationError as error:
+            return BadRecord(where=where, why=first_fault(error))
+        return labelled(
+            where=where,
+            part=self._part,
+            data_id=row.data_id,
+            picture=self._picture(row.image_id, name_of(row.image_id)),
+            region=None,
+            entity_id=row.entity_id,
+            data_split=row.data_split,
+            task=task,
+            question=row.question,
+        )
+
+    def _picture(self, image_id: str, name: str | None) -> Path | None:
+        """The first that is there, else where it was expected first; None where the list of paths leads out.
+
+        The listed path is that of the source data set; the release's script moves a picture to `oven_images` under its
+        id, and keeps the extension.
+        """
+        moved = self._images / PICTURES / image_id.removeprefix("oven_")[:2] / image_id
+        places = [moved.with_suffix(suffix) for suffix in SUFFIXES]
+        if name is not None:
+            listed = picture_below(self._images, name)
+            if listed is None:
+                return None
+            places = [listed, moved.with_suffix(listed.suffix), *places]
+        return next((place for place in places if _is_file(place)), places[0])
+
+
+def labelled(
+    *,
+    where: str,
+    part: str,
+    data_id: str,
+    picture: Path | None,
+    region: object,
+    entity_id: str | None,
+    data_split: str | None,
+    task: Task | None,
+    question: str | None,
+) -> Annotation | BadRecord:
+    """The annotation, if it has a label, belongs to its part, and its picture (else None) is inside its folder."""
+    if entity_id is None:
+        withheld = part in ("test", "human")
+        why = "the release withholds this set's labels: link it, and measure on val" if withheld else "Field required"
+        return BadRecord(where=where, why=f"entity_id: {why}")
+    split = split_of(data_split or "")
+    if split is None or (split == "train") != (part == "train"):
+        endings = "_train" if part == "train" else "_seen or _unseen"
+        return BadRecord(where=where, why=f"data_split: must end in {endings} in this file")
+    if picture is None:
+        return BadRecord(where=where, why="the picture's path leads out of the folder of pictures")
+    return Annotation(
+        data_id=data_id,
+        picture=picture,
+        region=region,
+        entity_id=entity_id,
+        split=split,
+        task=task,
+        question=question,
+    )
+
+
+def split_of(data_split: str) -> Split | None:
+    """What "entity_train", "query_val_seen" and the like mean; None for anything else."""
+    endings: dict[str, Split] = {"_train": "train", "_seen": "seen", "_unseen": "unseen"}
+    return next((split for ending, split in endings.items() if data_split.endswith(ending)), None)
+
+
+def find_files(
+    release: str, wanted: Iterable[Sequence[str]], *, folder: Path, pictures: Path, elsewhere: bool = False
+) -> list[Path]:
+    """The files of a release, each under the first of its names that is there.
+
+    Args:
+        pictures: the folder of pictures, which has to be there as well.
+        elsewhere: pictures may also be anywhere in the folder above.
+
+    Raises:
+        WikiClipError: names all that is missing, the folder of pictures included, where it belongs, and what moves it.
+    """
+    found, faults = [], []
+    for names in wanted:
+        there = [folder / name for name in names if (folder / name).is_file()]
+        found += there[:1]
+        faults += [] if there else [f"{' or '.join(names)} is not in {folder}"]
+    if not (pictures.is_dir() or (elsewhere and pictures.parent.is_dir())):
+        faults.append(f"there is no folder of pictures {pictures}")
+    if faults:
+        raise WikiClipError(
+            f"{release} is not complete: {'; '.join(faults)}. Fetch what is missing from its release: annotations are"
+            f" expected in {oven_home()} (--annotations DIR names another folder), pictures in {pictures.name} below"
+            f" {oven_home()} (--images DIR names another folder above {pictures.name})."
+        )
+    return found
+
+
+def _rows(paths: Path) -> Iterator[tuple[str, str]]:
+    """(picture id, path); a row that names none is passed over."""
+    for _, line in read_lines(paths):
+        image_id, comma, path = (line or b"").strip().partition(b",")
+        if comma and path:
+            yield image_id.decode("utf-8", "replace"), os.fsdecode(path)
+
+
+def _no_name(_: str) -> None:
+    """The look-up where there is no list of paths."""
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # longer than the file system takes, or in a folder that may not be read
+        return False

@@ -1,0 +1,65 @@
+"""A knowledge base's records by number, mapped into memory: six million do not fit into objects."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from indexer.embed import describe
+from indexer.entities import EntityTable, read_array, to_batch, write_table
+from indexer.files import publish_folder
+from indexer.kb.record import Entity, KnowledgeBase
+from indexer.paths import features_home
+
+BLOCK = 4096
+PICTURED, CHARACTERS = "pictured.npy", "characters.npy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordTable:
+    """Records by number, whether each has a picture, and how many characters describe it."""
+
+    entities: EntityTable
+    pictured_N: NDArray[np.bool_]
+    characters_N: NDArray[np.int32]
+
+
+def open_table(kb: KnowledgeBase) -> RecordTable:
+    """The records; read from the knowledge base once and kept.
+
+    Records that cannot be read are left out, as an index leaves them out; `indexer.build` lists them.
+    """
+    folder = features_home() / f"table-{kb.name}-{kb.fingerprint()[:16]}"
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".table-", dir=folder.parent))
+        try:
+            pictured: list[bool] = []
+            characters: list[int] = []
+            write_table(_batches(kb, pictured, characters), temporary)
+            np.save(temporary / PICTURED, np.array(pictured, np.bool_))
+            np.save(temporary / CHARACTERS, np.array(characters, np.int32))
+            publish_folder(temporary, folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    return RecordTable(
+        entities=EntityTable(folder),
+        pictured_N=read_array(folder / PICTURED, np.bool_),
+        characters_N=read_array(folder / CHARACTERS, np.int32),
+    )
+
+
+def _batches(kb: KnowledgeBase, pictured: list[bool], characters: list[int]) -> Iterator[pa.RecordBatch]:
+    records = (record for record in tqdm(kb.records(), total=len(kb), desc=f"Reading {kb.name}", unit=" records"))
+    entities = (record for record in records if isinstance(record, Entity))
+    while block := list(islice(entities, BLOCK)):
+        pictured += (bool(entity.images) for entity in block)
+        characters += (len(describe(entity)) for entity in block)
+        yield to_batch(block)
