@@ -1,161 +1,51 @@
-"""What each fold's model and the plain baselines answer to the fold's test mentions.
+"""What a search answers to many mentions, and where the right entity stands in it.
 
-Axes: Q query, N record, M vector width.
+Axes: Q query, N candidate record, K hit, M vector width.
 """
 
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from indexer.shards import ExactShards, write_exact
-from training.config import TrainConfig
-from training.data.dataset import ScenesData
-from training.data.folds import FOLDS, Photo, Pool
-from training.fit import fit_encoder
 from training.ranking import NOT_FOUND, RANKS
-from wikiclip.entity import EntityEncoder
 
-Method = Literal["model", "image", "text", "full-image"]
-Split = Literal["seen", "unseen"]
-Record = Literal["full", "text-only"]
-Candidates = Literal["labelled", "all"]
-
-
-@dataclass(frozen=True, order=True)
-class Cell:
-    """What was asked and how: one group of rows of the table.
-
-    Attributes:
-        method: "model"; "image": cosine of pooled features under the mask, nothing fitted; "text": the class memory's
-            recall of the description, without a picture and without training; "full-image": the model, its mention
-            made of the whole picture.
-        photo: whether the query shows the record's own photograph or another.
-        record: "text-only" takes the pictures from the unseen entities' records, and from their training too.
-    """
-
-    method: Method
-    split: Split
-    photo: Photo
-    record: Record
-    candidates: Candidates
+SCORES = 10  # scores of a mention's best candidates that say how sure its answer is
 
 
 @dataclass(frozen=True)
 class Answers:
-    """For each query the rank of the right entity (from 0, or `NOT_FOUND`), and the right entity's row."""
+    """For each query the rank of the right entity, and how the best candidates scored.
+
+    Attributes:
+        rank_Q: from 0, or `NOT_FOUND`.
+        entity_Q: the right entity's row.
+        scores_QK: of the first `SCORES` candidates, descending.
+        absent_QK: the same where the right entity had been taken out of the index, so that every answer is wrong.
+    """
 
     rank_Q: NDArray[np.int64]
     entity_Q: NDArray[np.int64]
+    scores_QK: NDArray[np.float32]
+    absent_QK: NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class _Queries:
-    pooled_QW: Tensor
-    full_QW: Tensor
-    entity_Q: NDArray[np.int64]
-
-
-def answers_of_fold(
-    data: ScenesData, frozen: ScenesData, fold: int, config: TrainConfig
-) -> Iterator[tuple[Cell, Answers]]:
-    """Trains the fold's models and asks them and the baselines everything.
-
-    Args:
-        frozen: the same data in the form of mention that suits the baseline "image".
-    """
-    queries = {key: _queries(data, pools) for key, pools in _pools(data, fold).items()}
-    every = np.arange(len(data.records))
-
-    encoder = fit_encoder(data.model, data.training_set(fold), config)
-    vectors_NM = data.records.encode(encoder, every)
-    yield from _model_answers(data, encoder, vectors_NM, queries, "full")
-    yield from _text_answers(data, encoder, queries)
-    yield from _image_answers(frozen, {key: _queries(frozen, pools) for key, pools in _pools(data, fold).items()})
-
-    encoder = fit_encoder(data.model, data.training_set(fold, hide_pictures=True), config)
-    vectors_NM = data.records.encode(encoder, every)
-    unseen = data.group(fold)
-    vectors_NM[unseen] = data.records.encode(encoder, unseen, pictures=False)
-    without = {key: asked for key, asked in queries.items() if key[0] == "unseen"}
-    yield from _model_answers(data, encoder, vectors_NM, without, "text-only")
-
-
-def _pools(data: ScenesData, fold: int) -> dict[tuple[Split, Photo], list[Pool]]:
-    own = [pool for pool in data.pools if pool.photo == "own"]
-    other = [pool for pool in data.pools if pool.photo == "other"]
-    return {
-        ("unseen", "own"): [pool for pool in own if pool.group == fold],
-        ("unseen", "other"): [pool for pool in other if pool.group == fold],
-        ("seen", "own"): [pool for pool in own if pool.group != fold],
-        # The others' other photographs were trained on; only this group's were kept out.
-        ("seen", "other"): [pool for pool in other if pool.group == (fold + 1) % FOLDS],
-    }
-
-
-def _queries(data: ScenesData, pools: list[Pool]) -> _Queries:
-    parts = [data.mentions(pool, test=True) for pool in pools]
-    return _Queries(
-        torch.from_numpy(np.concatenate([features.pooled_QW for features, _ in parts])),
-        torch.from_numpy(np.concatenate([features.full_QW for features, _ in parts])),
-        np.concatenate([rows for _, rows in parts]),
-    )
-
-
-Asked = dict[tuple[Split, Photo], _Queries]
-
-
-def _model_answers(
-    data: ScenesData, encoder: EntityEncoder, vectors_NM: Tensor, queries: Asked, record: Record
-) -> Iterator[tuple[Cell, Answers]]:
-    for (split, photo), asked in queries.items():
-        for method, pooled_QW in (("model", asked.pooled_QW), ("full-image", asked.full_QW)):
-            mentions_QM = encoder.mention(pooled_QW)
-            for candidates, rows in _candidates(data):
-                cell = Cell(method, split, photo, record, candidates)  # type: ignore[arg-type]
-                yield cell, _search(mentions_QM, vectors_NM[rows], rows, asked.entity_Q)
-
-
-def _text_answers(data: ScenesData, encoder: EntityEncoder, queries: Asked) -> Iterator[tuple[Cell, Answers]]:
-    if encoder.memory is None:
-        return
-    every = np.arange(len(data.records))
-    vectors_NM = F.normalize(encoder.memory(data.records.sentences(every)), dim=-1)
-    for (split, photo), asked in queries.items():
-        for candidates, rows in _candidates(data):
-            found = _search(encoder.mention(asked.pooled_QW), vectors_NM[rows], rows, asked.entity_Q)
-            yield Cell("text", split, photo, "full", candidates), found
-            if split == "unseen":
-                yield Cell("text", split, photo, "text-only", candidates), found
-
-
-def _image_answers(data: ScenesData, queries: Asked) -> Iterator[tuple[Cell, Answers]]:
-    """A record without a picture cannot be found, so both sets of candidates are the labelled ones."""
-    vectors_NM = F.normalize(data.records.pooled(data.labelled), dim=-1)
-    for (split, photo), asked in queries.items():
-        found = _search(F.normalize(asked.pooled_QW, dim=-1), vectors_NM, data.labelled, asked.entity_Q)
-        yield Cell("image", split, photo, "full", "labelled"), found
-        yield Cell("image", split, photo, "full", "all"), found
-
-
-def _candidates(data: ScenesData) -> list[tuple[Candidates, NDArray[np.int64]]]:
-    return [("labelled", data.labelled), ("all", np.arange(len(data.records)))]
-
-
-def _search(mentions_QM: Tensor, vectors_NM: Tensor, rows_N: NDArray[np.int64], entity_Q: NDArray[np.int64]) -> Answers:
-    """Asks the search that is served, on an index of these vectors."""
+def ask(mentions_QM: Tensor, vectors_NM: Tensor, rows_N: NDArray[np.int64], entity_Q: NDArray[np.int64]) -> Answers:
+    """Asks the search that is served, on an index of these vectors, one for each of the records `rows_N`."""
     with tempfile.TemporaryDirectory() as folder:
         width = vectors_NM.shape[1]
         shards = write_exact([vectors_NM.detach().half().numpy()], Path(folder), width=width)
-        hits = ExactShards(shards, width=width, threads=torch.get_num_threads()).search(
-            mentions_QM.detach().numpy(), max(RANKS)
-        )
+        index = ExactShards(shards, width=width, threads=torch.get_num_threads())
+        hits = index.search(mentions_QM.detach().numpy(), min(max(RANKS) + 1, len(rows_N)))
     right_QK = rows_N[hits.rows_BK] == entity_Q[:, None]
-    return Answers(np.where(right_QK.any(axis=1), right_QK.argmax(axis=1), NOT_FOUND), entity_Q)
+    right_QK[:, max(RANKS) :] = False
+    rank_Q = np.where(right_QK.any(axis=1), right_QK.argmax(axis=1), NOT_FOUND)
+    # Without the right entity, what stands behind it moves up by one.
+    place_QK = np.arange(SCORES) + (np.arange(SCORES) >= rank_Q[:, None])
+    absent_QK = np.take_along_axis(hits.scores_BK, place_QK, axis=1)
+    return Answers(rank_Q, entity_Q, hits.scores_BK[:, :SCORES], absent_QK)

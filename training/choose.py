@@ -30,14 +30,12 @@ from wikiclip.presets import PRESETS, Preset
 
 SETTINGS: tuple[tuple[str, tuple[float, ...]], ...] = (
     ("text_weight", (4.0, 2.0, 8.0)),
-    ("shrinkage", (5.0, 1.0, 20.0)),
+    ("shrinkage", (5.0, 20.0)),
     ("drop_picture", (0.1, 0.0, 0.3)),
     ("drop_text", (0.05, 0.0)),
-    ("text_negatives", (128, 0, 512)),
+    ("text_negatives", (128, 512)),
     ("classes", (32, 0)),
-    ("neighbours", (1, 8)),
-    ("synthesized", (0, 8)),
-    ("learning_rate", (5e-4, 2e-4, 1e-3)),
+    ("learning_rate", (5e-4, 1e-3)),
     ("steps", (150, 300)),
 )
 ASKED = ("", "_more", "_text")

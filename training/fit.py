@@ -13,7 +13,8 @@ from torch import Tensor
 
 from training.config import TrainConfig
 from training.data.training_set import TrainingSet
-from training.loop import Metrics, Samples, train
+from training.loop import Samples, Trainer, train
+from training.run import Run, train_in
 from training.sampling import Queries
 from training.space import fit_memory, fit_space
 from wikiclip.encoders import classifier_rows
@@ -24,14 +25,19 @@ SPACE_SAMPLE = 100_000  # vectors that the mention space is fitted on at most, f
 
 
 def fit_encoder(
-    model: WikiClip,
-    data: TrainingSet,
-    config: TrainConfig,
-    on_step: Callable[[int, Metrics], None] = lambda step, metrics: None,
+    model: WikiClip, data: TrainingSet, config: TrainConfig, run: Run | None = None, *, every: int = 50
 ) -> EntityEncoder:
-    """Trains an entity encoder for the model's frozen backbones."""
+    """Trains an entity encoder for the model's frozen backbones.
+
+    Args:
+        run: a folder to go on in and to log to; None for a short run that leaves nothing behind.
+        every: steps between two states that are kept.
+    """
     encoder, samples = prepare(model, data, config)
-    train(encoder, samples, config, on_step)
+    if run is None:
+        train(encoder, samples, config)
+    else:
+        train_in(run, Trainer(encoder, samples, config), steps=config.steps, every=every)
     return encoder
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-RANKS = (1, 5, 10)
+RANKS = (1, 5, 10, 100)
 SAMPLES = 2000
 NOT_FOUND = 1 << 30
 

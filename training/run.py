@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 import torch
 from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
 
 from indexer.files import sync, write_text
 from training import ranks
@@ -110,12 +111,22 @@ class Log:
                 self._board.add_scalar(name, value, step)
 
 
-def train_in(run: Run, trainer: Trainer, *, steps: int, every: int, log: Log, on_step: Any) -> None:
-    """Takes the steps that are left, keeping the state after each `every` steps and after the last."""
-    while trainer.step < steps:
-        metrics = trainer.take_step()
-        log.write(trainer.step, metrics)
-        if trainer.step % every == 0 or trainer.step == steps:
-            run.keep(trainer.state())
-        on_step(metrics)
+def train_in(run: Run, trainer: Trainer, *, steps: int, every: int) -> None:
+    """Takes the steps that are left, with a progress bar; keeps the state after each `every` steps and the last.
+
+    Raises:
+        WikiClipError: the kept state cannot be read.
+    """
+    state = run.state()
+    if state is not None:
+        trainer.load_state(state)
+    bar = tqdm(total=steps, initial=trainer.step, desc="Training", unit=" steps", disable=ranks.rank() > 0)
+    with run.log(trainer.step) as log, bar:
+        while trainer.step < steps:
+            metrics = trainer.take_step()
+            log.write(trainer.step, metrics)
+            if trainer.step % every == 0 or trainer.step == steps:
+                run.keep(trainer.state())
+            bar.set_postfix(loss=f"{metrics['loss']:.3f}")
+            bar.update()
     trainer.finish()

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import torch
 import typer
-from tqdm import tqdm
 
 from indexer.command import run
 from indexer.debian import package_versions
@@ -14,10 +13,9 @@ from indexer.paths import home
 from training import ranks
 from training.config import TrainConfig
 from training.data.source import DataOptions, training_set
-from training.fit import prepare
-from training.loop import Metrics, Trainer
+from training.fit import fit_encoder
 from training.options import with_options
-from training.run import Run, train_in
+from training.run import Run
 from wikiclip.model import WikiClip
 from wikiclip.presets import PRESETS, PresetName
 
@@ -43,23 +41,7 @@ def train(
         model = WikiClip(PRESETS[preset])
         if torch.cuda.is_available():
             model.to("cuda")
-        model.entity, samples = prepare(model, training_set(model, source), config)
-        trainer = Trainer(model.entity, samples, config)
-        state = into.state()
-        if state is not None:
-            trainer.load_state(state)
-        with (
-            into.log(trainer.step) as log,
-            tqdm(
-                total=config.steps, initial=trainer.step, desc="Training", unit=" steps", disable=ranks.rank() > 0
-            ) as bar,
-        ):
-
-            def on_step(metrics: Metrics) -> None:
-                bar.set_postfix(loss=f"{metrics['loss']:.3f}")
-                bar.update()
-
-            train_in(into, trainer, steps=config.steps, every=save_every, log=log, on_step=on_step)
+        model.entity = fit_encoder(model, training_set(model, source), config, into, every=save_every)
         if ranks.rank() == 0:
             model.save(into.checkpoint, made_by=settings)
             typer.echo(f"Wrote {into.checkpoint}")

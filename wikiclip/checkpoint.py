@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from wikiclip.confidence import Confidence
 from wikiclip.errors import WikiClipError
 from wikiclip.presets import Preset
 
@@ -49,6 +50,28 @@ def write_checkpoint(directory: Path, preset: Preset, state: dict[str, Tensor], 
         _sync(directory)
     except OSError as error:
         raise WikiClipError(f"No checkpoint can be written to {directory}: {error.strerror}.") from error
+
+
+def write_confidence(directory: Path, confidence: Confidence) -> None:
+    """Notes in a checkpoint how its scores tell whether they can be believed. The fingerprint stays.
+
+    Raises:
+        WikiClipError: the directory holds no checkpoint.
+    """
+    read_checkpoint(directory)
+    config = _read_config(directory / CONFIG)
+    config["confidence"] = confidence.to_json()
+    _replace(directory / CONFIG, (json.dumps(config, indent=2) + "\n").encode())
+
+
+def read_confidence(directory: Path) -> Confidence | None:
+    """What `write_confidence` noted; None where nothing is.
+
+    Raises:
+        WikiClipError: it is not a confidence.
+    """
+    values = _read_config(directory / CONFIG).get("confidence")
+    return None if values is None else Confidence.from_json(values)
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -81,7 +81,7 @@ def mention_features(model: WikiClip, scenes: SceneSet) -> MentionFeatures:
         ),
         make=lambda numbers: _compute(model, scenes, numbers),
         budget=Budget(0),
-        step=256,
+        step=64,
     )
     every = np.arange(len(scenes))
     pooled, stamps = features.get("pooled_QW", every), features.get("stamp_Q", every)

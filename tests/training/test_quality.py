@@ -1,19 +1,20 @@
 """The table and the paired differences, from answers that the test makes up."""
 
 import io
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from rich.console import Console
 
-from training.answers import Answers, Cell
+from training.answers import SCORES, Answers
 from training.data.folds import FOLDS
-from training.evaluate import differences, quality_table, table_rows
+from training.quality import differences, quality_table, table_rows
 from training.ranking import NOT_FOUND
+from training.scenes_answers import Cell
 
-DATA = SimpleNamespace(imagenet_rows=np.array([0, -1]))
+IMAGENET = np.array([0, -1])
 ENTITY = np.array([0, 0, 1, 1, 2])
+SCORED = np.zeros((5, SCORES), np.float32)
 
 
 @pytest.fixture
@@ -21,15 +22,15 @@ def results():
     """The model is right at once but for one query; the picture finds each entity's second query sixth."""
     cells = {}
     for split in ("seen", "unseen"):
-        model = Answers(np.array([0, 0, 0, 0, NOT_FOUND]), ENTITY)
-        image = Answers(np.array([0, 5, 0, 5, NOT_FOUND]), ENTITY)
+        model = Answers(np.array([0, 0, 0, 0, NOT_FOUND]), ENTITY, SCORED, SCORED)
+        image = Answers(np.array([0, 5, 0, 5, NOT_FOUND]), ENTITY, SCORED, SCORED)
         cells[Cell("model", split, "other", "full", "labelled")] = [model] * FOLDS
         cells[Cell("image", split, "other", "full", "labelled")] = [image] * FOLDS
     return cells
 
 
 def test_rows_are_percentages_of_n_and_none_comes_twice(results):
-    rows = list(table_rows(results, DATA))
+    rows = list(table_rows(results, IMAGENET))
     settings = ("method", "split", "photo", "record", "imagenet", "candidates")
     assert len({tuple(row[name] for name in settings) for row in rows}) == len(rows) == 8
     (row,) = (r for r in rows if (r["method"], r["split"], r["imagenet"]) == ("image", "unseen", "all"))
@@ -43,7 +44,7 @@ def test_rows_are_percentages_of_n_and_none_comes_twice(results):
 
 def test_the_table_prints_seen_unseen_and_their_harmonic_mean(results):
     console = Console(width=150, file=io.StringIO(), record=True)
-    console.print(quality_table(list(table_rows(results, DATA))))
+    console.print(quality_table(list(table_rows(results, IMAGENET))))
     text = console.export_text()
     assert "80.0 / 80.0 / 80.0" in text
     assert "40.0 / 40.0 / 80.0" in text

@@ -1,0 +1,145 @@
+"""What each fold's model and the plain baselines answer to the fold's test mentions.
+
+Axes: Q query, N record; widths W of pooled vectors, M of mention vectors.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from indexer.debian import package_versions
+from training.answers import Answers, ask
+from training.config import TrainConfig
+from training.data.dataset import ScenesData
+from training.data.folds import FOLDS, Photo, Pool
+from training.fit import fit_encoder
+from training.run import Run
+from wikiclip.entity import EntityEncoder
+
+Method = Literal["model", "image", "text", "full-image"]
+Split = Literal["seen", "unseen"]
+Record = Literal["full", "text-only"]
+Candidates = Literal["labelled", "all"]
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """What was asked and how: one group of rows of the table.
+
+    Attributes:
+        method: "model"; "image": cosine of pooled features under the mask, nothing fitted; "text": the class memory's
+            recall of the description, without a picture and without training; "full-image": the model, its mention
+            made of the whole picture.
+        photo: whether the query shows the record's own photograph or another.
+        record: "text-only" takes the pictures from the unseen entities' records, and from their training too.
+    """
+
+    method: Method
+    split: Split
+    photo: Photo
+    record: Record
+    candidates: Candidates
+
+
+@dataclass(frozen=True)
+class _Queries:
+    pooled_QW: Tensor
+    full_QW: Tensor
+    entity_Q: NDArray[np.int64]
+
+
+def answers_of_fold(
+    data: ScenesData, frozen: ScenesData, fold: int, config: TrainConfig, runs: Path
+) -> Iterator[tuple[Cell, Answers]]:
+    """Trains the fold's models and asks them and the baselines everything.
+
+    Args:
+        frozen: the same data in the form of mention that suits the baseline "image".
+        runs: the folder that keeps the folds' training runs; what is trained in it already is not trained again.
+    """
+    settings = {"preset": data.model.preset.to_json(), "config": asdict(config), "versions": package_versions()}
+    queries = {key: _queries(data, pools) for key, pools in _pools(data, fold).items()}
+    every = np.arange(len(data.records))
+
+    run = Run(runs / f"fold-{fold}", settings)
+    encoder = fit_encoder(data.model, data.training_set(fold), config, run)
+    vectors_NM = data.records.encode(encoder, every)
+    yield from _model_answers(data, encoder, vectors_NM, queries, "full")
+    yield from _text_answers(data, encoder, queries)
+    yield from _image_answers(frozen, {key: _queries(frozen, pools) for key, pools in _pools(data, fold).items()})
+
+    run = Run(runs / f"fold-{fold}-text-only", settings)
+    encoder = fit_encoder(data.model, data.training_set(fold, hide_pictures=True), config, run)
+    vectors_NM = data.records.encode(encoder, every)
+    unseen = data.group(fold)
+    vectors_NM[unseen] = data.records.encode(encoder, unseen, pictures=False)
+    without = {key: asked for key, asked in queries.items() if key[0] == "unseen"}
+    yield from _model_answers(data, encoder, vectors_NM, without, "text-only")
+
+
+def _pools(data: ScenesData, fold: int) -> dict[tuple[Split, Photo], list[Pool]]:
+    own = [pool for pool in data.pools if pool.photo == "own"]
+    other = [pool for pool in data.pools if pool.photo == "other"]
+    return {
+        ("unseen", "own"): [pool for pool in own if pool.group == fold],
+        ("unseen", "other"): [pool for pool in other if pool.group == fold],
+        ("seen", "own"): [pool for pool in own if pool.group != fold],
+        # The others' other photographs were trained on; only this group's were kept out.
+        ("seen", "other"): [pool for pool in other if pool.group == (fold + 1) % FOLDS],
+    }
+
+
+def _queries(data: ScenesData, pools: list[Pool]) -> _Queries:
+    parts = [data.mentions(pool, test=True) for pool in pools]
+    return _Queries(
+        torch.from_numpy(np.concatenate([features.pooled_QW for features, _ in parts])),
+        torch.from_numpy(np.concatenate([features.full_QW for features, _ in parts])),
+        np.concatenate([rows for _, rows in parts]),
+    )
+
+
+Asked = dict[tuple[Split, Photo], _Queries]
+
+
+def _model_answers(
+    data: ScenesData, encoder: EntityEncoder, vectors_NM: Tensor, queries: Asked, record: Record
+) -> Iterator[tuple[Cell, Answers]]:
+    for (split, photo), asked in queries.items():
+        for method, pooled_QW in (("model", asked.pooled_QW), ("full-image", asked.full_QW)):
+            mentions_QM = encoder.mention(pooled_QW)
+            for candidates, rows in _candidates(data):
+                cell = Cell(method, split, photo, record, candidates)  # type: ignore[arg-type]
+                yield cell, ask(mentions_QM, vectors_NM[rows], rows, asked.entity_Q)
+
+
+def _text_answers(data: ScenesData, encoder: EntityEncoder, queries: Asked) -> Iterator[tuple[Cell, Answers]]:
+    if encoder.memory is None:
+        return
+    every = np.arange(len(data.records))
+    vectors_NM = F.normalize(encoder.memory(data.records.sentences(every)), dim=-1)
+    for (split, photo), asked in queries.items():
+        for candidates, rows in _candidates(data):
+            found = ask(encoder.mention(asked.pooled_QW), vectors_NM[rows], rows, asked.entity_Q)
+            yield Cell("text", split, photo, "full", candidates), found
+            if split == "unseen":
+                yield Cell("text", split, photo, "text-only", candidates), found
+
+
+def _image_answers(data: ScenesData, queries: Asked) -> Iterator[tuple[Cell, Answers]]:
+    """A record without a picture cannot be found, so both sets of candidates are the labelled ones."""
+    vectors_NM = F.normalize(data.records.pooled(data.labelled), dim=-1)
+    for (split, photo), asked in queries.items():
+        found = ask(F.normalize(asked.pooled_QW, dim=-1), vectors_NM, data.labelled, asked.entity_Q)
+        yield Cell("image", split, photo, "full", "labelled"), found
+        yield Cell("image", split, photo, "full", "all"), found
+
+
+def _candidates(data: ScenesData) -> list[tuple[Candidates, NDArray[np.int64]]]:
+    return [("labelled", data.labelled), ("all", np.arange(len(data.records)))]
