@@ -6,6 +6,7 @@ Axes: Q query, N candidate record, K hit, M vector width.
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -16,6 +17,35 @@ from indexer.shards import ExactShards, write_exact
 from training.ranking import NOT_FOUND, RANKS
 
 SCORES = 10  # scores of a mention's best candidates that say how sure its answer is
+
+
+Method = Literal["model", "image", "text", "full-image"]
+Split = Literal["seen", "unseen"]
+Photo = Literal["own", "other"]
+Record = Literal["full", "text-only"]
+Candidates = Literal["labelled", "all"]
+Task = Literal["entity", "query"]
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """What was asked and how: one group of rows of the table.
+
+    Attributes:
+        method: "model"; "image": cosine of pooled features under the mask, nothing fitted; "text": the class memory's
+            recall of the description, without a picture and without training; "full-image": the model, its mention
+            made of the whole picture.
+        photo: whether the query shows the record's own photograph or another, where a set knows.
+        record: "text-only" takes the pictures from the unseen entities' records, and from their training too.
+        task: of OVEN's two, where a set has them.
+    """
+
+    method: Method
+    split: Split
+    photo: Photo | None = None
+    record: Record = "full"
+    candidates: Candidates = "all"
+    task: Task | None = None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import dataclasses
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -18,13 +18,13 @@ from rich.console import Console
 from rich.table import Table
 
 from indexer.command import run
-from indexer.debian import package_versions
 from indexer.paths import home
 from training.config import TrainConfig
 from training.data.dataset import ScenesData, load_scenes
 from training.data.folds import DEVELOPMENT_FOLD
 from training.fit import fit_encoder
 from training.ranking import RANKS, ranks, within
+from training.rows import Row, kept_row
 from wikiclip.model import WikiClip
 from wikiclip.presets import PRESETS, Preset
 
@@ -33,11 +33,11 @@ SETTINGS: tuple[tuple[str, tuple[float, ...]], ...] = (
     ("shrinkage", (5.0, 20.0)),
     ("drop_picture", (0.1, 0.0, 0.3)),
     ("drop_text", (0.05, 0.0)),
-    ("text_negatives", (128, 512)),
     ("classes", (32, 0)),
     ("learning_rate", (5e-4, 1e-3)),
     ("steps", (150, 300)),
 )
+TOLD_APART = 0.25  # points of score by which a value must be ahead of the first to be chosen
 ASKED = ("", "_more", "_text")
 DISTRACTORS = 3000  # records without a picture beside the labelled ones, drawn once
 app = typer.Typer(add_completion=False)
@@ -64,42 +64,39 @@ def choose(
     for name, values in SETTINGS:
         scores = {}
         for value in values:
-            runs = [_kept(rows_file, data, {**chosen, name: value}, seed) for seed in range(seeds)]
+            runs = [_run(rows_file, data, {**chosen, name: value}, seed) for seed in range(seeds)]
             mean = {key: float(np.mean([row[key] for row in runs])) for key in runs[0]}
             scores[value] = float(np.mean([mean[f"r{k}{asked}"] for k in (1, 10) for asked in ASKED]))
             cells = (f"{mean[f'r1{asked}']:.1f} / {mean[f'r10{asked}']:.1f}" for asked in ASKED)
             table.add_row(name, f"{value:g}", *cells, f"{scores[value]:.2f}")
-        chosen[name] = max(scores, key=scores.__getitem__)
+        best = max(scores, key=scores.__getitem__)
+        chosen[name] = best if scores[best] > scores[values[0]] + TOLD_APART else values[0]
         table.add_section()
     console = Console(width=120)
     console.print(table)
     console.print("Chosen:", json.dumps(chosen), highlight=False)
 
 
-def _kept(rows_file: Path, data: ScenesData, recipe: Recipe, seed: int) -> dict[str, float]:
+def _run(rows_file: Path, data: ScenesData, recipe: Recipe, seed: int) -> Row:
     """The row of one run, from the file or by running it."""
     preset, config = _settled(data.model.preset, recipe, seed)
-    key = json.dumps([preset.to_json(), asdict(config), package_versions()], sort_keys=True)
-    for line in rows_file.read_text(encoding="utf-8").splitlines() if rows_file.exists() else ():
-        kept: dict[str, Any] = json.loads(line)
-        if kept["key"] == key:
-            row: dict[str, float] = kept["row"]
-            return row
-    row = _measure(dataclasses.replace(data, model=data.model.varied(preset)), config)
-    with rows_file.open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"key": key, "row": row}) + "\n")
-    typer.echo(f"{json.dumps(recipe)} seed {seed}: {json.dumps(row)}", err=True)
-    return row
+
+    def make() -> Row:
+        row = _measure(dataclasses.replace(data, model=data.model.varied(preset)), config)
+        typer.echo(f"{json.dumps(recipe)} seed {seed}: {json.dumps(row)}", err=True)
+        return row
+
+    return kept_row(rows_file, [preset.to_json(), asdict(config), data.records.fingerprint], make)
 
 
-def _measure(data: ScenesData, config: TrainConfig) -> dict[str, float]:
+def _measure(data: ScenesData, config: TrainConfig) -> Row:
     encoder = fit_encoder(data.model, data.training_set(DEVELOPMENT_FOLD), config)
     (pool,) = (pool for pool in data.pools if (pool.group, pool.photo) == (DEVELOPMENT_FOLD, "other"))
     features, rows_Q = data.mentions(pool, test=True)
     mentions_QM = encoder.mention(torch.from_numpy(features.pooled_QW)).detach()
     others = np.setdiff1d(np.arange(len(data.records)), data.labelled)
     drawn = np.random.default_rng(0).choice(others, size=min(DISTRACTORS, len(others)), replace=False)
-    row: dict[str, float] = {}
+    row: Row = {}
     for asked, rows_N in zip(ASKED, (data.labelled, np.union1d(data.labelled, drawn), data.labelled), strict=True):
         vectors_NM = data.records.encode(encoder, rows_N)
         if asked == "_text":

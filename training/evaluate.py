@@ -1,8 +1,7 @@
-"""Measures linking quality: `python -m training.evaluate --data scenes`."""
+"""Measures linking quality: `python -m training.evaluate`."""
 
 import json
 from collections import defaultdict
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,66 +10,139 @@ from rich.console import Console
 
 from indexer.command import run
 from indexer.files import write_text
-from indexer.paths import home
+from indexer.paths import home, index_home
+from indexer.search import EntityIndex
+from training.annotated_answers import Predicted, answers_of_set
+from training.answers import Cell
 from training.config import TrainConfig
 from training.data.dataset import load_scenes
 from training.data.folds import FOLDS
+from training.data.release import Part
+from training.data.source import DataName, DataOptions, annotated_data
 from training.doubt import confidence_of, doubt, doubt_lines, without_some
-from training.frozen import FORMS, best_form
+from training.frozen import CONTENDERS, best_form
 from training.options import with_options
-from training.quality import Results, differences, quality_table, table_rows
-from training.scenes_answers import Cell, answers_of_fold
-from wikiclip.checkpoint import write_confidence
+from training.oven_scores import oven_score, oven_table, write_predictions
+from training.quality import Results, compared, differences, quality_table, table_rows
+from training.scenes_answers import answers_of_checkpoint, answers_of_fold
+from wikiclip.checkpoint import made_by, write_confidence
+from wikiclip.errors import WikiClipError
 from wikiclip.model import WikiClip
 from wikiclip.presets import PRESETS, PresetName
 
 app = typer.Typer(add_completion=False)
-
-
-class DataName(StrEnum):
-    """The data sets that can be measured on."""
-
-    SCENES = "scenes"
+console = Console(width=150)
 
 
 @app.command()
-@with_options(config=TrainConfig)
+@with_options(source=DataOptions, config=TrainConfig)
 def evaluate(
     *,
-    data: Annotated[DataName, typer.Option(help="Which data set.")] = DataName.SCENES,
-    preset: Annotated[PresetName, typer.Option(help="Which pair of backbones.")] = PresetName.TINY,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the table as JSON rows.")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Measure this checkpoint; if left out, models trained by the recipe (scenes).")
+    ] = None,
+    against: Annotated[Path | None, typer.Option(help="Another checkpoint, to print the differences to.")] = None,
+    index: Annotated[
+        Path | None, typer.Option(help="The checkpoint's index of the knowledge base (oven, maskoven).")
+    ] = None,
+    against_index: Annotated[Path | None, typer.Option(help="The same of the other checkpoint.")] = None,
+    preset: Annotated[
+        PresetName, typer.Option(help="Which pair of backbones, without a checkpoint.")
+    ] = PresetName.TINY,
     runs: Annotated[
-        Path | None, typer.Option(help="Where the folds' runs are kept; var/runs/evaluate if left out.")
+        Path | None, typer.Option(help="Where the folds' training runs are kept; var/runs/evaluate if left out.")
     ] = None,
     calibrate: Annotated[
         Path | None, typer.Option(help="A checkpoint of the same recipe, in which to keep the fitted confidence.")
     ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the table as JSON rows.")] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="Also write predictions in the rows of OVEN's scorer (oven, maskoven).")
+    ] = None,
+    source: DataOptions,
     config: TrainConfig,
 ) -> None:
-    """Train a model a fold, and print how well it links against plain baselines of the same run.
+    """Print how well mentions are linked, against the whole knowledge base.
 
-    No published checkpoint is measured: it has seen every entity. Each fold's model is made by the same recipe without
-    the entities that the fold calls unseen.
+    On scenes without a checkpoint, a model a fold is trained by the recipe, without the entities that the fold calls
+    unseen, and held against plain baselines of the same run. A checkpoint that was trained on everything has seen all
+    of the default data's entities; one that was trained with `--fold` has not.
     """
-    del data  # there is one so far
-    scenes = load_scenes(WikiClip(PRESETS[preset]))
-    frozen = scenes.with_mention(best_form(scenes))
-    results: Results = defaultdict(list)
-    for fold in range(FOLDS):
-        for cell, answers in answers_of_fold(scenes, frozen, fold, config, runs or home() / "runs" / "evaluate"):
-            results[cell].append(answers)
-    rows = list(table_rows(results, scenes.imagenet_rows))
+    if source.data != DataName.SCENES:
+        if checkpoint is None:
+            raise WikiClipError(f"Name what to measure on {source.data} with --checkpoint DIR.")
+        rows = _annotated(source, checkpoint, index, against, against_index, predictions)
+    elif checkpoint is not None:
+        rows = _scenes_checkpoint(source, checkpoint, against)
+    else:
+        rows = _scenes_recipe(preset, config, runs or home() / "runs" / "evaluate", calibrate)
     if json_file is not None:
         write_text(json_file, json.dumps(rows, indent=1) + "\n")
-    console = Console(width=150)
+
+
+def _scenes_recipe(
+    preset: PresetName, config: TrainConfig, runs: Path, calibrate: Path | None
+) -> list[dict[str, object]]:
+    data = load_scenes(WikiClip(PRESETS[preset]))
+    frozen = data.with_mention(best_form(data))
+    results: Results = defaultdict(list)
+    for fold in range(FOLDS):
+        for cell, answers in answers_of_fold(data, frozen, fold, config, runs):
+            results[cell].append(answers)
+    rows = list(table_rows(results, data.imagenet_rows))
     console.print(quality_table(rows))
-    console.print(f"image: frozen features in the best of {len(FORMS)} forms, {frozen.model.preset.mention}")
+    console.print(f"image: frozen features in the best of {len(CONTENDERS)} forms, {frozen.model.preset.mention}")
     console.print(*differences(results), sep="\n", highlight=False)
-    doubtful = without_some(results[Cell("model", "unseen", "other", "full", "all")])
+    doubtful = without_some(results[Cell("model", "unseen", "other")])
     console.print(*doubt_lines(doubt(doubtful)), sep="\n", highlight=False)
     if calibrate is not None:
         write_confidence(calibrate, confidence_of(doubtful))
+    return rows
+
+
+def _scenes_checkpoint(source: DataOptions, checkpoint: Path, against: Path | None) -> list[dict[str, object]]:
+    def answers(directory: Path) -> tuple[Results, list[dict[str, object]]]:
+        data = load_scenes(WikiClip.load(directory), cache_gb=source.cache_gb)
+        fold = made_by(directory).get("data", {}).get("fold")
+        results = {cell: [found] for cell, found in answers_of_checkpoint(data, fold)}
+        return results, list(table_rows(results, data.imagenet_rows))
+
+    results, rows = answers(checkpoint)
+    console.print(quality_table(rows))
+    if against is not None:
+        console.print(f"{checkpoint} minus {against}, points [95% interval]:", highlight=False)
+        console.print(*compared(results, answers(against)[0]), sep="\n", highlight=False)
+    return rows
+
+
+def _annotated(
+    source: DataOptions,
+    checkpoint: Path,
+    index: Path | None,
+    against: Path | None,
+    against_index: Path | None,
+    predictions: Path | None,
+) -> list[dict[str, object]]:
+    def answers(directory: Path, home: Path | None) -> tuple[Results, list[Predicted]]:
+        model = WikiClip.load(directory)
+        opened = EntityIndex.open(home or index_home(), fingerprint=model.fingerprint)
+        data = annotated_data(model, source, source.part or Part.VAL)
+        found = list(answers_of_set(data, model.entity, opened))
+        return {part.cell: [part.answers] for part in found}, found
+
+    results, found = answers(checkpoint, index)
+    predicted = {data_id: entity_id for part in found for data_id, entity_id in part.predictions.items()}
+    questions = [question for part in found for question in part.questions]
+    rows = list(table_rows(results, None))
+    console.print(quality_table(rows))
+    if all(question.task is not None for question in questions):
+        console.print(oven_table(oven_score(questions, predicted)))
+    if predictions is not None:
+        write_predictions(predictions, predicted)
+    if against is not None:
+        console.print(f"{checkpoint} minus {against}, points [95% interval]:", highlight=False)
+        console.print(*compared(results, answers(against, against_index)[0]), sep="\n", highlight=False)
+    return rows
 
 
 if __name__ == "__main__":

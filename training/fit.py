@@ -19,6 +19,7 @@ from training.sampling import Queries
 from training.space import fit_memory, fit_space
 from wikiclip.encoders import classifier_rows
 from wikiclip.entity import EntityEncoder
+from wikiclip.errors import WikiClipError
 from wikiclip.model import WikiClip
 
 SPACE_SAMPLE = 100_000  # vectors that the mention space is fitted on at most, from each side
@@ -42,7 +43,11 @@ def fit_encoder(
 
 
 def prepare(model: WikiClip, data: TrainingSet, config: TrainConfig) -> tuple[EntityEncoder, Samples]:
-    """An untrained encoder with its mention space fitted, and what it will be trained on."""
+    """An untrained encoder with its mention space fitted, and what it will be trained on.
+
+    Raises:
+        WikiClipError: there is nothing to fit the mention space on.
+    """
     torch.manual_seed(config.seed)
     encoder = model.new_entity_encoder().to(model.vision.mean_C.device)
     classes = _prepare_space(encoder, model, data, config) if encoder.space is not None else None
@@ -64,6 +69,11 @@ def _prepare_space(encoder: EntityEncoder, model: WikiClip, data: TrainingSet, c
     """Fits the mention space and fills the class memory; returns the known classes as queries."""
     assert encoder.space is not None
     assert encoder.memory is not None
+    if not len(data.own):
+        raise WikiClipError(
+            "No record has a picture that can be read, and the mention space is fitted on records' pictures: name their"
+            " folder with --images DIR, or train a preset without a mention space."
+        )
     rng = np.random.default_rng(config.seed)
     some_Q, some_R = (np.sort(rng.permutation(count)[:SPACE_SAMPLE]) for count in (len(data.record_Q), len(data.own)))
     fit_space(encoder.space, data.pooled(some_Q), data.records.pooled(data.own[some_R]), shrinkage=config.shrinkage)

@@ -21,8 +21,10 @@ FORMS = (
     *(MentionConfig(form="crop", margin=margin, background=1.0) for margin in (0.0, 0.1, 0.25)),
     *(MentionConfig(form="crop", margin=margin, background=0.3) for margin in (0.0, 0.1, 0.25)),
     *(MentionConfig(form="crop", margin=margin, background=0.0) for margin in (0.0, 0.1, 0.25)),
-    *(MentionConfig(form="both", margin=margin, background=0.0) for margin in (0.0, 0.1)),
+    MentionConfig(form="both", margin=0.0, background=0.0),
 )
+# What a baseline may choose from: crops that keep the background, and no mask at all, are far behind.
+CONTENDERS = tuple(form for form in FORMS if form.form != "full" and not (form.form == "crop" and form.background))
 
 
 def frozen_ranks(
@@ -39,9 +41,9 @@ def frozen_ranks(
 
 
 def best_form(data: ScenesData) -> MentionConfig:
-    """The form that is right at rank 1 most often in other photographs, over all folds.
+    """The contender that is right at rank 1 most often in other photographs, over all folds.
 
     It is chosen on what it is then measured on, which favours it: that is meant for a baseline.
     """
     pools = [pool for pool in data.pools if pool.photo == "other"]
-    return max(FORMS, key=lambda form: within(frozen_ranks(data, form, pools)[0], 1).mean())
+    return max(CONTENDERS, key=lambda form: within(frozen_ranks(data, form, pools)[0], 1).mean())

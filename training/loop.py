@@ -91,7 +91,8 @@ class Trainer:
         return {"loss": loss, "gradient_norm": norm.item(), "scale": scale, "learning_rate": rate}
 
     def finish(self) -> None:
-        """Gives the encoder the averaged weights, where a moving average is kept."""
+        """Makes the encoder ready for use, with the averaged weights where a moving average is kept."""
+        self.encoder.eval()
         if self._average is not None:
             self.encoder.adaptor.load_state_dict(self._average.module.state_dict())
 

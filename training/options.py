@@ -80,7 +80,7 @@ def _parameter(field: dataclasses.Field[Any], hint: Any) -> inspect.Parameter:
     kind, *notes = get_args(hint)
     (doc,) = (note.documentation for note in notes if isinstance(note, Doc))
     # None says that the option was not given; the help says what the field has then.
-    default = "" if field.default is None else f" [default: {field.default}]"
+    default = "" if field.default is None else f" Default: {field.default}."
     option = typer.Option(help=doc + default, show_default=False)
     return _keyword(field.name, Annotated[kind | None, option])
 

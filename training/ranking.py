@@ -22,6 +22,9 @@ class Interval:
     low: float
     high: float
 
+    def __str__(self) -> str:
+        return f"{self.mean:+.1f} [{self.low:+.1f}, {self.high:+.1f}]"
+
 
 def ranks(queries_QM: Tensor, candidates_NM: Tensor, right_Q: Tensor) -> NDArray[np.int64]:
     """From 0: how many candidates are nearer to each query than the right one, whose place is `right_Q`. All unit."""

@@ -79,6 +79,12 @@ class Run:
             partial.replace(self.folder / STATE)
             sync(self.folder)
 
+    def metrics(self) -> list[Metrics]:
+        """What was logged so far, one mapping a step."""
+        path = self.folder / METRICS
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        return [json.loads(line) for line in lines]
+
     @contextmanager
     def log(self, step: int) -> Iterator["Log"]:
         """Where metrics go from a step on; lines of later steps are from a run that was cut off, and are dropped."""

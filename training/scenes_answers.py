@@ -6,7 +6,6 @@ Axes: Q query, N record; widths W of pooled vectors, M of mention vectors.
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -14,8 +13,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from indexer.debian import package_versions
-from training.answers import Answers, ask
+from training.answers import Answers, Candidates, Cell, Record, Split, ask
 from training.config import TrainConfig
 from training.data.dataset import ScenesData
 from training.data.folds import FOLDS, Photo, Pool
@@ -23,36 +21,15 @@ from training.fit import fit_encoder
 from training.run import Run
 from wikiclip.entity import EntityEncoder
 
-Method = Literal["model", "image", "text", "full-image"]
-Split = Literal["seen", "unseen"]
-Record = Literal["full", "text-only"]
-Candidates = Literal["labelled", "all"]
-
-
-@dataclass(frozen=True, order=True)
-class Cell:
-    """What was asked and how: one group of rows of the table.
-
-    Attributes:
-        method: "model"; "image": cosine of pooled features under the mask, nothing fitted; "text": the class memory's
-            recall of the description, without a picture and without training; "full-image": the model, its mention
-            made of the whole picture.
-        photo: whether the query shows the record's own photograph or another.
-        record: "text-only" takes the pictures from the unseen entities' records, and from their training too.
-    """
-
-    method: Method
-    split: Split
-    photo: Photo
-    record: Record
-    candidates: Candidates
-
 
 @dataclass(frozen=True)
 class _Queries:
     pooled_QW: Tensor
     full_QW: Tensor
     entity_Q: NDArray[np.int64]
+
+
+Asked = dict[tuple[Split, Photo], _Queries]
 
 
 def answers_of_fold(
@@ -64,8 +41,8 @@ def answers_of_fold(
         frozen: the same data in the form of mention that suits the baseline "image".
         runs: the folder that keeps the folds' training runs; what is trained in it already is not trained again.
     """
-    settings = {"preset": data.model.preset.to_json(), "config": asdict(config), "versions": package_versions()}
-    queries = {key: _queries(data, pools) for key, pools in _pools(data, fold).items()}
+    settings = {"preset": data.model.preset.to_json(), "config": asdict(config), "records": data.records.fingerprint}
+    queries = asked_of_fold(data, fold)
     every = np.arange(len(data.records))
 
     run = Run(runs / f"fold-{fold}", settings)
@@ -73,7 +50,7 @@ def answers_of_fold(
     vectors_NM = data.records.encode(encoder, every)
     yield from _model_answers(data, encoder, vectors_NM, queries, "full")
     yield from _text_answers(data, encoder, queries)
-    yield from _image_answers(frozen, {key: _queries(frozen, pools) for key, pools in _pools(data, fold).items()})
+    yield from _image_answers(frozen, asked_of_fold(frozen, fold))
 
     run = Run(runs / f"fold-{fold}-text-only", settings)
     encoder = fit_encoder(data.model, data.training_set(fold, hide_pictures=True), config, run)
@@ -84,9 +61,28 @@ def answers_of_fold(
     yield from _model_answers(data, encoder, vectors_NM, without, "text-only")
 
 
+def answers_of_checkpoint(data: ScenesData, fold: int | None) -> Iterator[tuple[Cell, Answers]]:
+    """Asks the data's own model, as it was loaded, the fold's mentions; without a fold it was trained on everything,
+    and all are seen."""
+    if fold is None:
+        queries: Asked = {("seen", photo): _queries(data, _of(data, photo)) for photo in ("own", "other")}
+    else:
+        queries = asked_of_fold(data, fold)
+    vectors_NM = data.records.encode(data.model.entity, np.arange(len(data.records)))
+    yield from _model_answers(data, data.model.entity, vectors_NM, queries, "full")
+
+
+def asked_of_fold(data: ScenesData, fold: int) -> Asked:
+    """The fold's test mentions."""
+    return {key: _queries(data, pools) for key, pools in _pools(data, fold).items()}
+
+
+def _of(data: ScenesData, photo: Photo) -> list[Pool]:
+    return [pool for pool in data.pools if pool.photo == photo]
+
+
 def _pools(data: ScenesData, fold: int) -> dict[tuple[Split, Photo], list[Pool]]:
-    own = [pool for pool in data.pools if pool.photo == "own"]
-    other = [pool for pool in data.pools if pool.photo == "other"]
+    own, other = _of(data, "own"), _of(data, "other")
     return {
         ("unseen", "own"): [pool for pool in own if pool.group == fold],
         ("unseen", "other"): [pool for pool in other if pool.group == fold],
@@ -103,9 +99,6 @@ def _queries(data: ScenesData, pools: list[Pool]) -> _Queries:
         torch.from_numpy(np.concatenate([features.full_QW for features, _ in parts])),
         np.concatenate([rows for _, rows in parts]),
     )
-
-
-Asked = dict[tuple[Split, Photo], _Queries]
 
 
 def _model_answers(

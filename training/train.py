@@ -2,23 +2,28 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
 
 from indexer.command import run
-from indexer.debian import package_versions
 from indexer.paths import home
 from training import ranks
 from training.config import TrainConfig
-from training.data.source import DataOptions, training_set
+from training.data.dataset import ScenesData
+from training.data.source import Data, DataOptions, open_data, training_set
+from training.examples import annotated_queries, examples, scene_queries
 from training.fit import fit_encoder
 from training.options import with_options
+from training.quality import table_rows
+from training.report import write_report
 from training.run import Run
+from training.scenes_answers import answers_of_checkpoint
 from wikiclip.model import WikiClip
 from wikiclip.presets import PRESETS, PresetName
 
+REPORT = "report.html"
 app = typer.Typer(add_completion=False)
 
 
@@ -30,25 +35,57 @@ def train(
     out: Annotated[Path | None, typer.Option(help="The run's folder; var/runs/PRESET-DATA if left out.")] = None,
     save_every: Annotated[int, typer.Option(min=1, help="Steps between two kept states.")] = 50,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin again where another run was.")] = False,
+    report: Annotated[bool, typer.Option(help="Write report.html at the end.")] = True,
     source: DataOptions,
     config: TrainConfig,
 ) -> None:
     """Train an entity encoder on a data set, and write a checkpoint. A run that was stopped goes on where it was."""
     with ranks.joined_processes():
-        folder = out or home() / "runs" / f"{preset}-{source.data}"
-        settings = {"preset": preset, "data": _plain(source), "versions": package_versions(), "config": asdict(config)}
-        into = Run(folder, settings, fresh=fresh)
         model = WikiClip(PRESETS[preset])
         if torch.cuda.is_available():
             model.to("cuda")
-        model.entity = fit_encoder(model, training_set(model, source), config, into, every=save_every)
+        data = open_data(model, source)
+        settings = {
+            "preset": str(preset),
+            "data": _plain(source),
+            "records": data.records.fingerprint,
+            "config": asdict(config),
+        }
+        into = Run(out or home() / "runs" / f"{preset}-{source.data}", settings, fresh=fresh)
+        model.entity = fit_encoder(model, training_set(data, source), config, into, every=save_every)
         if ranks.rank() == 0:
             model.save(into.checkpoint, made_by=settings)
             typer.echo(f"Wrote {into.checkpoint}")
+            if report:
+                _report(into, settings, model, data, source.fold)
 
 
 def _plain(source: DataOptions) -> dict[str, str | float | None]:
-    return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(source).items()}
+    """What of the options settles the run: neither where features are kept nor what is refused does."""
+    settling = {name: value for name, value in asdict(source).items() if name not in ("cache_gb", "strict")}
+    return {name: str(value) if isinstance(value, Path) else value for name, value in settling.items()}
+
+
+def _report(into: Run, settings: dict[str, Any], model: WikiClip, data: Data, fold: int | None) -> None:
+    if isinstance(data, ScenesData):
+        results = {cell: [answers] for cell, answers in answers_of_checkpoint(data, fold)}
+        rows, queries = list(table_rows(results, data.imagenet_rows)), scene_queries(data, fold)
+        seen = "They were held out." if fold is not None else "They were trained on."
+        note = f"The mentions below are scenes of the default data, in other photographs than the records'. {seen}"
+    else:
+        rows, queries = [], annotated_queries(data)
+        note = "The mentions below are of the set that was trained on; python -m training.evaluate measures on others."
+    path = into.folder / REPORT
+    write_report(
+        path,
+        title=f"Training of {settings['preset']} on {settings['data']['data']}",
+        settings=settings,
+        metrics=into.metrics(),
+        rows=rows,
+        examples=list(examples(model, data.records, queries)),
+        notes=[note],
+    )
+    typer.echo(f"Wrote {path}")
 
 
 if __name__ == "__main__":

@@ -52,6 +52,12 @@ def write_checkpoint(directory: Path, preset: Preset, state: dict[str, Tensor], 
         raise WikiClipError(f"No checkpoint can be written to {directory}: {error.strerror}.") from error
 
 
+def made_by(directory: Path) -> dict[str, Any]:
+    """How a checkpoint was made, as `write_checkpoint` was told; empty where it was told nothing."""
+    noted = _read_config(directory / CONFIG).get("made_by")
+    return noted if isinstance(noted, dict) else {}
+
+
 def write_confidence(directory: Path, confidence: Confidence) -> None:
     """Notes in a checkpoint how its scores tell whether they can be believed. The fingerprint stays.
 

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from training.answers import SCORES, Answers
+from training.answers import SCORES, Answers, Cell
 from training.data.folds import FOLDS
 from training.quality import differences, quality_table, table_rows
 from training.ranking import NOT_FOUND
-from training.scenes_answers import Cell
 
 IMAGENET = np.array([0, -1])
 ENTITY = np.array([0, 0, 1, 1, 2])

@@ -1,6 +1,7 @@
 """The data set `scenes`: WordNet's concrete nouns as records, scenes of stamps as annotated pictures."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from indexer.errors import UnknownEntity
 from indexer.kb.imagenet import imagenet_synsets
+from indexer.kb.record import KnowledgeBase
+from indexer.kb.stamps import Stamp
 from indexer.kb.wordnet import WordNet
 from indexer.paths import debian_root
 from training.cache import GB, Budget
@@ -24,6 +27,7 @@ from wikiclip.presets import MentionConfig
 TRAIN_VIEWS = 3
 TEST_VIEWS: dict[Photo, int] = {"own": 1, "other": 5}  # few stamps show another photograph, and they matter most
 TRAIN_SEED, TEST_SEED = 1, 2
+CACHE_GB = 20.0
 
 
 @dataclass(frozen=True)
@@ -32,13 +36,15 @@ class ScenesData:
 
     Attributes:
         imagenet_rows: for each class of ImageNet the row of its record, -1 where it has none.
+        cache_gb: how much of the records' features is kept on the disk.
     """
 
     model: WikiClip
-    kb: WordNet
+    kb: KnowledgeBase
     records: Records
     imagenet_rows: NDArray[np.int64]
     pools: tuple[Pool, ...]
+    cache_gb: float
 
     @property
     def labelled(self) -> NDArray[np.int64]:
@@ -53,7 +59,7 @@ class ScenesData:
     def with_mention(self, mention: MentionConfig) -> "ScenesData":
         """The same data, its mentions and pictures cut another way."""
         model = self.model.varied(dataclasses.replace(self.model.preset, mention=mention))
-        return dataclasses.replace(self, model=model, records=_records(model, self.kb))
+        return dataclasses.replace(self, model=model, records=_records(model, self.kb, self.cache_gb))
 
     def mentions(self, pool: Pool, *, test: bool) -> tuple[MentionFeatures, NDArray[np.int64]]:
         """Features of a pool's scenes, and the record's row for each mention."""
@@ -72,16 +78,17 @@ class ScenesData:
             seed=TEST_SEED if test else TRAIN_SEED,
         )
 
-    def training_set(self, fold: int | None = None, *, hide_pictures: bool = False) -> TrainingSet:
+    def training_set(self, fold: int | None = None, *, hide_pictures: bool = False, masks: bool = True) -> TrainingSet:
         """What training may see: everything, or what a fold leaves in.
 
         Args:
             fold: whose group is unseen; None leaves everything in.
             hide_pictures: the fold's unseen records have no picture, so none of them is a query either.
+            masks: whether a mention is what its mask covers, or the whole picture.
         """
         pools = [pool for pool in self.pools if fold is None or in_training(pool, fold)]
         parts = [self.mentions(pool, test=False) for pool in pools]
-        pooled_QW = np.concatenate([features.pooled_QW for features, _ in parts])
+        pooled_QW = np.concatenate([features.pooled_QW if masks else features.full_QW for features, _ in parts])
         unseen = np.empty(0, np.int64) if fold is None else self.group(fold)
 
         def pooled(numbers: NDArray[np.int64]) -> Tensor:
@@ -97,26 +104,41 @@ class ScenesData:
         )
 
 
-def load_scenes(model: WikiClip) -> ScenesData:
+def load_scenes(model: WikiClip, *, cache_gb: float = CACHE_GB) -> ScenesData:
     """Reads the default data, and computes what is not in the cache yet.
+
+    Args:
+        cache_gb: what of the records' features may be kept on the disk; what is more is computed when needed.
 
     Raises:
         WikiClipError: the default data is missing; the message says what fetches it.
     """
     kb = WordNet(debian_root())
-    records = _records(model, kb)
+    return scenes_data(model, kb, kb.stamps, classes=imagenet_synsets(), cache_gb=cache_gb)
+
+
+def scenes_data(
+    model: WikiClip, kb: KnowledgeBase, stamps: Sequence[Stamp], *, classes: Sequence[str], cache_gb: float = CACHE_GB
+) -> ScenesData:
+    """Scenes of these stamps, which show entities of a knowledge base and lie where its pictures do.
+
+    Args:
+        classes: entity ids of the classes that the vision tower's classifier knows, in its order; empty without one.
+    """
+    records = _records(model, kb, cache_gb)
     pictured = (records.entities[int(row)] for row in records.pictured)
     return ScenesData(
         model=model,
         kb=kb,
         records=records,
-        imagenet_rows=np.array([_row_or_none(records, entity_id) for entity_id in imagenet_synsets()]),
-        pools=make_pools(kb.stamps, {entity.entity_id: entity.images[0] for entity in pictured}),
+        imagenet_rows=np.array([_row_or_none(records, entity_id) for entity_id in classes], np.int64),
+        pools=make_pools(stamps, {entity.entity_id: entity.images[0] for entity in pictured}),
+        cache_gb=cache_gb,
     )
 
 
-def _records(model: WikiClip, kb: WordNet) -> Records:
-    records = Records(model, kb, Budget(20 * GB))
+def _records(model: WikiClip, kb: KnowledgeBase, cache_gb: float) -> Records:
+    records = Records(model, kb, Budget(int(cache_gb * GB)))
     records.fill(_refuse)
     return records
 

@@ -8,24 +8,22 @@ stream, twice: `images`, then `annotations`.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-import ijson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from tqdm import tqdm
 
+from indexer.coco import items, region_of
 from indexer.kb.fingerprint import of_files
 from indexer.kb.jsonl import first_fault
 from indexer.kb.oven import PICTURES as ENTITY_PICTURES
 from indexer.kb.oven import oven_home
 from indexer.kb.record import BadRecord
+from indexer.pictures import file_names, picture_below
 from training.data.annotation import Annotation, Task
-from training.data.oven import PICTURES, DataId, EntityId, find_files, labelled
-from training.data.picture_files import file_names, picture_below
+from training.data.release import PICTURES, DataId, EntityId, Part, find_files, labelled
 from wikiclip.errors import WikiClipError
 
-Part = Literal["train", "val", "test", "human", "wiki"]
-SINGLE_FILES: dict[Part, str] = {"human": "mask_oven_human_test.json", "wiki": "mask_oven_wiki_split.json"}
+SINGLE_FILES = {Part.HUMAN: "mask_oven_human_test.json", Part.WIKI: "mask_oven_wiki_split.json"}
 QUICKLY_COUNTED = 2**27  # bytes, a few seconds
 
 
@@ -51,15 +49,13 @@ PUBLISHED = {
 
 
 class Row(BaseModel):
-    """The keys of an annotation that are used; `decode_region` judges the two that make the region."""
+    """The keys of an annotation that are used, but for the two that make the region: `decode_region` judges those."""
 
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
 
     id: DataId
     image_id: Annotated[str, Field(min_length=1)]
     category_id: EntityId | None = None
-    segmentation: Any = None
-    bbox: Any = None
     question: str | None = None
     data_split: str | None = None
 
@@ -87,10 +83,10 @@ class MaskOvenAnnotations:
         images: Path | None = None,
     ) -> None:
         self.name = f"maskoven-{part}"
-        self._part: Part = part
+        self._part = part
         self._tasks: Sequence[Task | None] = [None] if part in SINGLE_FILES else tasks
         names = [SINGLE_FILES[part]] if part in SINGLE_FILES else [f"mask_oven_{task}_{part}.json" for task in tasks]
-        self._pictures = (images or oven_home()) / (ENTITY_PICTURES if part == "wiki" else PICTURES)
+        self._pictures = (images or oven_home()) / (ENTITY_PICTURES if part == Part.WIKI else PICTURES)
         wanted = [(name,) for name in names]
         self._files = find_files("MaskOVEN-Wiki", wanted, folder=folder or oven_home(), pictures=self._pictures)
         self._read: dict[str, int] = {}
@@ -100,7 +96,7 @@ class MaskOvenAnnotations:
         for path, task in zip(self._files, self._tasks, strict=True):
             with file_names(_names(path)) as name_of:
                 number = -1
-                for number, found in enumerate(_objects(path, "annotations")):
+                for number, found in enumerate(items(path, "annotations", bar=False)):
                     yield self._annotation(f"{path.name}: annotations[{number}]", found, task, name_of)
             if number < 0:
                 raise WikiClipError(f"{path} holds no annotations: it should have them in a list of that name.")
@@ -108,7 +104,7 @@ class MaskOvenAnnotations:
 
     def __len__(self) -> int:
         return sum(
-            sum(1 for _ in _objects(path, "annotations"))
+            sum(1 for _ in items(path, "annotations", bar=False))
             if path.stat().st_size < QUICKLY_COUNTED
             else PUBLISHED[path.name].paper
             for path in self._files
@@ -130,17 +126,18 @@ class MaskOvenAnnotations:
             row = Row.model_validate(found)
         except ValidationError as error:
             return BadRecord(where=where, why=first_fault(error))
+        assert isinstance(found, dict)
         name = name_of(row.image_id)
         if name is None:
             return BadRecord(where=where, why="image_id: the file lists no picture of this id")
         return labelled(
             where=where,
-            part="train" if self._part == "wiki" else self._part,
+            part=Part.TRAIN if self._part == Part.WIKI else self._part,
             data_id=row.id,
             picture=picture_below(self._pictures, name),
-            region=region_of(row.segmentation, row.bbox),
+            region=region_of(found),
             entity_id=row.category_id,
-            data_split="wiki_train" if self._part == "wiki" else row.data_split,
+            data_split="wiki_train" if self._part == Part.WIKI else row.data_split,
             task=task,
             question=row.question,
         )
@@ -160,50 +157,8 @@ def count_warning(file_name: str, count: int) -> str | None:
     )
 
 
-def region_of(segmentation: Any, bbox: Any) -> object:
-    """The region of an annotation: its segmentation, else its boxes, else the whole picture.
-
-    A list of boxes is MaskOVEN's, each [left, top, right, bottom]; a flat `bbox` is COCO's [x, y, width, height].
-    """
-    if segmentation:
-        has_polygons = isinstance(segmentation, list) and isinstance(segmentation[0], list)
-        return {"polygon": segmentation} if has_polygons else segmentation
-    if not bbox:
-        return None
-    if isinstance(bbox, list) and all(isinstance(box, list) and len(box) == 4 for box in bbox):
-        return {"polygon": [[x0, y0, x1, y0, x1, y1, x0, y1] for x0, y0, x1, y1 in bbox]}
-    return {"box": bbox}
-
-
 def _names(path: Path) -> Iterator[tuple[str, str]]:
     """(picture id, file name) of the pictures that a file lists."""
-    for image in _objects(path, "images", bar=True):
+    for image in items(path, "images"):
         if isinstance(image, dict) and isinstance(image.get("id"), str) and isinstance(image.get("file_name"), str):
             yield image["id"], image["file_name"]
-
-
-def _objects(path: Path, key: str, *, bar: bool = False) -> Iterator[object]:
-    """What a top-level list holds.
-
-    Args:
-        bar: shows progress, where it takes longer than a moment.
-
-    Raises:
-        WikiClipError: the file is not JSON.
-    """
-    try:
-        with (
-            path.open("rb") as file,
-            tqdm.wrapattr(
-                file,
-                "read",
-                total=path.stat().st_size,
-                desc=f"{path.name}: {key}",
-                delay=5,
-                disable=not bar,
-                leave=False,
-            ) as stream,
-        ):
-            yield from ijson.items(stream, f"{key}.item", use_float=True)
-    except ijson.JSONError as error:
-        raise WikiClipError(f"{path} is not JSON, or was cut off; fetch it again.") from error

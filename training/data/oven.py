@@ -1,10 +1,10 @@
 """OVEN's annotations (Hu et al., ICCV 2023), as its release has them: a question about a picture, and an entity."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -13,17 +13,12 @@ from indexer.kb.jsonl import first_fault
 from indexer.kb.lines import count_lines, read_lines
 from indexer.kb.oven import oven_home
 from indexer.kb.record import BadRecord
-from training.data.annotation import Annotation, Split, Task
-from training.data.picture_files import file_names, picture_below
-from wikiclip.errors import WikiClipError
+from indexer.pictures import file_names, picture_below
+from training.data.annotation import Annotation, Task
+from training.data.release import PICTURES, DataId, EntityId, Part, find_files, labelled
 
-Part = Literal["train", "val", "test", "human"]
-PICTURES = "oven_images"
 PATHS = "ovenid2impath.csv"
 SUFFIXES = (".jpg", ".JPEG", ".jpeg", ".png")
-
-DataId = Annotated[str, Field(min_length=1, max_length=256)]
-EntityId = Annotated[str, Field(pattern=r"^Q[0-9]+$")]
 
 
 class Line(BaseModel):
@@ -44,7 +39,7 @@ class OvenAnnotations:
     Args:
         folder: holds the annotation files, plain or gzipped, and `ovenid2impath.csv` if there is one; `oven_home()` if
             None.
-        part: which files. `human` is one file that does not tell tasks apart.
+        part: which files; there is no `wiki`. `human` is one file that does not tell tasks apart.
         tasks: of the other parts.
         images: the folder that holds `oven_images`, or that the paths of `ovenid2impath.csv` start from; `oven_home()`
             if None.
@@ -62,11 +57,11 @@ class OvenAnnotations:
         images: Path | None = None,
     ) -> None:
         self.name = f"oven-{part}"
-        self._part: Part = part
+        self._part = part
         folder, self._images = folder or oven_home(), images or oven_home()
         self._paths = next((path for path in (folder / PATHS, self._images / PATHS) if path.is_file()), None)
-        self._tasks: Sequence[Task | None] = [None] if part == "human" else tasks
-        names = ["oven_human.jsonl"] if part == "human" else [f"oven_{task}_{part}.jsonl" for task in tasks]
+        self._tasks: Sequence[Task | None] = [None] if part == Part.HUMAN else tasks
+        names = ["oven_human.jsonl"] if part == Part.HUMAN else [f"oven_{task}_{part}.jsonl" for task in tasks]
         self._files = find_files(
             "OVEN",
             [(name, f"{name}.gz") for name in names],
@@ -124,74 +119,6 @@ class OvenAnnotations:
                 return None
             places = [listed, moved.with_suffix(listed.suffix), *places]
         return next((place for place in places if _is_file(place)), places[0])
-
-
-def labelled(
-    *,
-    where: str,
-    part: str,
-    data_id: str,
-    picture: Path | None,
-    region: object,
-    entity_id: str | None,
-    data_split: str | None,
-    task: Task | None,
-    question: str | None,
-) -> Annotation | BadRecord:
-    """The annotation, if it has a label, belongs to its part, and its picture (else None) is inside its folder."""
-    if entity_id is None:
-        withheld = part in ("test", "human")
-        why = "the release withholds this set's labels: link it, and measure on val" if withheld else "Field required"
-        return BadRecord(where=where, why=f"entity_id: {why}")
-    split = split_of(data_split or "")
-    if split is None or (split == "train") != (part == "train"):
-        endings = "_train" if part == "train" else "_seen or _unseen"
-        return BadRecord(where=where, why=f"data_split: must end in {endings} in this file")
-    if picture is None:
-        return BadRecord(where=where, why="the picture's path leads out of the folder of pictures")
-    return Annotation(
-        data_id=data_id,
-        picture=picture,
-        region=region,
-        entity_id=entity_id,
-        split=split,
-        task=task,
-        question=question,
-    )
-
-
-def split_of(data_split: str) -> Split | None:
-    """What "entity_train", "query_val_seen" and the like mean; None for anything else."""
-    endings: dict[str, Split] = {"_train": "train", "_seen": "seen", "_unseen": "unseen"}
-    return next((split for ending, split in endings.items() if data_split.endswith(ending)), None)
-
-
-def find_files(
-    release: str, wanted: Iterable[Sequence[str]], *, folder: Path, pictures: Path, elsewhere: bool = False
-) -> list[Path]:
-    """The files of a release, each under the first of its names that is there.
-
-    Args:
-        pictures: the folder of pictures, which has to be there as well.
-        elsewhere: pictures may also be anywhere in the folder above.
-
-    Raises:
-        WikiClipError: names all that is missing, the folder of pictures included, where it belongs, and what moves it.
-    """
-    found, faults = [], []
-    for names in wanted:
-        there = [folder / name for name in names if (folder / name).is_file()]
-        found += there[:1]
-        faults += [] if there else [f"{' or '.join(names)} is not in {folder}"]
-    if not (pictures.is_dir() or (elsewhere and pictures.parent.is_dir())):
-        faults.append(f"there is no folder of pictures {pictures}")
-    if faults:
-        raise WikiClipError(
-            f"{release} is not complete: {'; '.join(faults)}. Fetch what is missing from its release: annotations are"
-            f" expected in {oven_home()} (--annotations DIR names another folder), pictures in {pictures.name} below"
-            f" {oven_home()} (--images DIR names another folder above {pictures.name})."
-        )
-    return found
 
 
 def _rows(paths: Path) -> Iterator[tuple[str, str]]:

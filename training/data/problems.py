@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -69,12 +69,23 @@ class Problems:
 
     def summary(self) -> str:
         """One line for a person."""
-        total, found = f"{self.read:,} annotations", self.counts.total()
-        if not found:
-            return f"None of {total} was left out."
-        kinds = ", ".join(f"{count:,} {code}" for code, count in self.counts.most_common())
-        were, them = ("was", "it") if found == 1 else ("were", "them")
-        return f"{found:,} of {total} {were} left out: {kinds}; {self._report} lists {them}."
+        return summary(self.read, self.counts, self._report)
+
+
+def summary(read: int, counts: Mapping[ProblemCode, int], report: Path) -> str:
+    """What was left out of a set, in one line for a person.
+
+    Args:
+        read: how many annotations were looked at.
+        counts: how often each problem was found.
+        report: the file that lists them.
+    """
+    total, found = f"{read:,} annotations", sum(counts.values())
+    if not found:
+        return f"None of {total} was left out."
+    kinds = ", ".join(f"{count:,} {code}" for code, count in Counter(counts).most_common())
+    were, them = ("was", "it") if found == 1 else ("were", "them")
+    return f"{found:,} of {total} {were} left out: {kinds}; {report} lists {them}."
 
 
 def checked(

@@ -5,6 +5,7 @@ Axes: N record, I item, P patch, L text token; widths V, W, T as in `wikiclip.en
 
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from indexer.pictures import picture_file
 from indexer.plan import FORMAT
 from training.cache import Budget, Column, Features, Made
 from training.data.table import open_table
+from training.data.tell import tell
 from training.items import NONE
 from wikiclip.entity import EntityEncoder, EntityFeatures
 from wikiclip.images import ImageError, read_picture
@@ -35,6 +37,7 @@ class Records:
 
     Attributes:
         entities: the records, in the knowledge base's order.
+        fingerprint: the knowledge base's.
         pictured: rows of those whose picture can be read; known after `fill`.
     """
 
@@ -47,7 +50,8 @@ class Records:
         self._picture_N = np.where(table.pictured_N, np.cumsum(table.pictured_N) - 1, NONE)
         preset, vision = model.preset, model.vision
         self._patches = (preset.adaptor.grid or vision.grid) ** 2
-        key = {"code": FORMAT, "kb": kb.fingerprint()}
+        self.fingerprint = kb.fingerprint()
+        key = {"code": FORMAT, "kb": self.fingerprint}
         self.texts = Features(
             f"texts-{kb.name}",
             {**key, "text": asdict(preset.text)},
@@ -80,8 +84,9 @@ class Records:
         Args:
             unreadable: told whose picture and which file.
         """
-        self.texts.fill()
-        self.pictures.fill()
+        for features in (self.texts, self.pictures):
+            tell(str(features))
+            features.fill()
         readable_N = self.pictures.get("readable_N", np.arange(len(self._row_of_picture)))
         for row in self._row_of_picture[~readable_N]:
             entity = self.entities[int(row)]
@@ -91,6 +96,11 @@ class Records:
 
     def __len__(self) -> int:
         return len(self.entities)
+
+    @property
+    def image_root(self) -> Path | None:
+        """The folder that pictures are named from; None where there are none."""
+        return self._kb.image_root
 
     def row_of(self, entity_id: str) -> int:
         """Raises UnknownEntity where no record has the id."""
@@ -144,15 +154,22 @@ class Records:
         return {"tokens_BLT": tokens_ILT, "padding_BL": padding_IL, "sentence_BT": sentence_IT}
 
     @torch.no_grad()
-    def encode(self, encoder: EntityEncoder, rows: NDArray[np.int64], *, pictures: bool = True) -> Tensor:
-        """Unit vectors of some records, in batches of like length, with a progress bar if there are many."""
+    def encode(
+        self, encoder: EntityEncoder, rows: NDArray[np.int64], *, pictures: bool = True, texts: bool = True
+    ) -> Tensor:
+        """Unit vectors of some records, in batches of like length, with a progress bar if there are many.
+
+        Args:
+            pictures, texts: False leaves them out.
+        """
         device = encoder.adaptor.missing_text_D.device
         order = np.lexsort((self._characters_N[rows], self._picture_N[rows] == NONE))
         out_NM = torch.empty(len(rows), encoder.mention_width)
         for start in tqdm(range(0, len(rows), 256), desc="Entities", unit=" batches", disable=len(rows) < 10_000):
             places = order[start : start + 256]
-            shown = rows[places] if pictures else np.full(len(places), NONE)
-            out_NM[places] = encoder(self.items(shown, rows[places]).to(device)).cpu()
+            none = np.full(len(places), NONE)
+            items = self.items(rows[places] if pictures else none, rows[places] if texts else none)
+            out_NM[places] = encoder(items.to(device)).cpu()
         return out_NM
 
     def _read(self, rows: NDArray[np.int64]) -> Made:

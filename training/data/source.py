@@ -1,34 +1,126 @@
 """Which data set, and where its files are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 from typing_extensions import Doc
 
-from training.data.dataset import load_scenes
+from indexer.kb.oven import Oven
+from training.cache import GB, Budget
+from training.data.annotated import AnnotatedData
+from training.data.dataset import CACHE_GB, ScenesData, load_scenes
+from training.data.maskoven import MaskOvenAnnotations
+from training.data.oven import OvenAnnotations
+from training.data.release import Part
+from training.data.tell import tell
 from training.data.training_set import TrainingSet
+from wikiclip.errors import WikiClipError
 from wikiclip.model import WikiClip
+
+Data = ScenesData | AnnotatedData
 
 
 class DataName(StrEnum):
     """The data sets there are."""
 
     SCENES = "scenes"
+    OVEN = "oven"
+    MASKOVEN = "maskoven"
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataOptions:
-    """A data set and its files."""
+    """A data set and its files.
+
+    Raises:
+        WikiClipError: an option does not apply to the data set, or has a value that it cannot have.
+    """
 
     data: Annotated[DataName, Doc("Which data set.")] = DataName.SCENES
     fold: Annotated[int | None, Doc("Leave out what this fold calls unseen (scenes).")] = None
+    part: Annotated[
+        Part | None, Doc("Which part (oven, maskoven); if left out, train to train on and val to measure on.")
+    ] = None
+    annotations: Annotated[
+        Path | None, Doc("The folder of annotation files (oven, maskoven); var/oven if left out.")
+    ] = None
+    records: Annotated[
+        Path | None, Doc("The knowledge base's file (oven, maskoven); looked for in var/oven if left out.")
+    ] = None
+    images: Annotated[
+        Path | None,
+        Doc("The folder above oven_images and wikipedia_images_full (oven, maskoven); var/oven if left out."),
+    ] = None
+    per_entity: Annotated[int, Doc("Mentions of an entity to train on at most (oven, maskoven).")] = 200
+    strict: Annotated[bool, Doc("Stop at the first annotation or picture that cannot be used (oven, maskoven).")] = (
+        False
+    )
+    cache_gb: Annotated[
+        float, Doc("GB of frozen features that may be kept on the disk; the others are computed in each step.")
+    ] = CACHE_GB
+
+    def __post_init__(self) -> None:
+        scenes = self.data == DataName.SCENES
+        for field in fields(self):
+            applies = field.name in ("data", "cache_gb") or (field.name == "fold") == scenes
+            if not applies and getattr(self, field.name) != field.default:
+                raise WikiClipError(f"--{field.name.replace('_', '-')} does not apply to --data {self.data}.")
+        if self.part == Part.WIKI and self.data != DataName.MASKOVEN:
+            raise WikiClipError(f"--part {self.part} does not apply to --data {self.data}.")
+        if self.per_entity < 1:
+            raise WikiClipError("--per-entity must be at least 1.")
+        if not 0 <= self.cache_gb < float("inf"):
+            raise WikiClipError("--cache-gb must be a number from 0 on.")
 
 
-def training_set(model: WikiClip, options: DataOptions) -> TrainingSet:
+def open_data(model: WikiClip, options: DataOptions) -> Data:
     """Opens a data set for training; frozen features that are not kept yet are computed.
 
     Raises:
-        WikiClipError: a file is missing, or an option does not apply.
+        WikiClipError: a file is missing, or the part is not one to train on.
     """
-    return load_scenes(model).training_set(options.fold)
+    if options.data == DataName.SCENES:
+        return load_scenes(model, cache_gb=options.cache_gb)
+    part = options.part or Part.TRAIN
+    if part not in (Part.TRAIN, Part.WIKI):
+        raise WikiClipError(
+            f"--part {part} is there to measure on; train on {Part.TRAIN} or, of maskoven, on {Part.WIKI}."
+        )
+    return annotated_data(model, options, part)
+
+
+def training_set(data: Data, options: DataOptions) -> TrainingSet:
+    """What training may see of it.
+
+    Raises:
+        WikiClipError: there is nothing to train on.
+    """
+    return data.training_set(options.fold) if isinstance(data, ScenesData) else data.training_set()
+
+
+def annotated_data(model: WikiClip, options: DataOptions, part: Part) -> AnnotatedData:
+    """Opens a part of OVEN or MaskOVEN-Wiki; frozen features that are not kept yet are computed.
+
+    Raises:
+        WikiClipError: a file is missing.
+    """
+    # Both before anything is read, which takes a while: whatever is missing is said at once.
+    reader = OvenAnnotations if options.data == DataName.OVEN else MaskOvenAnnotations
+    annotated = reader(options.annotations, part=part, images=options.images)
+    kb = Oven(options.records, images=options.images)
+    data = AnnotatedData(
+        model,
+        annotated,
+        kb,
+        budget=Budget(int(options.cache_gb * GB)),
+        per_entity=options.per_entity,
+        strict=options.strict,
+    )
+    tell(data.annotations.summary())
+    if isinstance(annotated, MaskOvenAnnotations):
+        for warning in annotated.count_warnings():
+            tell(warning)
+    data.fill()
+    return data

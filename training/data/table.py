@@ -1,7 +1,7 @@
 """A knowledge base's records by number, mapped into memory: six million do not fit into objects."""
 
+import fcntl
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -32,28 +32,33 @@ class RecordTable:
 
 
 def open_table(kb: KnowledgeBase) -> RecordTable:
-    """The records; read from the knowledge base once and kept.
+    """The records; read from the knowledge base once, and kept. A second process waits for the first.
 
     Records that cannot be read are left out, as an index leaves them out; `indexer.build` lists them.
     """
     folder = features_home() / f"table-{kb.name}-{kb.fingerprint()[:16]}"
-    if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".table-", dir=folder.parent))
-        try:
-            pictured: list[bool] = []
-            characters: list[int] = []
-            write_table(_batches(kb, pictured, characters), temporary)
-            np.save(temporary / PICTURED, np.array(pictured, np.bool_))
-            np.save(temporary / CHARACTERS, np.array(characters, np.int32))
-            publish_folder(temporary, folder)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f".{folder.name}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the system lets go of it when the process ends, however it ends
+        if not folder.is_dir():
+            _read(kb, folder)
     return RecordTable(
         entities=EntityTable(folder),
         pictured_N=read_array(folder / PICTURED, np.bool_),
         characters_N=read_array(folder / CHARACTERS, np.int32),
     )
+
+
+def _read(kb: KnowledgeBase, folder: Path) -> None:
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    pictured: list[bool] = []
+    characters: list[int] = []
+    write_table(_batches(kb, pictured, characters), partial)
+    np.save(partial / PICTURED, np.array(pictured, np.bool_))
+    np.save(partial / CHARACTERS, np.array(characters, np.int32))
+    publish_folder(partial, folder)
 
 
 def _batches(kb: KnowledgeBase, pictured: list[bool], characters: list[int]) -> Iterator[pa.RecordBatch]:

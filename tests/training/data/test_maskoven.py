@@ -11,7 +11,7 @@ from PIL import Image
 from indexer.kb.record import BadRecord
 from training.data import maskoven
 from training.data.annotation import Annotation, MentionError, read_mention
-from training.data.maskoven import PUBLISHED, MaskOvenAnnotations, count_warning, region_of
+from training.data.maskoven import PUBLISHED, MaskOvenAnnotations, count_warning
 from wikiclip.errors import WikiClipError
 from wikiclip.masks import encode_rle
 
@@ -130,10 +130,6 @@ def test_a_region_is_judged_when_it_is_decoded(home: Path, fields: dict[str, Any
     assert (error.value.code, error.value.cause) == ("bad-region", cause)
 
 
-def test_no_region_at_all_is_the_whole_picture():
-    assert region_of(None, None) is None
-
-
 @pytest.mark.parametrize(
     ("row", "why"),
     [
@@ -211,7 +207,7 @@ def test_all_that_is_missing_is_one_error_that_says_what_to_do(tmp_path: Path, m
 def test_a_file_that_was_cut_off_is_an_error_before_its_first_annotation(home: Path, keep: int):
     path = written(home / "mask_oven_query_val.json", *({**ROW, "id": str(n)} for n in range(50)))
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(WikiClipError, match=r"mask_oven_query_val\.json is not JSON, or was cut off"):
+    with pytest.raises(WikiClipError, match=r"mask_oven_query_val\.json is not JSON, or is cut off"):
         next(iter(MaskOvenAnnotations(part="val", tasks=["query"])))
 
 

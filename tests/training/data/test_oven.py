@@ -11,8 +11,9 @@ from PIL import Image
 
 from indexer.kb.record import BadRecord
 from training.data.annotation import Annotation, read_mention
-from training.data.oven import OvenAnnotations, split_of
+from training.data.oven import OvenAnnotations
 from training.data.problems import Problems, checked
+from training.data.release import split_of
 from wikiclip.errors import WikiClipError
 
 TRAIN = {

@@ -1,0 +1,81 @@
+"""How fast training is, and where its time goes: `python -m benchmarks.training`.
+
+Steps are taken on the default data from kept features. What a step must cost is the adaptor's own arithmetic: forward
+and backward over the step's items, with their features already on the device. The rest is drawing, reading features,
+the loss and the optimiser.
+"""
+
+import resource
+import time
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+from rich.console import Console
+
+from indexer.command import run
+from training.config import TrainConfig
+from training.data.dataset import load_scenes
+from training.fit import prepare
+from training.joined import draw
+from training.loop import Trainer
+from training.options import with_options
+from wikiclip.entity import EntityEncoder, EntityFeatures
+from wikiclip.model import WikiClip
+from wikiclip.presets import PRESETS
+
+WARM_UP = 3
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+@with_options(config=TrainConfig)
+def training(
+    *,
+    steps: Annotated[int, typer.Option("--measured-steps", min=1, help="Steps to measure.")] = 20,
+    config: TrainConfig,
+) -> None:
+    """Print steps a second, the share of the adaptor's own arithmetic in them, and peak memory."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = WikiClip(PRESETS["tiny"]).to(device)
+    encoder, samples = prepare(model, load_scenes(model).training_set(), config)
+    trainer = Trainer(encoder, samples, config)
+    sampler = samples.sampler(config)
+    whole, own = [], []
+    for step in range(WARM_UP + steps):
+        whole.append(_seconds(trainer.take_step, device))
+        joined = draw(sampler.batch(step), config, samples.text_only, step)
+        features = samples.records.items(joined.picture_I, joined.text_I).to(device)
+        own.append(_seconds(lambda ready=features: _forward_and_backward(encoder, ready), device))
+    step_seconds, own_seconds = (float(np.median(times[WARM_UP:])) for times in (whole, own))
+    items = len(joined.text_I)
+    if device.type == "cuda":
+        peak = f"{torch.cuda.max_memory_allocated() / 1e9:.2f} GB on the GPU"
+    else:
+        peak = f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB"  # Linux counts in KiB
+    name = torch.cuda.get_device_name() if device.type == "cuda" else f"{torch.get_num_threads()} threads"
+    Console().print(
+        f"{name}: {1 / step_seconds:.2f} steps a second ({items} records each, {items / step_seconds:.0f} a second);"
+        f" {1 - own_seconds / step_seconds:.0%} of a step is not the adaptor's own arithmetic; peak memory {peak}.",
+        highlight=False,
+    )
+
+
+def _forward_and_backward(encoder: EntityEncoder, features: EntityFeatures) -> None:
+    encoder.train()
+    encoder(features).sum().backward()
+    encoder.zero_grad()
+
+
+def _seconds(work: object, device: torch.device) -> float:
+    assert callable(work)
+    start = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    run(app)

@@ -1,0 +1,32 @@
+"""Lists of a file are streamed whichever comes first; `tests/service/test_coco.py` holds what is made of them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from indexer.coco import items, region_of
+from wikiclip.errors import WikiClipError
+
+
+@pytest.mark.parametrize("bar", [True, False])
+def test_a_list_is_given_as_it_is_whatever_else_the_file_holds(tmp_path: Path, bar: bool):
+    path = tmp_path / "coco.json"
+    document = {"info": {"annotations": [1]}, "annotations": [{"id": 1.5, "deep": [{"a": None}]}, 7, "x"], "images": []}
+    path.write_text(json.dumps(document))
+    assert list(items(path, "annotations", bar=bar)) == document["annotations"]
+    assert list(items(path, "images", bar=bar)) == []
+    assert list(items(path, "categories", bar=bar)) == []
+
+
+@pytest.mark.parametrize("text", ["", "[", '{"a": [1, 2', '{"a": [NaN]}', '{"a": ["\\udcff"]}'])
+def test_what_is_not_json_is_one_line(tmp_path: Path, text: str):
+    path = tmp_path / "coco.json"
+    path.write_text(text)
+    with pytest.raises(WikiClipError, match=r"^[^\n]*coco\.json is not JSON, or is cut off \([^\n]*\)\.$"):
+        list(items(path, "a", bar=False))
+
+
+def test_no_region_at_all_is_the_whole_picture():
+    assert region_of({}) is None
+    assert region_of({"segmentation": None, "bbox": None}) is None

@@ -1,0 +1,113 @@
+"""What the command lines say of a data set: which options apply, what is missing, and what was left out."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.training.data.small_release import PICTURED, TRAIN, VAL, picture
+from training.data.release import Part
+from training.data.source import DataName, DataOptions, annotated_data, open_data, training_set
+from wikiclip.errors import WikiClipError
+from wikiclip.model import WikiClip
+
+OVEN, MASKOVEN = DataName.OVEN, DataName.MASKOVEN
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"annotations": Path("a")}, "--annotations does not apply to --data scenes."),
+        ({"records": Path("a")}, "--records does not apply to --data scenes."),
+        ({"images": Path("a")}, "--images does not apply to --data scenes."),
+        ({"part": Part.VAL}, "--part does not apply to --data scenes."),
+        ({"per_entity": 5}, "--per-entity does not apply to --data scenes."),
+        ({"strict": True}, "--strict does not apply to --data scenes."),
+        ({"data": OVEN, "fold": 0}, "--fold does not apply to --data oven."),
+        ({"data": MASKOVEN, "fold": 1}, "--fold does not apply to --data maskoven."),
+        ({"data": OVEN, "part": Part.WIKI}, "--part wiki does not apply to --data oven."),
+        ({"data": OVEN, "per_entity": 0}, "--per-entity must be at least 1."),
+        ({"cache_gb": -1.0}, "--cache-gb must be a number from 0 on."),
+        ({"cache_gb": float("nan")}, "--cache-gb must be a number from 0 on."),
+    ],
+)
+def test_an_option_that_does_not_apply_is_one_line(given: dict[str, Any], message: str):
+    with pytest.raises(WikiClipError) as error:
+        DataOptions(**given)
+    assert str(error.value) == message
+
+
+def test_options_that_apply_are_taken():
+    DataOptions(fold=0, cache_gb=0.0)
+    DataOptions(data=MASKOVEN, part=Part.WIKI, annotations=Path("a"), records=Path("b"), images=Path("c"), strict=True)
+
+
+@pytest.mark.parametrize("data", [OVEN, MASKOVEN])
+def test_a_release_is_opened_and_what_is_kept_and_left_out_is_told(
+    release: Path, small_model: WikiClip, data: DataName, capsys: pytest.CaptureFixture[str]
+):
+    picture(release, TRAIN).unlink()
+    options = DataOptions(data=data, per_entity=1, cache_gb=0.0)
+    found = training_set(open_data(small_model, options), options)
+    assert len(found.record_Q) == 6
+    assert len(found.own) == PICTURED
+    asked = annotated_data(small_model, DataOptions(data=data), Part.VAL)
+    assert len(asked) == VAL
+    told = capsys.readouterr().err
+    for line in (
+        f"None of {TRAIN} annotations was left out.\n",
+        "texts-oven: 6 rows; sentence_NT 0.00 GB kept, tokens_NLT 0.00 GB computed when needed\n",
+        "pictures-oven: 4 rows; readable_N 0.00 GB kept, pooled_NW 0.00 GB kept, patches_NPV 0.00 GB kept\n",
+        f"mentions-{data}-train: 6 rows; fault 0.00 GB kept, pooled 0.00 GB kept\n",
+        f"1 of {VAL} annotations was left out: 1 missing-picture; ",
+    ):
+        assert line in told
+    assert ("mask_oven_entity_train.json holds 6 annotations; the release page says" in told) == (data == MASKOVEN)
+
+
+@pytest.mark.parametrize("part", [Part.VAL, Part.TEST, Part.HUMAN])
+def test_what_is_to_be_measured_on_is_not_trained_on(release: Path, small_model: WikiClip, part: Part):
+    with pytest.raises(WikiClipError, match=f"^--part {part} is there to measure on"):
+        open_data(small_model, DataOptions(data=OVEN, part=part))
+
+
+def test_what_is_missing_is_said_before_anything_is_read(
+    release: Path, small_model: WikiClip, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("training.data.annotated.Records", lambda *given: pytest.fail("the records are read"))
+    (release / "oven_query_train.jsonl").unlink()
+    with pytest.raises(WikiClipError, match=r"^OVEN is not complete: oven_query_train\.jsonl"):
+        open_data(small_model, DataOptions(data=OVEN))
+    (release / "Wiki6M_ver_1_0.jsonl").unlink()
+    with pytest.raises(WikiClipError, match=r"^OVEN's record file is not at"):
+        open_data(small_model, DataOptions(data=MASKOVEN))
+
+
+def train(*options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "training.train", "--preset", "tiny", *options]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(["", *sys.path])}
+    return subprocess.run(command, capture_output=True, text=True, env=environment)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("data", [OVEN, MASKOVEN])
+def test_the_command_trains_on_a_release(release: Path, tmp_path: Path, data: DataName):
+    picture(release, 1).unlink()
+    batch = ("--annotated", "4", "--own", "2", "--text-negatives", "2", "--synthesized", "2")
+    ended = train("--data", data, "--steps", "3", *batch, "--cache-gb", "0.1", "--out", str(tmp_path / "run"))
+    assert ended.returncode == 0, ended.stderr
+    assert "1 of 12 annotations was left out: 1 missing-picture; " in ended.stderr
+    assert len((tmp_path / "run/metrics.jsonl").read_text().splitlines()) == 3
+    WikiClip.load(tmp_path / "run/checkpoint")
+
+
+@pytest.mark.slow
+def test_the_command_says_in_one_line_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("WIKICLIP_HOME", str(tmp_path))
+    ended = train("--data", "oven", "--steps", "3")
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1].startswith("Error: OVEN is not complete: oven_entity_train.jsonl or ")
+    assert "Traceback" not in ended.stderr

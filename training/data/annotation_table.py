@@ -1,0 +1,204 @@
+"""Annotations by number, mapped into memory: millions of them, with their regions, do not fit into objects.
+
+A release is read once for each state of its files and of the knowledge base; what could not be used is listed beside
+the table.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
+from tqdm import tqdm
+
+from indexer.entities import EntityTable
+from indexer.errors import BadRecordFound, UnknownEntity
+from indexer.files import publish_folder, write_text
+from indexer.paths import features_home
+from training.data.annotation import AnnotatedSet, Annotation, Split, Task
+from training.data.problems import ProblemCode, Problems, checked, summary
+from wikiclip.errors import WikiClipError
+
+FORMAT = 1  # counts up with each change to what is read of an annotation
+BLOCK = 4096
+TABLE, REPORT, TALLY = "annotations.arrow", "problems.jsonl", "tally.json"
+SCHEMA = pa.schema(
+    [
+        pa.field("data_id", pa.string(), nullable=False),
+        pa.field("picture", pa.binary(), nullable=False),  # a path, whose bytes need not be UTF-8
+        pa.field("region", pa.string()),  # JSON
+        pa.field("row", pa.int64(), nullable=False),  # of the record that it shows
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("task", pa.string()),
+        pa.field("question", pa.string()),
+        pa.field("chance", pa.uint64(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """What a pass over a set came to: annotations looked at, those kept, and how often each problem was found."""
+
+    read: int
+    kept: int
+    problems: dict[ProblemCode, int]
+
+
+class AnnotationTable:
+    """The annotations of a set that can be used, in its order, by number. Safe on any thread.
+
+    Attributes:
+        folder: what was read, `REPORT` included.
+        row_N: the row of the record that each shows.
+        chance_N: a number drawn for each, the same wherever in the set it stands.
+        left_out: how many annotations of the set could not be used.
+    """
+
+    def __init__(self, folder: Path, entities: EntityTable) -> None:
+        """Opens what `open_annotations` made of a set.
+
+        Raises:
+            WikiClipError: it was changed.
+        """
+        self.folder, self._entities = folder, entities
+        try:
+            self._tally = TypeAdapter(Tally).validate_json((folder / TALLY).read_bytes(), strict=True)
+            self._table = pa.ipc.open_file(pa.memory_map(str(folder / TABLE))).read_all()
+        except (pa.ArrowException, OSError, ValidationError) as error:
+            cause = str(error).splitlines()[0]
+            raise WikiClipError(f"{folder} cannot be read ({cause}); remove it, and it is made again.") from error
+        if not self._table.schema.equals(SCHEMA) or len(self._table) != self._tally.kept:
+            raise WikiClipError(f"{folder} was changed; remove it, and it is made again.")
+        self.left_out = self._tally.read - self._tally.kept
+        self.row_N: NDArray[np.int64] = self._table["row"].to_numpy()
+        self.chance_N: NDArray[np.uint64] = self._table["chance"].to_numpy()
+        if len(self) and not 0 <= self.row_N.min() <= self.row_N.max() < len(entities):
+            raise WikiClipError(f"{folder} names records that there are not; remove it, and it is made again.")
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def __getitem__(self, number: int) -> Annotation:
+        data_id, picture, region, row, split, task, question, _ = (column[number].as_py() for column in self._table)
+        return Annotation(
+            data_id=data_id,
+            picture=Path(os.fsdecode(picture)),
+            region=None if region is None else json.loads(region),
+            entity_id=self._entities[row].entity_id,
+            split=split,
+            task=task,
+            question=question,
+        )
+
+    def data_ids(self, numbers: NDArray[np.int64]) -> list[str]:
+        """The data_id of each number."""
+        column = self._table["data_id"]
+        return [column[int(number)].as_py() for number in numbers]
+
+    def numbers(self, split: Split, task: Task | None = None) -> NDArray[np.int64]:
+        """Numbers of the annotations of a split, of one task or of all, ascending."""
+        chosen = pc.equal(self._table["split"], split)
+        if task is not None:
+            chosen = pc.and_(chosen, pc.fill_null(pc.equal(self._table["task"], task), False))
+        return np.flatnonzero(chosen.to_numpy())
+
+    def summary(self) -> str:
+        """What was left out, in one line for a person."""
+        return summary(self._tally.read, self._tally.problems, self.folder / REPORT)
+
+
+def open_annotations(
+    annotated: AnnotatedSet, entities: EntityTable, kb_fingerprint: str, *, strict: bool = False
+) -> AnnotationTable:
+    """The annotations; read from the set once, with a progress bar, and kept. A second process waits for the first.
+
+    Args:
+        entities: the knowledge base's records.
+        kb_fingerprint: of the knowledge base that they were read from.
+        strict: the first annotation that cannot be used is the end.
+
+    Raises:
+        BadRecordFound: `strict`, and there is one.
+        WikiClipError: a file is damaged.
+    """
+    key = json.dumps([FORMAT, annotated.name, annotated.fingerprint(), kb_fingerprint])
+    folder = features_home() / f"annotations-{annotated.name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f".{folder.name}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the system lets go of it when the process ends, however it ends
+        if not folder.is_dir():
+            _read(annotated, entities, folder, strict=strict)
+    table = AnnotationTable(folder, entities)
+    if strict and table.left_out:
+        raise BadRecordFound(table.summary())
+    return table
+
+
+def _read(annotated: AnnotatedSet, entities: EntityTable, folder: Path, *, strict: bool) -> None:
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    rows = _Rows(entities)
+    bar = tqdm(annotated, total=len(annotated), desc=f"Reading {annotated.name}", unit=" annotations")
+    with (
+        Problems(partial / REPORT, strict=strict) as problems,
+        pa.OSFile(str(partial / TABLE), "wb") as sink,
+        pa.ipc.new_file(sink, SCHEMA) as writer,
+    ):
+        kept = 0
+        for batch in _batches(checked(bar, rows, problems), rows):
+            writer.write_batch(batch)
+            kept += len(batch)
+    tally = Tally(read=problems.read, kept=kept, problems=dict(problems.counts))
+    write_text(partial / TALLY, TypeAdapter(Tally).dump_json(tally).decode())
+    publish_folder(partial, folder)
+
+
+def _batches(annotations: Iterator[Annotation], rows: "_Rows") -> Iterator[pa.RecordBatch]:
+    while block := list(islice(annotations, BLOCK)):
+        columns: dict[str, list[Any]] = {
+            "data_id": [one.data_id for one in block],
+            "picture": [os.fsencode(one.picture.absolute()) for one in block],
+            "region": [None if one.region is None else json.dumps(one.region) for one in block],
+            "row": [rows.of(one.entity_id) for one in block],
+            "split": [one.split for one in block],
+            "task": [one.task for one in block],
+            "question": [one.question for one in block],
+            "chance": [_chance(one.data_id) for one in block],
+        }
+        yield pa.RecordBatch.from_pydict(columns, schema=SCHEMA)
+
+
+class _Rows:
+    """The records' rows by id, as a container of ids; a set names few entities very often."""
+
+    def __init__(self, entities: EntityTable) -> None:
+        self._entities = entities
+        self.of = lru_cache(2**16)(self._look_up)
+
+    def __contains__(self, entity_id: object) -> bool:
+        return isinstance(entity_id, str) and self.of(entity_id) is not None
+
+    def _look_up(self, entity_id: str) -> int | None:
+        try:
+            return self._entities.number_of(entity_id)
+        except UnknownEntity:
+            return None
+
+
+def _chance(data_id: str) -> int:
+    digest = hashlib.blake2b(data_id.encode("utf-8", "surrogatepass"), digest_size=8, key=b"chance")
+    return int.from_bytes(digest.digest(), "little")

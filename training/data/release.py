@@ -1,0 +1,96 @@
+"""What the releases of OVEN and MaskOVEN-Wiki have in common: parts, names, and where their files belong."""
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from indexer.kb.oven import oven_home
+from indexer.kb.record import BadRecord
+from training.data.annotation import Annotation, Split, Task
+from wikiclip.errors import WikiClipError
+
+PICTURES = "oven_images"
+
+DataId = Annotated[str, Field(min_length=1, max_length=256)]
+EntityId = Annotated[str, Field(pattern=r"^Q[0-9]+$")]
+
+
+class Part(StrEnum):
+    """The parts of a release."""
+
+    TRAIN = "train"
+    VAL = "val"
+    TEST = "test"
+    HUMAN = "human"
+    WIKI = "wiki"  # MaskOVEN-Wiki alone has it, and it is trained on
+
+
+def labelled(
+    *,
+    where: str,
+    part: Part,
+    data_id: str,
+    picture: Path | None,
+    region: object,
+    entity_id: str | None,
+    data_split: str | None,
+    task: Task | None,
+    question: str | None,
+) -> Annotation | BadRecord:
+    """The annotation, if it has a label, belongs to its part, and its picture (else None) is inside its folder."""
+    if entity_id is None:
+        withheld = part in (Part.TEST, Part.HUMAN)
+        why = "the release withholds this set's labels: link it, and measure on val" if withheld else "Field required"
+        return BadRecord(where=where, why=f"entity_id: {why}")
+    split = split_of(data_split or "")
+    if split is None or (split == "train") != (part == Part.TRAIN):
+        endings = "_train" if part == Part.TRAIN else "_seen or _unseen"
+        return BadRecord(where=where, why=f"data_split: must end in {endings} in this file")
+    if picture is None:
+        return BadRecord(where=where, why="the picture's path leads out of the folder of pictures")
+    return Annotation(
+        data_id=data_id,
+        picture=picture,
+        region=region,
+        entity_id=entity_id,
+        split=split,
+        task=task,
+        question=question,
+    )
+
+
+def split_of(data_split: str) -> Split | None:
+    """What "entity_train", "query_val_seen" and the like mean; None for anything else."""
+    endings: dict[str, Split] = {"_train": "train", "_seen": "seen", "_unseen": "unseen"}
+    return next((split for ending, split in endings.items() if data_split.endswith(ending)), None)
+
+
+def find_files(
+    release: str, wanted: Iterable[Sequence[str]], *, folder: Path, pictures: Path, elsewhere: bool = False
+) -> list[Path]:
+    """The files of a release, each under the first of its names that is there.
+
+    Args:
+        pictures: the folder of pictures, which has to be there as well.
+        elsewhere: pictures may also be anywhere in the folder above.
+
+    Raises:
+        WikiClipError: names all that is missing, the folder of pictures included, where it belongs, and what moves it.
+    """
+    found, faults = [], []
+    for names in wanted:
+        there = [folder / name for name in names if (folder / name).is_file()]
+        found += there[:1]
+        faults += [] if there else [f"{' or '.join(names)} is not in {folder}"]
+    if not (pictures.is_dir() or (elsewhere and pictures.parent.is_dir())):
+        faults.append(f"there is no folder of pictures {pictures}")
+    if faults:
+        raise WikiClipError(
+            f"{release} is not complete: {'; '.join(faults)}. Fetch what is missing from its release: annotations are"
+            f" expected in {oven_home()} (--annotations DIR names another folder), pictures in {pictures.name} below"
+            f" {oven_home()} (--images DIR names another folder above {pictures.name})."
+        )
+    return found
