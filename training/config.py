@@ -16,7 +16,7 @@ class TrainConfig:
         WikiClipError: a value that no run can have.
     """
 
-    steps: Annotated[int, Doc("Optimiser steps.")] = 150
+    steps: Annotated[int, Doc("Optimiser steps.")] = 300
     annotated: Annotated[int, Doc("Samples a step whose query is an annotated mention.")] = 32
     own: Annotated[
         int,
@@ -28,7 +28,7 @@ class TrainConfig:
             "Samples a step whose query is a row of the tower's classifier, where it has one, and whose "
             "record is the class's description without a picture."
         ),
-    ] = 32
+    ] = 0
     neighbours: Annotated[
         int,
         Doc("Samples of a source come in groups of this many visually similar ones; 1 draws them at random."),
@@ -44,14 +44,14 @@ class TrainConfig:
     drop_picture: Annotated[
         float,
         Doc("Share of samples whose record loses its picture, so that text-only records learn to be found."),
-    ] = 0.1
+    ] = 0.3
     drop_text: Annotated[float, Doc("Share of samples whose record loses its description.")] = 0.05
     text_negatives: Annotated[
         int,
         Doc("Records without a picture that are added to each batch as candidates nobody asks for."),
     ] = 128
     symmetric: Annotated[bool, Doc("Add the loss from entities to mentions.")] = True
-    shrinkage: Annotated[float, Doc("Of the mention space's whitening, times the mean eigenvalue.")] = 5.0
+    shrinkage: Annotated[float, Doc("Of the mention space's whitening, times the mean eigenvalue.")] = 20.0
     learning_rate: Annotated[float, Doc("The peak, after which it falls along a cosine.")] = 5e-4
     warm_up: Annotated[float, Doc("Share of the steps until the peak.")] = 0.3
     weight_decay: Annotated[float, Doc("Of everything but the temperature.")] = 0.05

@@ -114,7 +114,7 @@ class SpaceConfig:
     width: int
     classes: int
     picture_weight: float = 16.0
-    text_weight: float = 4.0
+    text_weight: float = 2.0
     temperature: float = 0.1
 
 
