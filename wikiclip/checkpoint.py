@@ -53,8 +53,12 @@ def write_checkpoint(directory: Path, preset: Preset, state: dict[str, Tensor], 
 
 
 def made_by(directory: Path) -> dict[str, Any]:
-    """How a checkpoint was made, as `write_checkpoint` was told; empty where it was told nothing."""
-    noted = _read_config(directory / CONFIG).get("made_by")
+    """How a checkpoint was made, as `write_checkpoint` was told.
+
+    Raises:
+        WikiClipError: the directory holds no checkpoint.
+    """
+    noted = _current(directory)[0].get("made_by")
     return noted if isinstance(noted, dict) else {}
 
 
@@ -64,8 +68,7 @@ def write_confidence(directory: Path, confidence: Confidence) -> None:
     Raises:
         WikiClipError: the directory holds no checkpoint.
     """
-    read_checkpoint(directory)
-    config = _read_config(directory / CONFIG)
+    config, _, _ = _current(directory)
     config["confidence"] = confidence.to_json()
     _replace(directory / CONFIG, (json.dumps(config, indent=2) + "\n").encode())
 
@@ -74,9 +77,9 @@ def read_confidence(directory: Path) -> Confidence | None:
     """What `write_confidence` noted; None where nothing is.
 
     Raises:
-        WikiClipError: it is not a confidence.
+        WikiClipError: the directory holds no checkpoint, or what is noted is not a confidence.
     """
-    values = _read_config(directory / CONFIG).get("confidence")
+    values = _current(directory)[0].get("confidence")
     return None if values is None else Confidence.from_json(values)
 
 
@@ -108,6 +111,18 @@ def read_checkpoint(directory: Path) -> tuple[Preset, dict[str, Tensor], str]:
     Raises:
         WikiClipError: a file is missing, was changed, or has another schema.
     """
+    config, weights, sha256 = _current(directory)
+    try:
+        state = {name: tensor.float() for name, tensor in load(weights).items()}
+    except SafetensorError as error:
+        raise WikiClipError(f"{directory / WEIGHTS} cannot be read: {error}.") from error
+    preset = Preset.from_json(config.get("preset") or {})
+    named = json.dumps([SCHEMA, preset.to_json(), sha256], sort_keys=True)
+    return preset, state, hashlib.sha256(named.encode()).hexdigest()
+
+
+def _current(directory: Path) -> tuple[dict[str, Any], bytes, str]:
+    """The config that names the weights, the weights, and their sha256."""
     try:
         weights = (directory / WEIGHTS).read_bytes()
         config, sha256 = _read_config(directory / CONFIG), hashlib.sha256(weights).hexdigest()
@@ -119,13 +134,7 @@ def read_checkpoint(directory: Path) -> tuple[Preset, dict[str, Tensor], str]:
         ) from error
     if config.get("weights_sha256") != sha256:
         raise WikiClipError(f"{directory / WEIGHTS} is not the file that {CONFIG} names: fetch or train it again.")
-    try:
-        state = {name: tensor.float() for name, tensor in load(weights).items()}
-    except SafetensorError as error:
-        raise WikiClipError(f"{directory / WEIGHTS} cannot be read: {error}.") from error
-    preset = Preset.from_json(config.get("preset") or {})
-    named = json.dumps([SCHEMA, preset.to_json(), sha256], sort_keys=True)
-    return preset, state, hashlib.sha256(named.encode()).hexdigest()
+    return config, weights, sha256
 
 
 def _read_config(path: Path) -> dict[str, Any]:

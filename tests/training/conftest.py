@@ -1,10 +1,12 @@
-"""A small data set of scenes: shapes that the tests draw, records that name them, and a small model."""
+"""A small model at random weights, and small data sets: scenes of shapes that the tests draw, and releases as OVEN's and
+MaskOVEN-Wiki's are."""
 
 import colorsys
 import dataclasses
 import json
 import math
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,10 +14,11 @@ from PIL import Image, ImageDraw
 
 from indexer.kb.jsonl import JsonLines
 from indexer.kb.stamps import Stamp
+from tests.training.data.small_release import write_release
 from tests.wikiclip.conftest import bert_folder, clip_file, plain_preset, text_folder, vision_backbone
 from training.data.dataset import ScenesData, scenes_data
 from wikiclip.model import WikiClip
-from wikiclip.presets import SpaceConfig
+from wikiclip.presets import Preset, SpaceConfig
 
 __all__ = ["bert_folder", "clip_file", "plain_preset", "text_folder", "vision_backbone"]
 
@@ -57,3 +60,19 @@ def small_scenes(tmp_path_factory, plain_preset) -> Iterator[ScenesData]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WIKICLIP_HOME", str(folder / "var"))
         yield scenes_data(WikiClip(preset), JsonLines(folder / "kb.jsonl", images=folder), stamps, classes=())
+
+
+@pytest.fixture(scope="session")
+def small_model(plain_preset: Preset) -> WikiClip:
+    """The paper's plain form with small backbones."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    return WikiClip(plain_preset)
+
+
+@pytest.fixture
+def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder where the releases are expected, and where they are."""
+    monkeypatch.setenv("WIKICLIP_HOME", str(tmp_path))
+    write_release(tmp_path / "oven")
+    return tmp_path / "oven"

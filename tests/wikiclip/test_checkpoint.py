@@ -16,7 +16,16 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from wikiclip.checkpoint import CONFIG, WEIGHTS, read_checkpoint, write_checkpoint
+from wikiclip.checkpoint import (
+    CONFIG,
+    WEIGHTS,
+    made_by,
+    read_checkpoint,
+    read_confidence,
+    write_checkpoint,
+    write_confidence,
+)
+from wikiclip.confidence import Confidence
 from wikiclip.errors import WikiClipError
 from wikiclip.presets import PRESETS, AdaptorConfig
 
@@ -235,3 +244,21 @@ def test_a_kill_at_any_step_leaves_the_old_checkpoint_or_the_new_one(tmp_path: P
     assert found[-1] == [2.0]
     assert found == sorted(found), "the old one up to some step, the new one from there on"
     assert sorted(path.name for path in directory.iterdir()) == [CONFIG, WEIGHTS], "and nothing is left behind"
+
+
+def test_a_confidence_is_kept_beside_the_weights_and_changes_no_vector(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path, TINY, make_state(), MADE_BY)
+    fingerprint = read_checkpoint(tmp_path)[2]
+    assert read_confidence(tmp_path) is None
+    confidence = Confidence(weights=(1.0, 2.5, -3.0), bias=0.25, candidates=10)
+    write_confidence(tmp_path, confidence)
+    assert read_confidence(tmp_path) == confidence
+    assert read_checkpoint(tmp_path)[2] == fingerprint
+    assert made_by(tmp_path) == MADE_BY
+    write_confidence(tmp_path, replace(confidence, bias=1.0))
+    assert read_confidence(tmp_path) == replace(confidence, bias=1.0)
+
+
+def test_no_confidence_is_written_where_there_is_no_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(WikiClipError, match="not a checkpoint"):
+        write_confidence(tmp_path, Confidence(weights=(1.0, 2.0, 3.0), bias=0.0, candidates=2))

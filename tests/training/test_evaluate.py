@@ -1,0 +1,104 @@
+"""`training.evaluate` on a small release: an index that was built, the search that is served, a slow one beside it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from indexer.build import build
+from indexer.embed import describe
+from indexer.kb import KnowledgeBaseName
+from indexer.kb.oven import Oven
+from indexer.kb.record import Entity
+from tests.training.data.small_release import TRAIN, VAL, picture
+from training.data.annotation import Annotation, read_mention
+from training.data.oven import OvenAnnotations
+from training.data.release import Part
+from training.evaluate import app
+from training.oven_scores import read_predictions
+from wikiclip.errors import WikiClipError
+from wikiclip.images import read_picture
+from wikiclip.model import WikiClip
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def trained(release: Path, small_model: WikiClip, tmp_path: Path) -> tuple[Path, Path]:
+    """A checkpoint, and its index of a knowledge base that is large enough to leave some entities unranked."""
+    with (release / "Wiki6M_ver_1_0.jsonl").open("a") as file:
+        for n in range(7, 130):
+            file.write(json.dumps({"wikidata_id": f"Q{n}", "wikipedia_title": f"white egret {n}"}) + "\n")
+    checkpoint, index = tmp_path / "checkpoint", tmp_path / "index"
+    small_model.save(checkpoint, made_by={})
+    build(KnowledgeBaseName.OVEN, model=str(checkpoint), out=index)
+    return checkpoint, index
+
+
+def evaluate(*arguments: object) -> str:
+    result = CliRunner().invoke(app, ["--data", "oven", *map(str, arguments)])
+    if result.exception is not None:
+        raise result.exception
+    return result.output
+
+
+def slow_ranks(checkpoint: Path) -> dict[str, int]:
+    """data_id -> rank of its entity, by comparing with every record one after the other."""
+    model, kb = WikiClip.load(checkpoint), Oven()
+    assert kb.image_root is not None
+    entities = [record for record in kb.records() if isinstance(record, Entity)]
+    pictures = [read_picture(kb.image_root / e.images[0]) if e.images else None for e in entities]
+    prepared = [model.prepare_entity(describe(e), p) for e, p in zip(entities, pictures, strict=True)]
+    vectors = np.concatenate([model.encode_entities([entity]) for entity in prepared])
+    ranks = {}
+    for one in OvenAnnotations(part=Part.VAL):
+        assert isinstance(one, Annotation)
+        scores = vectors @ model.encode_mentions([model.prepare_mention(*read_mention(one))])[0]
+        own = scores[[e.entity_id for e in entities].index(one.entity_id)]
+        ranks[one.data_id] = int((scores > own + 1e-3).sum())
+    return ranks
+
+
+def test_every_mention_is_asked_and_ranked_as_by_a_slow_search(trained: tuple[Path, Path], tmp_path: Path):
+    checkpoint, index = trained
+    output = evaluate(
+        *("--checkpoint", checkpoint, "--index", index, "--against", checkpoint, "--against-index", index),
+        *("--json", tmp_path / "rows.json", "--predictions", tmp_path / "predictions.jsonl"),
+    )
+    rows = json.loads((tmp_path / "rows.json").read_text())
+    assert sorted((row["task"], row["split"], row["n"]) for row in rows) == sorted(
+        (task, split, VAL // 4) for task in ("entity", "query") for split in ("seen", "unseen")
+    )
+    ranks = slow_ranks(checkpoint)
+    for k in (1, 10, 100):
+        asked = sum(row["n"] * row[f"r{k}"] / 100 for row in rows)
+        # Half precision in the index may turn one near tie around.
+        assert abs(asked - sum(rank < k for rank in ranks.values())) <= 1
+    predicted = read_predictions(tmp_path / "predictions.jsonl")
+    assert predicted.keys() == ranks.keys()
+    assert "final" in output
+    assert output.count("[+0.0, +0.0]") == 4 * 3, "a checkpoint is no better than itself"
+
+
+def test_a_mention_that_cannot_be_read_has_no_prediction_and_is_wrong(
+    trained: tuple[Path, Path], tmp_path: Path, release
+):
+    checkpoint, index = trained
+    picture(release, TRAIN).unlink()
+    evaluate(
+        "--checkpoint", checkpoint, "--index", index, "--predictions", tmp_path / "p.jsonl", "--json", tmp_path / "r"
+    )
+    assert len(read_predictions(tmp_path / "p.jsonl")) == VAL - 1
+    assert sum(row["n"] for row in json.loads((tmp_path / "r").read_text())) == VAL
+
+
+def test_what_is_missing_is_named(trained: tuple[Path, Path], small_model: WikiClip, tmp_path: Path):
+    checkpoint, index = trained
+    with pytest.raises(WikiClipError, match="--checkpoint"):
+        evaluate("--index", index)
+    with pytest.raises(WikiClipError, match="index"):
+        evaluate("--checkpoint", checkpoint, "--index", tmp_path / "none")
+    with pytest.raises(WikiClipError, match="--part"):
+        evaluate("--checkpoint", checkpoint, "--index", index, "--part", "train")
