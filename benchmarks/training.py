@@ -17,6 +17,7 @@ from rich.console import Console
 from indexer.command import run
 from training.config import TrainConfig
 from training.data.dataset import load_scenes
+from training.device import best_device
 from training.fit import prepare
 from training.joined import draw
 from training.loop import Trainer
@@ -37,7 +38,7 @@ def training(
     config: TrainConfig,
 ) -> None:
     """Print steps a second, the share of the adaptor's own arithmetic in them, and peak memory."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = best_device()
     model = WikiClip(PRESETS["tiny"]).to(device)
     encoder, samples = prepare(model, load_scenes(model).training_set(), config)
     trainer = Trainer(encoder, samples, config)

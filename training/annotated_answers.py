@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from indexer.search import EntityIndex
-from training.answers import SCORES, Answers, Cell, Split, Task
+from training.answers import SCORES, Answers, Cell, Split, Task, mention_vectors
 from training.data.annotated import AnnotatedData, AnnotatedQueries
 from training.ranking import NOT_FOUND, RANKS
 from wikiclip.entity import EntityEncoder
@@ -66,14 +66,14 @@ def _ask(
     data: AnnotatedData, queries: AnnotatedQueries, encoder: EntityEncoder, index: EntityIndex, cell: Cell
 ) -> Predicted:
     entity_ids = [data.records.entities[int(row)].entity_id for row in queries.record_Q]
-    count, device = len(queries.record_Q), encoder.adaptor.missing_text_D.device
+    count = len(queries.record_Q)
     rank_Q = np.full(count, NOT_FOUND)
     scores_QK, absent_QK = np.zeros((2, count, SCORES), np.float32)
     predictions = {}
     readable = np.flatnonzero(queries.readable_Q)
     for start in tqdm(range(0, len(readable), BATCH), desc=f"Asking {cell.split} {cell.task or ''}", unit=" batches"):
         numbers = readable[start : start + BATCH]
-        mentions_QM = encoder.mention(queries.pooled_QW[numbers].to(device)).detach().cpu().numpy()
+        mentions_QM = mention_vectors(encoder, queries.pooled_QW[numbers]).numpy()
         for number, candidates in zip(numbers, index.search(mentions_QM, max(RANKS) + 1), strict=True):
             found = [candidate.entity.entity_id for candidate in candidates]
             place = found.index(entity_ids[number]) if entity_ids[number] in found else NOT_FOUND

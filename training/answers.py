@@ -15,6 +15,7 @@ from torch import Tensor
 
 from indexer.shards import ExactShards, write_exact
 from training.ranking import NOT_FOUND, RANKS
+from wikiclip.entity import EntityEncoder
 
 SCORES = 10  # scores of a mention's best candidates that say how sure its answer is
 
@@ -63,6 +64,12 @@ class Answers:
     entity_Q: NDArray[np.int64]
     scores_QK: NDArray[np.float32]
     absent_QK: NDArray[np.float32]
+
+
+@torch.no_grad()
+def mention_vectors(encoder: EntityEncoder, pooled_QW: Tensor) -> Tensor:
+    """Unit mention vectors [Q, M], on the processor wherever the encoder is."""
+    return encoder.mention(pooled_QW.to(encoder.device)).cpu()
 
 
 def ask(mentions_QM: Tensor, vectors_NM: Tensor, rows_N: NDArray[np.int64], entity_Q: NDArray[np.int64]) -> Answers:

@@ -19,6 +19,7 @@ from rich.table import Table
 
 from indexer.command import run
 from indexer.paths import home
+from training.answers import mention_vectors
 from training.config import TrainConfig
 from training.data.dataset import ScenesData, load_scenes
 from training.data.folds import DEVELOPMENT_FOLD
@@ -33,12 +34,9 @@ SETTINGS: tuple[tuple[str, tuple[float, ...]], ...] = (
     ("shrinkage", (5.0, 20.0)),
     ("drop_picture", (0.1, 0.0, 0.3)),
     ("drop_text", (0.05, 0.0)),
-    ("classes", (32, 0)),
-    ("learning_rate", (5e-4, 1e-3)),
-    ("steps", (150, 300)),
 )
 TOLD_APART = 0.25  # points of score by which a value must be ahead of the first to be chosen
-ASKED = ("", "_more", "_text")
+ASKED = ("", "_more")
 DISTRACTORS = 3000  # records without a picture beside the labelled ones, drawn once
 app = typer.Typer(add_completion=False)
 Recipe = dict[str, float]
@@ -51,14 +49,14 @@ def choose(
 ) -> None:
     """Train with each value of each setting, and print how well the development fold's unseen entities are linked.
 
-    The score that chooses is the mean of rank 1 and within 10 over three questions: among the labelled records, among
-    these and 3,000 records without a picture, and among the labelled ones when those asked for lost their pictures.
+    The score that chooses is the mean of rank 1 and within 10, among the labelled records, and among these and 3,000
+    records without a picture.
     What is run once is kept: a second call goes on where the first was cut off.
     """
     data = load_scenes(WikiClip(PRESETS["tiny"]))
     rows_file = rows_file or home() / "choose.jsonl"
     table = Table("setting", "value", title="Unseen entities of the development fold, another photograph: rank 1 / 10")
-    for column in ("labelled", "and 3,000 others", "without pictures", "score"):
+    for column in ("labelled", "and 3,000 others", "score"):
         table.add_column(column, justify="right")
     chosen = {name: values[0] for name, values in SETTINGS}
     for name, values in SETTINGS:
@@ -93,15 +91,12 @@ def _measure(data: ScenesData, config: TrainConfig) -> Row:
     encoder = fit_encoder(data.model, data.training_set(DEVELOPMENT_FOLD), config)
     (pool,) = (pool for pool in data.pools if (pool.group, pool.photo) == (DEVELOPMENT_FOLD, "other"))
     features, rows_Q = data.mentions(pool, test=True)
-    mentions_QM = encoder.mention(torch.from_numpy(features.pooled_QW)).detach()
+    mentions_QM = mention_vectors(encoder, torch.from_numpy(features.pooled_QW))
     others = np.setdiff1d(np.arange(len(data.records)), data.labelled)
     drawn = np.random.default_rng(0).choice(others, size=min(DISTRACTORS, len(others)), replace=False)
     row: Row = {}
-    for asked, rows_N in zip(ASKED, (data.labelled, np.union1d(data.labelled, drawn), data.labelled), strict=True):
+    for asked, rows_N in zip(ASKED, (data.labelled, np.union1d(data.labelled, drawn)), strict=True):
         vectors_NM = data.records.encode(encoder, rows_N)
-        if asked == "_text":
-            unseen = data.group(DEVELOPMENT_FOLD)
-            vectors_NM[np.searchsorted(rows_N, unseen)] = data.records.encode(encoder, unseen, pictures=False)
         rank_Q = ranks(mentions_QM, vectors_NM, torch.from_numpy(np.searchsorted(rows_N, rows_Q)))
         row |= {f"r{k}{asked}": round(100 * float(within(rank_Q, k).mean()), 2) for k in RANKS}
     return row

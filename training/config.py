@@ -16,7 +16,7 @@ class TrainConfig:
         WikiClipError: a value that no run can have.
     """
 
-    steps: Annotated[int, Doc("Optimiser steps.")] = 300
+    steps: Annotated[int, Doc("Optimiser steps.")] = 150
     annotated: Annotated[int, Doc("Samples a step whose query is an annotated mention.")] = 32
     own: Annotated[
         int,
@@ -28,7 +28,7 @@ class TrainConfig:
             "Samples a step whose query is a row of the tower's classifier, where it has one, and whose "
             "record is the class's description without a picture."
         ),
-    ] = 0
+    ] = 32
     neighbours: Annotated[
         int,
         Doc("Samples of a source come in groups of this many visually similar ones; 1 draws them at random."),
@@ -44,7 +44,7 @@ class TrainConfig:
     drop_picture: Annotated[
         float,
         Doc("Share of samples whose record loses its picture, so that text-only records learn to be found."),
-    ] = 0.3
+    ] = 0.1
     drop_text: Annotated[float, Doc("Share of samples whose record loses its description.")] = 0.05
     text_negatives: Annotated[
         int,

@@ -19,6 +19,7 @@ from training.data.dataset import load_scenes
 from training.data.folds import FOLDS
 from training.data.release import Part
 from training.data.source import DataName, DataOptions, annotated_data
+from training.device import best_device
 from training.doubt import confidence_of, doubt, doubt_lines, without_some
 from training.frozen import CONTENDERS, best_form
 from training.options import with_options
@@ -83,7 +84,7 @@ def evaluate(
 def _scenes_recipe(
     preset: PresetName, config: TrainConfig, runs: Path, calibrate: Path | None
 ) -> list[dict[str, object]]:
-    data = load_scenes(WikiClip(PRESETS[preset]))
+    data = load_scenes(WikiClip(PRESETS[preset]).to(best_device()))
     frozen = data.with_mention(best_form(data))
     results: Results = defaultdict(list)
     for fold in range(FOLDS):
@@ -102,7 +103,7 @@ def _scenes_recipe(
 
 def _scenes_checkpoint(source: DataOptions, checkpoint: Path, against: Path | None) -> list[dict[str, object]]:
     def answers(directory: Path) -> tuple[Results, list[dict[str, object]]]:
-        data = load_scenes(WikiClip.load(directory), cache_gb=source.cache_gb)
+        data = load_scenes(WikiClip.load(directory).to(best_device()), cache_gb=source.cache_gb)
         fold = made_by(directory).get("data", {}).get("fold")
         results = {cell: [found] for cell, found in answers_of_checkpoint(data, fold)}
         return results, list(table_rows(results, data.imagenet_rows))
@@ -124,7 +125,7 @@ def _annotated(
     predictions: Path | None,
 ) -> list[dict[str, object]]:
     def answers(directory: Path, home: Path | None) -> tuple[Results, list[Predicted]]:
-        model = WikiClip.load(directory)
+        model = WikiClip.load(directory).to(best_device())
         opened = EntityIndex.open(home or index_home(), fingerprint=model.fingerprint)
         data = annotated_data(model, source, source.part or Part.VAL)
         found = list(answers_of_set(data, model.entity, opened))

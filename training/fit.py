@@ -49,9 +49,10 @@ def prepare(model: WikiClip, data: TrainingSet, config: TrainConfig) -> tuple[En
         WikiClipError: there is nothing to fit the mention space on.
     """
     torch.manual_seed(config.seed)
-    encoder = model.new_entity_encoder().to(model.vision.mean_C.device)
+    encoder = model.new_entity_encoder()
     classes = _prepare_space(encoder, model, data, config) if encoder.space is not None else None
-    device = encoder.adaptor.missing_text_D.device
+    device = model.vision.mean_C.device
+    encoder.to(device)
 
     def mentions(pooled: Callable[[NDArray[np.int64]], Tensor]) -> Callable[[NDArray[np.int64]], Tensor]:
         return lambda numbers: encoder.mention(pooled(numbers).to(device)).cpu()
@@ -88,7 +89,7 @@ def _prepare_space(encoder: EntityEncoder, model: WikiClip, data: TrainingSet, c
         centre_T=data.records.sentences(np.arange(len(data.records))).mean(0),
         known_C=torch.from_numpy(known_C),
     )
-    values_CM = F.normalize(encoder.memory.values_CM[torch.from_numpy(known_C)], dim=-1).cpu()
+    values_CM = F.normalize(encoder.memory.values_CM[torch.from_numpy(known_C)], dim=-1)
     return Queries(
         mentions=lambda numbers: values_CM[torch.from_numpy(numbers)],
         record_Q=data.class_rows[known_C],

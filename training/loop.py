@@ -54,8 +54,7 @@ class Trainer:
     def __init__(self, encoder: EntityEncoder, samples: Samples, config: TrainConfig) -> None:
         self.encoder, self._samples, self._config = encoder, samples, config
         self._sampler = samples.sampler(config)
-        device = next(encoder.adaptor.parameters()).device
-        self._log_scale = nn.Parameter(torch.tensor(math.log(config.scale), device=device))
+        self._log_scale = nn.Parameter(torch.tensor(math.log(config.scale), device=encoder.device))
         self._optimizer = torch.optim.AdamW(
             [
                 {"params": list(encoder.adaptor.parameters()), "weight_decay": config.weight_decay},

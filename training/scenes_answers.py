@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.answers import Answers, Candidates, Cell, Record, Split, ask
+from training.answers import Answers, Candidates, Cell, Record, Split, ask, mention_vectors
 from training.config import TrainConfig
 from training.data.dataset import ScenesData
 from training.data.folds import FOLDS, Photo, Pool
@@ -106,7 +106,7 @@ def _model_answers(
 ) -> Iterator[tuple[Cell, Answers]]:
     for (split, photo), asked in queries.items():
         for method, pooled_QW in (("model", asked.pooled_QW), ("full-image", asked.full_QW)):
-            mentions_QM = encoder.mention(pooled_QW)
+            mentions_QM = mention_vectors(encoder, pooled_QW)
             for candidates, rows in _candidates(data):
                 cell = Cell(method, split, photo, record, candidates)  # type: ignore[arg-type]
                 yield cell, ask(mentions_QM, vectors_NM[rows], rows, asked.entity_Q)
@@ -116,10 +116,10 @@ def _text_answers(data: ScenesData, encoder: EntityEncoder, queries: Asked) -> I
     if encoder.memory is None:
         return
     every = np.arange(len(data.records))
-    vectors_NM = F.normalize(encoder.memory(data.records.sentences(every)), dim=-1)
+    vectors_NM = F.normalize(encoder.memory(data.records.sentences(every).to(encoder.device)), dim=-1).cpu()
     for (split, photo), asked in queries.items():
         for candidates, rows in _candidates(data):
-            found = ask(encoder.mention(asked.pooled_QW), vectors_NM[rows], rows, asked.entity_Q)
+            found = ask(mention_vectors(encoder, asked.pooled_QW), vectors_NM[rows], rows, asked.entity_Q)
             yield Cell("text", split, photo, "full", candidates), found
             if split == "unseen":
                 yield Cell("text", split, photo, "text-only", candidates), found

@@ -4,7 +4,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 import typer
 
 from indexer.command import run
@@ -13,6 +12,7 @@ from training import ranks
 from training.config import TrainConfig
 from training.data.dataset import ScenesData
 from training.data.source import Data, DataOptions, open_data, training_set
+from training.device import best_device
 from training.examples import annotated_queries, examples, scene_queries
 from training.fit import fit_encoder
 from training.options import with_options
@@ -41,9 +41,7 @@ def train(
 ) -> None:
     """Train an entity encoder on a data set, and write a checkpoint. A run that was stopped goes on where it was."""
     with ranks.joined_processes():
-        model = WikiClip(PRESETS[preset])
-        if torch.cuda.is_available():
-            model.to("cuda")
+        model = WikiClip(PRESETS[preset]).to(best_device())
         data = open_data(model, source)
         settings = {
             "preset": str(preset),

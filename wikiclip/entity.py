@@ -65,6 +65,11 @@ class EntityEncoder(nn.Module):
             )
             self.adaptor.start_at_zero()
 
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.adaptor.missing_text_D.device
+
     def forward(self, features: EntityFeatures) -> Tensor:
         """Returns unit entity vectors [B, M]."""
         device = features.tokens_BLT.device

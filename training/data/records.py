@@ -162,14 +162,13 @@ class Records:
         Args:
             pictures, texts: False leaves them out.
         """
-        device = encoder.adaptor.missing_text_D.device
         order = np.lexsort((self._characters_N[rows], self._picture_N[rows] == NONE))
         out_NM = torch.empty(len(rows), encoder.mention_width)
         for start in tqdm(range(0, len(rows), 256), desc="Entities", unit=" batches", disable=len(rows) < 10_000):
             places = order[start : start + 256]
             none = np.full(len(places), NONE)
             items = self.items(rows[places] if pictures else none, rows[places] if texts else none)
-            out_NM[places] = encoder(items.to(device)).cpu()
+            out_NM[places] = encoder(items.to(encoder.device)).cpu()
         return out_NM
 
     def _read(self, rows: NDArray[np.int64]) -> Made:
