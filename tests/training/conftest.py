@@ -1,5 +1,4 @@
-"""A small model at random weights, and small data sets: scenes of shapes that the tests draw, and releases as OVEN's and
-MaskOVEN-Wiki's are."""
+"""A small model at random weights, and small data sets: scenes of shapes that the tests draw, and published releases."""
 
 import colorsys
 import dataclasses
