@@ -1,4 +1,4 @@
-"""A small model at random weights, and small data sets: scenes of shapes that the tests draw, and published releases."""
+"""A small model at random weights, and small data sets: scenes of shapes that tests draw, and published releases."""
 
 import colorsys
 import dataclasses
