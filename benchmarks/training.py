@@ -34,7 +34,7 @@ app = typer.Typer(add_completion=False)
 @with_options(config=TrainConfig)
 def training(
     *,
-    steps: Annotated[int, typer.Option("--measured-steps", min=1, help="Steps to measure.")] = 20,
+    measured: Annotated[int, typer.Option(min=1, help="Steps to measure.")] = 20,
     config: TrainConfig,
 ) -> None:
     """Print steps a second, the share of the adaptor's own arithmetic in them, and peak memory."""
@@ -44,7 +44,7 @@ def training(
     trainer = Trainer(encoder, samples, config)
     sampler = samples.sampler(config)
     whole, own = [], []
-    for step in range(WARM_UP + steps):
+    for step in range(WARM_UP + measured):
         whole.append(_seconds(trainer.take_step, device))
         joined = draw(sampler.batch(step), config, samples.text_only, step)
         features = samples.records.items(joined.picture_I, joined.text_I).to(device)
