@@ -106,7 +106,8 @@ def _run(kept: Path, data: ScenesData, variation: Variation, steps: int, seed: i
 
 def measure(data: ScenesData, variation: Variation, config: TrainConfig) -> Row:
     """Trains on every fold; percent at rank 1 and within 10 among the labelled records, and minutes."""
-    start, rank_of = time.perf_counter(), {measure: [] for measure in MEASURES.values()}  # type: ignore[var-annotated]
+    start = time.perf_counter()
+    rank_of: dict[str, list[NDArray[np.int64]]] = {measure: [] for measure in MEASURES.values()}
     for fold in range(FOLDS):
         encoder, samples = prepare(data.model, data.training_set(fold, masks=variation.masks), config)
         limited = Limited(samples.records, pictures=variation.pictures, texts=variation.texts)

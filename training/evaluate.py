@@ -69,6 +69,17 @@ def evaluate(
     unseen, and held against plain baselines of the same run. A checkpoint that was trained on everything has seen all
     of the default data's entities; one that was trained with `--fold` has not.
     """
+    recipe = source.data == DataName.SCENES and checkpoint is None
+    for option, given, applies in (
+        ("--fold", source.fold is not None, False),  # each fold is measured, and a checkpoint knows its own
+        ("--index", index is not None or against_index is not None, source.data != DataName.SCENES),
+        ("--predictions", predictions is not None, source.data != DataName.SCENES),
+        ("--against", against is not None, not recipe),
+        ("--calibrate", calibrate is not None, recipe),
+        ("--runs", runs is not None, recipe),
+    ):
+        if given and not applies:
+            raise WikiClipError(f"{option} does not apply here: see --help for what it belongs to.")
     if source.data != DataName.SCENES:
         if checkpoint is None:
             raise WikiClipError(f"Name what to measure on {source.data} with --checkpoint DIR.")
@@ -76,15 +87,15 @@ def evaluate(
     elif checkpoint is not None:
         rows = _scenes_checkpoint(source, checkpoint, against)
     else:
-        rows = _scenes_recipe(preset, config, runs or home() / "runs" / "evaluate", calibrate)
+        rows = _scenes_recipe(preset, config, source.cache_gb, runs or home() / "runs" / "evaluate", calibrate)
     if json_file is not None:
         write_text(json_file, json.dumps(rows, indent=1) + "\n")
 
 
 def _scenes_recipe(
-    preset: PresetName, config: TrainConfig, runs: Path, calibrate: Path | None
+    preset: PresetName, config: TrainConfig, cache_gb: float, runs: Path, calibrate: Path | None
 ) -> list[dict[str, object]]:
-    data = load_scenes(WikiClip(PRESETS[preset]).to(best_device()))
+    data = load_scenes(WikiClip(PRESETS[preset]).to(best_device()), cache_gb=cache_gb)
     frozen = data.with_mention(best_form(data))
     results: Results = defaultdict(list)
     for fold in range(FOLDS):

@@ -1,7 +1,6 @@
 """The training loop: frozen features in, a trained entity encoder out."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,19 +117,9 @@ class Trainer:
             self._average.load_state_dict(state["average"])
 
 
-def train(
-    encoder: EntityEncoder,
-    samples: Samples,
-    config: TrainConfig,
-    on_step: Callable[[int, Metrics], None] = lambda step, metrics: None,
-) -> None:
-    """Trains the adaptor in place, start to end.
-
-    Args:
-        on_step: called after each step with its number, from 1, and metrics.
-    """
+def train(encoder: EntityEncoder, samples: Samples, config: TrainConfig) -> None:
+    """Trains the adaptor in place, start to end, and leaves nothing behind."""
     trainer = Trainer(encoder, samples, config)
     while trainer.step < config.steps:
-        metrics = trainer.take_step()
-        on_step(trainer.step, metrics)
+        trainer.take_step()
     trainer.finish()

@@ -1,7 +1,7 @@
 """A training run's folder: its settings, where it has come to, and what it measured on the way.
 
 run.json        what settles the run; another run cannot go on in its folder
-state.pt        the last state that was kept; gone once the checkpoint is written
+state.pt        the last state that was kept
 metrics.jsonl   one line a step
 tensorboard/    the same for TensorBoard
 checkpoint/     what came of it
@@ -11,18 +11,21 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import torch
-from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from indexer.files import sync, write_text
 from training import ranks
 from training.loop import Metrics, Trainer
 from wikiclip.errors import WikiClipError
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 SETTINGS, STATE, METRICS, CHECKPOINT = "run.json", "state.pt", "metrics.jsonl", "checkpoint"
 
@@ -35,10 +38,12 @@ class Run:
         fresh: begin again where another run was.
 
     Raises:
-        WikiClipError: the folder holds another run.
+        WikiClipError: the folder holds another run, or TensorBoard is not installed.
     """
 
     def __init__(self, folder: Path, settings: dict[str, Any], *, fresh: bool = False) -> None:
+        if find_spec("tensorboard") is None:
+            raise WikiClipError("A training run needs the extra `train`, TensorBoard: pip install '.[train]'.")
         self.folder, self.checkpoint = folder, folder / CHECKPOINT
         text = json.dumps(settings, indent=2) + "\n"
         if ranks.rank() == 0:
@@ -88,6 +93,8 @@ class Run:
     @contextmanager
     def log(self, step: int) -> Iterator["Log"]:
         """Where metrics go from a step on; lines of later steps are from a run that was cut off, and are dropped."""
+        from torch.utils.tensorboard import SummaryWriter  # an extra, which `Run` asks for
+
         path = self.folder / METRICS
         if ranks.rank() == 0:
             lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
@@ -104,7 +111,7 @@ class Run:
 class Log:
     """Writes metrics; without files, on all processes but the first, it does nothing."""
 
-    def __init__(self, file: TextIO | None, board: SummaryWriter | None) -> None:
+    def __init__(self, file: TextIO | None, board: "SummaryWriter | None") -> None:
         self._file, self._board, self._start = file, board, time.perf_counter()
 
     def write(self, step: int, metrics: Metrics) -> None:

@@ -3,6 +3,8 @@
 Axes: Q query, N record; widths W of pooled vectors, M of mention vectors.
 """
 
+import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +15,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.answers import Answers, Candidates, Cell, Record, Split, ask, mention_vectors
+from training.answers import Answers, Candidates, Cell, Method, Record, Split, ask, mention_vectors
 from training.config import TrainConfig
 from training.data.dataset import ScenesData
 from training.data.folds import FOLDS, Photo, Pool
@@ -45,6 +47,8 @@ def answers_of_fold(
     queries = asked_of_fold(data, fold)
     every = np.arange(len(data.records))
 
+    # A folder for each recipe, so that what another one left behind is neither used nor in the way.
+    runs /= hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
     run = Run(runs / f"fold-{fold}", settings)
     encoder = fit_encoder(data.model, data.training_set(fold), config, run)
     vectors_NM = data.records.encode(encoder, every)
@@ -105,10 +109,11 @@ def _model_answers(
     data: ScenesData, encoder: EntityEncoder, vectors_NM: Tensor, queries: Asked, record: Record
 ) -> Iterator[tuple[Cell, Answers]]:
     for (split, photo), asked in queries.items():
-        for method, pooled_QW in (("model", asked.pooled_QW), ("full-image", asked.full_QW)):
+        methods: tuple[tuple[Method, Tensor], ...] = (("model", asked.pooled_QW), ("full-image", asked.full_QW))
+        for method, pooled_QW in methods:
             mentions_QM = mention_vectors(encoder, pooled_QW)
             for candidates, rows in _candidates(data):
-                cell = Cell(method, split, photo, record, candidates)  # type: ignore[arg-type]
+                cell = Cell(method, split, photo, record, candidates)
                 yield cell, ask(mentions_QM, vectors_NM[rows], rows, asked.entity_Q)
 
 

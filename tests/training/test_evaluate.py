@@ -102,3 +102,18 @@ def test_what_is_missing_is_named(trained: tuple[Path, Path], small_model: WikiC
         evaluate("--checkpoint", checkpoint, "--index", tmp_path / "none")
     with pytest.raises(WikiClipError, match="--part"):
         evaluate("--checkpoint", checkpoint, "--index", index, "--part", "train")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--fold", "1"),
+        ("--index", "x"),
+        ("--predictions", "x"),
+        ("--against", "x"),
+        ("--checkpoint", "x", "--runs", "x"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(options: tuple[str, ...]):
+    with pytest.raises(WikiClipError, match="does not apply"):
+        evaluate("--data", "scenes", *options)

@@ -51,7 +51,7 @@ def test_every_question_is_asked_in_every_fold_and_answered_once(small_scenes, r
     assert image["r10"] > 50, "a frozen tower finds the very photograph"
     assert quality_table(rows).row_count > 10
     assert len(list(differences(results))) == 3
-    assert sorted(path.name for path in runs.iterdir()) == sorted(
+    assert sorted(path.name for path in runs.glob("*/*")) == sorted(
         f"fold-{fold}{kind}" for fold in range(FOLDS) for kind in ("", "-text-only")
     )
 

@@ -42,7 +42,8 @@ class Records:
     """
 
     def __init__(self, model: WikiClip, kb: KnowledgeBase, budget: Budget) -> None:
-        table = open_table(kb)
+        self.fingerprint = kb.fingerprint()
+        table = open_table(kb, self.fingerprint)
         self.entities, self._characters_N = table.entities, table.characters_N
         self.pictured = np.flatnonzero(table.pictured_N)
         self._kb, self._model = kb, model
@@ -50,7 +51,6 @@ class Records:
         self._picture_N = np.where(table.pictured_N, np.cumsum(table.pictured_N) - 1, NONE)
         preset, vision = model.preset, model.vision
         self._patches = (preset.adaptor.grid or vision.grid) ** 2
-        self.fingerprint = kb.fingerprint()
         key = {"code": FORMAT, "kb": self.fingerprint}
         self.texts = Features(
             f"texts-{kb.name}",

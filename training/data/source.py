@@ -11,6 +11,7 @@ from indexer.kb.oven import Oven
 from training.cache import GB, Budget
 from training.data.annotated import AnnotatedData
 from training.data.dataset import CACHE_GB, ScenesData, load_scenes
+from training.data.folds import FOLDS
 from training.data.maskoven import MaskOvenAnnotations
 from training.data.oven import OvenAnnotations
 from training.data.release import Part
@@ -69,6 +70,8 @@ class DataOptions:
                 raise WikiClipError(f"--{field.name.replace('_', '-')} does not apply to --data {self.data}.")
         if self.part == Part.WIKI and self.data != DataName.MASKOVEN:
             raise WikiClipError(f"--part {self.part} does not apply to --data {self.data}.")
+        if self.fold is not None and not 0 <= self.fold < FOLDS:
+            raise WikiClipError(f"--fold must be from 0 to {FOLDS - 1}.")
         if self.per_entity < 1:
             raise WikiClipError("--per-entity must be at least 1.")
         if not 0 <= self.cache_gb < float("inf"):

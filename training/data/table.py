@@ -31,12 +31,15 @@ class RecordTable:
     characters_N: NDArray[np.int32]
 
 
-def open_table(kb: KnowledgeBase) -> RecordTable:
+def open_table(kb: KnowledgeBase, fingerprint: str) -> RecordTable:
     """The records; read from the knowledge base once, and kept. A second process waits for the first.
 
     Records that cannot be read are left out, as an index leaves them out; `indexer.build` lists them.
+
+    Args:
+        fingerprint: the knowledge base's; to ask for it may take a pass over all records.
     """
-    folder = features_home() / f"table-{kb.name}-{kb.fingerprint()[:16]}"
+    folder = features_home() / f"table-{kb.name}-{fingerprint[:16]}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_name(f".{folder.name}.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the system lets go of it when the process ends, however it ends
