@@ -8,6 +8,7 @@ Axes: Q query, K candidate.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from training.coverage import RiskCoverage, risk_coverage
 from wikiclip.confidence import Confidence
 
 ABSENT = 0.5  # share of entities that are taken out
+RISKS = (0.1, 0.2, 0.3)  # shares of wrong answers that somebody might put up with
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,23 @@ def doubt(folds: Sequence[Doubtful]) -> Doubt:
     )
 
 
+def doubt_row(found: Doubt) -> dict[str, Any]:
+    """The same for a program: a row beside those of the quality table."""
+    curve = found.curve
+    return {
+        "method": "confidence",
+        "split": "unseen",
+        "photo": "other",
+        "n": len(found.absent_Q),
+        "n_absent": int(found.absent_Q.sum()),
+        "aurc": round(curve.aurc, 4),
+        "excess_aurc": round(curve.excess_aurc, 4),
+        "ece": round(ece(found.probability_Q, found.right_Q), 4),
+        "brier": round(brier(found.probability_Q, found.right_Q), 4),
+        "coverage": {str(risk): round(curve.coverage_at(risk), 4) for risk in RISKS},
+    }
+
+
 def doubt_lines(found: Doubt) -> Iterator[str]:
     """What a person reads of it."""
     curve = found.curve
@@ -91,7 +110,7 @@ def doubt_lines(found: Doubt) -> Iterator[str]:
         f" calibration error {ece(found.probability_Q, found.right_Q):.3f},"
         f" Brier {brier(found.probability_Q, found.right_Q):.3f}"
     )
-    for risk in (0.1, 0.2, 0.3):
+    for risk in RISKS:
         yield f"  at most {risk:.0%} wrong: {curve.coverage_at(risk):.0%} of the queries are answered"
     known_Q = ~found.absent_Q
     parted = np.mean(found.probability_Q[known_Q][:, None] > found.probability_Q[found.absent_Q][None, :])

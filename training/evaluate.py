@@ -1,7 +1,6 @@
 """Measures linking quality: `python -m training.evaluate`."""
 
 import json
-from collections import defaultdict
 from pathlib import Path
 from typing import Annotated
 
@@ -16,16 +15,16 @@ from training.annotated_answers import Predicted, answers_of_set
 from training.answers import Cell
 from training.config import TrainConfig
 from training.data.dataset import load_scenes
-from training.data.folds import FOLDS
 from training.data.release import Part
 from training.data.source import DataName, DataOptions, annotated_data
 from training.device import best_device
-from training.doubt import confidence_of, doubt, doubt_lines, without_some
+from training.doubt import confidence_of, doubt, doubt_lines, doubt_row, without_some
 from training.frozen import CONTENDERS, best_form
 from training.options import with_options
 from training.oven_scores import oven_score, oven_table, write_predictions
 from training.quality import Results, compared, differences, quality_table, table_rows
-from training.scenes_answers import answers_of_checkpoint, answers_of_fold
+from training.recipe import answers_of_recipe, recipe_of
+from training.scenes_answers import answers_of_checkpoint
 from wikiclip.checkpoint import made_by, write_confidence
 from wikiclip.errors import WikiClipError
 from wikiclip.model import WikiClip
@@ -42,7 +41,12 @@ def evaluate(
     checkpoint: Annotated[
         Path | None, typer.Option(help="Measure this checkpoint; if left out, models trained by the recipe (scenes).")
     ] = None,
-    against: Annotated[Path | None, typer.Option(help="Another checkpoint, to print the differences to.")] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            help="Another checkpoint, to print the differences to; of its recipe where --checkpoint is left out."
+        ),
+    ] = None,
     index: Annotated[
         Path | None, typer.Option(help="The checkpoint's index of the knowledge base (oven, maskoven).")
     ] = None,
@@ -74,7 +78,6 @@ def evaluate(
         ("--fold", source.fold is not None, False),  # each fold is measured, and a checkpoint knows its own
         ("--index", index is not None or against_index is not None, source.data != DataName.SCENES),
         ("--predictions", predictions is not None, source.data != DataName.SCENES),
-        ("--against", against is not None, not recipe),
         ("--calibrate", calibrate is not None, recipe),
         ("--runs", runs is not None, recipe),
     ):
@@ -87,29 +90,38 @@ def evaluate(
     elif checkpoint is not None:
         rows = _scenes_checkpoint(source, checkpoint, against)
     else:
-        rows = _scenes_recipe(preset, config, source.cache_gb, runs or home() / "runs" / "evaluate", calibrate)
+        runs = runs or home() / "runs" / "evaluate"
+        rows = _scenes_recipe(preset, config, source.cache_gb, runs, against=against, calibrate=calibrate)
     if json_file is not None:
         write_text(json_file, json.dumps(rows, indent=1) + "\n")
 
 
 def _scenes_recipe(
-    preset: PresetName, config: TrainConfig, cache_gb: float, runs: Path, calibrate: Path | None
+    preset: PresetName,
+    config: TrainConfig,
+    cache_gb: float,
+    runs: Path,
+    *,
+    against: Path | None,
+    calibrate: Path | None,
 ) -> list[dict[str, object]]:
+    other = None if against is None else recipe_of(against)
     data = load_scenes(WikiClip(PRESETS[preset]).to(best_device()), cache_gb=cache_gb)
     frozen = data.with_mention(best_form(data))
-    results: Results = defaultdict(list)
-    for fold in range(FOLDS):
-        for cell, answers in answers_of_fold(data, frozen, fold, config, runs):
-            results[cell].append(answers)
+    results = answers_of_recipe(data, frozen, PRESETS[preset], config, runs)
     rows = list(table_rows(results, data.imagenet_rows))
     console.print(quality_table(rows))
     console.print(f"image: frozen features in the best of {len(CONTENDERS)} forms, {frozen.model.preset.mention}")
     console.print(*differences(results), sep="\n", highlight=False)
+    if other is not None:
+        console.print(f"This recipe minus that of {against}, points [95% interval]:", highlight=False)
+        console.print(*compared(results, answers_of_recipe(data, frozen, *other, runs)), sep="\n", highlight=False)
     doubtful = without_some(results[Cell("model", "unseen", "other")])
-    console.print(*doubt_lines(doubt(doubtful)), sep="\n", highlight=False)
+    found = doubt(doubtful)
+    console.print(*doubt_lines(found), sep="\n", highlight=False)
     if calibrate is not None:
         write_confidence(calibrate, confidence_of(doubtful))
-    return rows
+    return [*rows, doubt_row(found)]
 
 
 def _scenes_checkpoint(source: DataOptions, checkpoint: Path, against: Path | None) -> list[dict[str, object]]:

@@ -1,6 +1,7 @@
 """Trains a checkpoint: `python -m training.train`, or under `torchrun` on several processes."""
 
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,9 @@ import typer
 from indexer.command import run
 from indexer.paths import home
 from training import ranks
+from training.answers import Answers, Cell
 from training.config import TrainConfig
+from training.coverage import RiskCoverage, risk_coverage
 from training.data.dataset import ScenesData
 from training.data.source import Data, DataOptions, open_data, training_set
 from training.device import best_device
@@ -24,6 +27,7 @@ from wikiclip.model import WikiClip
 from wikiclip.presets import PRESETS, PresetName
 
 REPORT = "report.html"
+NOTED = ("torch", "open_clip_torch", "timm", "sentence-transformers")  # packages that another version may differ in
 app = typer.Typer(add_completion=False)
 
 
@@ -52,7 +56,7 @@ def train(
         into = Run(out or home() / "runs" / f"{preset}-{source.data}", settings, fresh=fresh)
         model.entity = fit_encoder(model, training_set(data, source), config, into, every=save_every)
         if ranks.rank() == 0:
-            model.save(into.checkpoint, made_by=settings)
+            model.save(into.checkpoint, made_by={**settings, "versions": {name: version(name) for name in NOTED}})
             typer.echo(f"Wrote {into.checkpoint}")
             if report:
                 _report(into, settings, model, data, source.fold)
@@ -64,14 +68,20 @@ def _plain(source: DataOptions) -> dict[str, str | float | None]:
     return {name: str(value) if isinstance(value, Path) else value for name, value in settling.items()}
 
 
+def _coverage(answers: Answers) -> RiskCoverage:
+    """Of the best candidates' scores, which need no fit."""
+    return risk_coverage(answers.scores_QK[:, 0], answers.rank_Q == 0)
+
+
 def _report(into: Run, settings: dict[str, Any], model: WikiClip, data: Data, fold: int | None) -> None:
     if isinstance(data, ScenesData):
         results = {cell: [answers] for cell, answers in answers_of_checkpoint(data, fold)}
         rows, queries = list(table_rows(results, data.imagenet_rows)), scene_queries(data, fold)
+        coverage = _coverage(results[Cell("model", "seen" if fold is None else "unseen", "other")][0])
         seen = "They were held out." if fold is not None else "They were trained on."
         note = f"The mentions below are scenes of the default data, in other photographs than the records'. {seen}"
     else:
-        rows, queries = [], annotated_queries(data)
+        rows, queries, coverage = [], annotated_queries(data), None
         note = "The mentions below are of the set that was trained on; python -m training.evaluate measures on others."
     path = into.folder / REPORT
     write_report(
@@ -82,6 +92,7 @@ def _report(into: Run, settings: dict[str, Any], model: WikiClip, data: Data, fo
         rows=rows,
         examples=list(examples(model, data.records, queries)),
         notes=[note],
+        coverage=coverage,
     )
     typer.echo(f"Wrote {path}")
 

@@ -1,10 +1,12 @@
 """Confidence on answers that the test makes up: known things score high, and others do not."""
 
+import json
+
 import numpy as np
 import pytest
 
 from training.answers import SCORES, Answers
-from training.doubt import confidence_of, doubt, doubt_lines, without_some
+from training.doubt import confidence_of, doubt, doubt_lines, doubt_row, without_some
 from training.ranking import NOT_FOUND
 
 
@@ -38,6 +40,10 @@ def test_what_can_be_told_is_told():
     clear, blurred = doubt(without_some(folds(gap=0.5))), doubt(without_some(folds(gap=0.02)))
     assert clear.curve.excess_aurc < 0.01 < blurred.curve.excess_aurc
     assert clear.curve.coverage_at(0.1) > 0.35
+    row = doubt_row(clear)
+    assert row["aurc"] == round(clear.curve.aurc, 4)
+    assert row["coverage"]["0.3"] >= row["coverage"]["0.1"]
+    json.dumps(row)
     lines = list(doubt_lines(clear))
     assert "half of the entities" in lines[0]
     assert "100% of pairs" in lines[-1] or "9" in lines[-1]

@@ -110,7 +110,6 @@ def test_what_is_missing_is_named(trained: tuple[Path, Path], small_model: WikiC
         ("--fold", "1"),
         ("--index", "x"),
         ("--predictions", "x"),
-        ("--against", "x"),
         ("--checkpoint", "x", "--runs", "x"),
     ],
 )

@@ -1,5 +1,6 @@
 """Everything that is measured on scenes, at small size: real pictures, real features, real training."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -13,9 +14,11 @@ from training.doubt import confidence_of, without_some
 from training.examples import examples, scene_queries
 from training.frozen import FORMS, best_form, frozen_ranks
 from training.quality import compared, differences, quality_table, table_rows
+from training.recipe import answers_of_recipe, recipe_of
 from training.report import write_report
 from training.scenes_answers import answers_of_checkpoint, answers_of_fold
 from wikiclip.errors import WikiClipError
+from wikiclip.presets import MentionConfig
 
 pytestmark = pytest.mark.slow
 QUICK = TrainConfig(steps=4, annotated=8, own=4, text_negatives=8)
@@ -61,6 +64,28 @@ def test_a_second_evaluation_trains_nothing_again(small_scenes, results, runs):
     again = dict(answers_of_fold(small_scenes, small_scenes, 0, QUICK, runs))
     assert before == {path: path.stat().st_mtime_ns for path in runs.rglob("state.pt")}
     assert all(np.array_equal(results[cell][0].rank_Q, again[cell].rank_Q) for cell in again)
+
+
+def test_another_checkpoint_s_recipe_is_trained_on_the_same_folds(small_scenes, results, runs, tmp_path):
+    preset = small_scenes.model.preset
+    other = dataclasses.replace(preset, mention=MentionConfig(margin=0.25))
+    model = small_scenes.with_mention(other.mention).model
+    model.save(tmp_path, made_by={"config": dataclasses.asdict(QUICK)})
+    assert recipe_of(tmp_path) == (other, QUICK)
+
+    same = answers_of_recipe(small_scenes, small_scenes, preset, QUICK, runs)
+    assert all(" [+0.0, +0.0]" in line for line in compared(results, same))
+    found = answers_of_recipe(small_scenes, small_scenes, *recipe_of(tmp_path), runs)
+    assert len(list(compared(results, found))) == len(results)
+    scores, others = (a[Cell("model", "unseen", "other")][0].scores_QK for a in (results, found))
+    assert not np.array_equal(scores, others), "a picture cut another way has another vector"
+
+    elsewhere = dataclasses.replace(other, text=dataclasses.replace(other.text, max_tokens=5))
+    with pytest.raises(WikiClipError, match="other backbones"):
+        answers_of_recipe(small_scenes, small_scenes, elsewhere, QUICK, runs)
+    model.save(tmp_path, made_by={})
+    with pytest.raises(WikiClipError, match="does not say"):
+        recipe_of(tmp_path)
 
 
 def test_a_fold_sees_nothing_of_its_unseen_entities_but_their_records(small_scenes):

@@ -1,0 +1,51 @@
+"""A recipe: how a model is shaped and trained. It is judged by training it on every fold of the default data."""
+
+import dataclasses
+from collections import defaultdict
+from pathlib import Path
+
+from training.config import TrainConfig
+from training.data.dataset import ScenesData
+from training.data.folds import FOLDS
+from training.quality import Results
+from training.scenes_answers import answers_of_fold
+from wikiclip.checkpoint import made_by, read_checkpoint
+from wikiclip.errors import WikiClipError
+from wikiclip.presets import Preset
+
+
+def recipe_of(checkpoint: Path) -> tuple[Preset, TrainConfig]:
+    """What a checkpoint was made by.
+
+    Raises:
+        WikiClipError: the directory holds no checkpoint, or one that does not say how it was trained.
+    """
+    preset, _, _ = read_checkpoint(checkpoint)
+    try:
+        return preset, TrainConfig(**made_by(checkpoint)["config"])
+    except (KeyError, TypeError) as error:
+        raise WikiClipError(f"{checkpoint} does not say by which settings it was trained; train it again.") from error
+
+
+def answers_of_recipe(data: ScenesData, frozen: ScenesData, preset: Preset, config: TrainConfig, runs: Path) -> Results:
+    """Trains it on every fold and asks the fold's test mentions.
+
+    Args:
+        data: with the preset's backbones; its mention space and form of mention may be others.
+        frozen: as `answers_of_fold` has it.
+        runs: the folder that keeps the folds' training runs.
+
+    Raises:
+        WikiClipError: the recipe is for other backbones.
+    """
+    model = data.model
+    if (preset.vision, preset.text) != (model.preset.vision, model.preset.text):
+        raise WikiClipError(f"The recipe of {preset.name} is for other backbones than {model.preset.name} has.")
+    if preset.mention != data.model.preset.mention:
+        data = data.with_mention(preset.mention)
+    data = dataclasses.replace(data, model=data.model.varied(preset))
+    results: Results = defaultdict(list)
+    for fold in range(FOLDS):
+        for cell, answers in answers_of_fold(data, frozen, fold, config, runs):
+            results[cell].append(answers)
+    return results
