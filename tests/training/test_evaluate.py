@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from indexer.build import build
-from indexer.embed import describe
+from indexer.encode import describe
 from indexer.kb import KnowledgeBaseName
 from indexer.kb.oven import Oven
 from indexer.kb.record import Entity

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from indexer.embed import workers
+from indexer.encode import workers
 from indexer.errors import BadRecordFound
 from indexer.kb.record import KnowledgeBase
 from training.cache import Budget, Column, Features, Made

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from indexer.embed import describe
+from indexer.encode import describe
 from indexer.kb.record import KnowledgeBase
 from indexer.pictures import picture_file
 from indexer.plan import FORMAT

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from indexer.embed import describe
+from indexer.encode import describe
 from indexer.entities import EntityTable, read_array, to_batch, write_table
 from indexer.files import publish_folder
 from indexer.kb.record import Entity, KnowledgeBase

@@ -1,0 +1,10 @@
+"""What is measured, one command a table."""
+
+from pathlib import Path
+
+from indexer.paths import home
+
+
+def benchmarks_home() -> Path:
+    """The folder of everything that the benchmarks make and keep."""
+    return home() / "benchmarks"
