@@ -1,58 +1,131 @@
-"""Chunks to the files of an index version.
+"""Chunks to the files of an index version, shard by shard.
 
-Axes: N row, M vector width.
+Axes: S sampled row, M vector width.
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
 
-from indexer.chunks import StoredChunk, stored_chunk, write_problems
-from indexer.entities import write_table
-from indexer.manifest import Counts, Manifest, ModelStamp, stamp_files
+from indexer.chunks import StoredChunk, problems_of, stored_chunk, write_problems
+from indexer.files import publish_folder
+from indexer.kinds.kind import IndexKind
+from indexer.manifest import Counts, Manifest, ModelStamp, ShardStamp, stamp_files
 from indexer.plan import Plan
-from indexer.shards import SHARD_ROWS, write_exact
-from indexer.version import PROBLEMS, ROWS
+from indexer.shard import stamp_shard, write_shard
+from indexer.version import DELETED, PROBLEMS, SHARDS, SHARED
 from wikiclip.errors import WikiClipError
 
+SHARD_BYTES = 2**29  # of a shard's vectors in half precision
+SAMPLE_ROWS = 40 * 8192  # forty for each list of the largest index are enough for k-means
 
-def assemble(workshop: Path, chunks: int, plan: Plan, *, shard_rows: int = SHARD_ROWS) -> tuple[Path, Manifest]:
+
+def assemble(
+    workshop: Path, chunks: int, plan: Plan, kind: IndexKind, *, shard_rows: int | None = None
+) -> tuple[Path, Manifest]:
     """Fills a folder in the workshop with all that a search needs, and describes it.
 
+    What shards share is trained once, on a sample; then each shard is filled apart. One that was finished before the
+    process was killed is not filled again. Memory: one shard's vectors and what the kind makes of them, or the sample.
+
+    Args:
+        shard_rows: about the most rows of a shard, which holds whole chunks; if None, what `SHARD_BYTES` hold.
+
     Raises:
-        WikiClipError: the chunks hold no entity.
+        WikiClipError: the chunks hold no entity, or the disk is full.
     """
-    folder = workshop / "version"
-    shutil.rmtree(folder, ignore_errors=True)
-    (folder / "shards").mkdir(parents=True)
-    stored = [stored_chunk(workshop, number) for number in range(chunks)]
-    problems = write_problems((problem for chunk in stored for problem in chunk.problems()), folder / PROBLEMS)
-    entities = write_table((batch for chunk in stored for batch in chunk.entities()), folder)
-    if not entities:
+    folder = workshop / f"version-{kind.name}"
+    (folder / SHARDS).mkdir(parents=True, exist_ok=True)
+    problems = write_problems(problems_of(workshop, chunks), folder / PROBLEMS)
+    np.save(folder / DELETED, np.empty(0, np.uint32))
+    stored = with_rows(workshop, chunks)
+    rows = sum(len(chunk.vectors()) for chunk in stored)
+    if not rows:
         raise WikiClipError(f"No record could be read; {folder / PROBLEMS} lists why for each of {problems}.")
-    rows = _write_rows(stored, folder / ROWS)
-    shards = write_exact((c.vectors() for c in stored), folder / "shards", width=plan.dimension, shard_rows=shard_rows)
+
+    _once(folder / SHARED, lambda partial: kind.train(_sample(stored, rows), rows=rows, folder=partial))
+    stamps = fill_shards(folder, stored, plan, kind, shard_rows=shard_rows)
     manifest = Manifest(
         plan=plan.id,
         knowledge_base=plan.knowledge_base,
         model=ModelStamp(name=plan.model_name, fingerprint=plan.model_fingerprint),
+        kind=kind.name,
         dimension=plan.dimension,
-        counts=Counts(entities=entities, rows=rows, problems=problems),
-        image_root=plan.image_root,
-        shards=tuple(path.relative_to(folder).as_posix() for path in shards),
+        counts=Counts(entities=sum(stamp.entities for stamp in stamps), deleted=0, rows=rows, problems=problems),
+        shards=tuple(stamps),
         files=stamp_files(folder),
     )
     return folder, manifest
 
 
-def _write_rows(stored: Sequence[StoredChunk], path: Path) -> int:
-    """Which entity each row belongs to, counted over all chunks; returns the number of rows."""
+def fill_shards(
+    folder: Path,
+    chunks: Sequence[StoredChunk],
+    plan: Plan,
+    kind: IndexKind,
+    *,
+    first: int = 0,
+    shard_rows: int | None = None,
+) -> list[ShardStamp]:
+    """Puts chunks with rows into shards below a version's folder, and counts those from `first`.
+
+    Raises:
+        WikiClipError: the disk is full.
+    """
+    stretches = list(_stretches(chunks, shard_rows or max(1, SHARD_BYTES // (2 * plan.dimension))))
+    stamps = []
+    for number, stretch in enumerate(
+        tqdm(stretches, desc="Filling shards", unit=" shards", disable=len(stretches) < 2)
+    ):
+        name = f"{SHARDS}/{first + number:05d}"
+        _once(folder / name, partial(write_shard, chunks=stretch, kind=kind, shared=folder / SHARED))
+        stamps.append(stamp_shard(folder / name, name=name, image_root=plan.image_root))
+    return stamps
+
+
+def with_rows(workshop: Path, chunks: int) -> list[StoredChunk]:
+    """The chunks of a workshop that hold anything but problems."""
+    stored = (stored_chunk(workshop, number) for number in range(chunks))
+    return [chunk for chunk in stored if len(chunk.vectors())]
+
+
+def _once(folder: Path, fill: Callable[[Path], None]) -> None:
+    """Fills a folder that exists whole or not at all."""
+    if folder.is_dir():
+        return
+    unfinished = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir()
+    fill(unfinished)
+    publish_folder(unfinished, folder)
+
+
+def _stretches(chunks: Sequence[StoredChunk], most: int) -> Iterator[list[StoredChunk]]:
+    """Chunks that make a shard together: at most so many rows, unless one chunk alone has more."""
+    stretch: list[StoredChunk] = []
+    rows = 0
+    for chunk in chunks:
+        more = len(chunk.vectors())
+        if stretch and rows + more > most:
+            yield stretch
+            stretch, rows = [], 0
+        stretch.append(chunk)
+        rows += more
+    yield stretch
+
+
+def _sample(chunks: Sequence[StoredChunk], rows: int) -> NDArray[np.float32]:
+    """Rows [S, M] drawn from all chunks alike, the same ones each time."""
+    drawn_S = np.sort(np.random.default_rng(0).choice(rows, size=min(rows, SAMPLE_ROWS), replace=False))
     start, parts = 0, []
-    for chunk in stored:
-        parts.append(chunk.entity_of_row() + np.uint32(start))
-        start += sum(len(batch) for batch in chunk.entities())
-    rows_N = np.concatenate(parts)
-    np.save(path, rows_N)
-    return len(rows_N)
+    for chunk in chunks:
+        vectors_NM = chunk.vectors()
+        first, last = np.searchsorted(drawn_S, (start, start + len(vectors_NM)))
+        parts.append(vectors_NM[drawn_S[first:last] - start].astype(np.float32))
+        start += len(vectors_NM)
+    return np.concatenate(parts)

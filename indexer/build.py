@@ -6,17 +6,25 @@ from typing import Annotated
 
 import typer
 
-from indexer.assemble import assemble
+from indexer.assemble import assemble, with_rows
+from indexer.canary import sing
 from indexer.command import run
 from indexer.embed import embed
-from indexer.errors import BadRecordFound, CorruptIndex, NoIndex
-from indexer.kb import KnowledgeBaseName, open_kb
+from indexer.errors import BadRecordFound, CorruptIndex
+from indexer.estimate import estimate
+from indexer.kb import KnowledgeBase, KnowledgeBaseName, open_kb
+from indexer.kinds import KINDS, SHORT, kind_of
+from indexer.kinds.choose import choose
+from indexer.kinds.kind import IndexKind
 from indexer.lock import only_builder
+from indexer.machine import memory
 from indexer.paths import index_home
 from indexer.plan import Plan, make_plan, open_workshop
-from indexer.version import PROBLEMS, Version, publish, read_version
+from indexer.search import EntityIndex
+from indexer.version import PROBLEMS, Version, make_current, publish, read_version, version_ids
 from wikiclip.model import WikiClip
 
+AUTO = "auto"
 app = typer.Typer(add_completion=False)
 
 
@@ -29,35 +37,98 @@ def build(
     out: Annotated[
         Path | None, typer.Option(help="The folder that keeps the index versions; var/index if left out.")
     ] = None,
+    index: Annotated[
+        str, typer.Option(help=f"How vectors are kept and searched: auto, {', '.join([*SHORT, *KINDS])}.")
+    ] = AUTO,
+    memory_gb: Annotated[
+        float | None,
+        typer.Option(min=0.01, help="What `auto` may plan for an open index; half of this machine's if left out."),
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first record or picture that cannot be read.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Embed again even if nothing changed.")] = False,
+    plan_only: Annotated[
+        bool, typer.Option("--plan", help="Only say what time, memory and disk the build is expected to take.")
+    ] = False,
 ) -> None:
     """Embed a knowledge base and publish it as a new index version. A build that was stopped goes on where it was."""
+    choice = Choice(index, memory() // 2 if memory_gb is None else int(memory_gb * 1e9))
     home = out or index_home()
+    source, encoder = open_kb(kb, records=records, images=images), WikiClip.load(model)
+    if plan_only:
+        expect(source, encoder, choice)
+        return
     with only_builder(home):
-        source, encoder = open_kb(kb, records=records, images=images), WikiClip.load(model)
         plan = make_plan(source, encoder)
-        version = None if force else published(plan, home)
+        version = None if force else published(plan, home, choice)
         if version is None:
             workshop = open_workshop(plan, home, fresh=force)
             chunks = embed(source, encoder, plan, workshop, strict=strict)
-            version = publish(*assemble(workshop, chunks, plan), home)
+            version = make(workshop, chunks, plan, choice, home)
             shutil.rmtree(workshop)
         report(version, strict=strict)
 
 
-def published(plan: Plan, home: Path) -> Version | None:
-    """The current version if it was made by this plan and is whole."""
-    try:
-        version = read_version(home)
-        if version.manifest.plan != plan.id:
-            return None
-        version.verify()
-    except (NoIndex, CorruptIndex):
-        return None
-    return version
+class Choice:
+    """Which kind of index is wanted: one by name, or what suits the size and the memory (bytes) of an open index.
+
+    Raises:
+        WikiClipError: there is no such kind.
+    """
+
+    def __init__(self, name: str, memory: int) -> None:
+        self._named = None if name == AUTO else kind_of(name)
+        self._memory = memory
+
+    def allows(self, kind: str) -> bool:
+        """Whether an index of this kind will do."""
+        return self._named is None or self._named.name == kind
+
+    def kind(self, rows: int, width: int) -> IndexKind:
+        """The kind, and why it was chosen, printed."""
+        if self._named is not None:
+            return self._named
+        name, why = choose(rows, width, self._memory)
+        typer.echo(why)
+        return kind_of(name)
+
+
+def expect(source: KnowledgeBase, encoder: WikiClip, choice: Choice) -> None:
+    """Says what a build would take."""
+
+    def kind_cost(rows: int, width: int) -> tuple[int, int]:
+        cost = choice.kind(rows, width).cost(rows, width)
+        return cost.memory, cost.disk
+
+    typer.echo("\n".join(estimate(source, encoder, kind_cost).lines()))
+
+
+def make(workshop: Path, chunks: int, plan: Plan, choice: Choice, home: Path) -> Version:
+    """Makes a version of embedded chunks, lets it search, and publishes it.
+
+    Raises:
+        CorruptIndex: it does not find what it holds.
+    """
+    rows = sum(len(chunk.vectors()) for chunk in with_rows(workshop, chunks))
+    folder, manifest = assemble(workshop, chunks, plan, choice.kind(rows, plan.dimension))
+    sing(EntityIndex(Version("unpublished", folder, manifest)).rows)
+    return publish(folder, manifest, home)
+
+
+def published(plan: Plan, home: Path, choice: Choice) -> Version | None:
+    """The newest version that was made by this plan, is of a kind that will do, and is whole. It is made current."""
+    for name in version_ids(home):
+        try:
+            version = read_version(home, name)
+            if version.manifest.plan != plan.id or not choice.allows(version.manifest.kind):
+                continue
+            version.verify()
+        except CorruptIndex:
+            continue
+        make_current(version, home)
+        return version
+    return None
 
 
 def report(version: Version, *, strict: bool) -> None:

@@ -7,7 +7,7 @@ Axes: N row, M vector width.
 
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -51,6 +51,10 @@ class StoredChunk:
     def entities(self) -> list[pa.RecordBatch]:
         return read_batches(self.folder / TABLE)
 
+    def count(self) -> int:
+        """How many entities there are."""
+        return sum(len(batch) for batch in self.entities())
+
     def vectors(self) -> NDArray[np.float16]:
         return read_array(self.folder / VECTORS, np.float16, axes=2)
 
@@ -75,6 +79,12 @@ class StoredChunk:
 def stored_chunk(workshop: Path, number: int) -> StoredChunk:
     """The chunk of that number, whether it exists or not."""
     return StoredChunk(workshop / "chunks" / f"{number:06d}")
+
+
+def problems_of(workshop: Path, chunks: int) -> Iterator[BadRecord]:
+    """What could not be read, over all chunks."""
+    for number in range(chunks):
+        yield from stored_chunk(workshop, number).problems()
 
 
 def write_problems(problems: Iterable[BadRecord], path: Path) -> int:

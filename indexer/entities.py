@@ -5,7 +5,7 @@ A look-up by id is a binary search in sorted 64-bit hashes, so that neither ids 
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ SCHEMA = pa.schema(
     ]
 )
 TABLE, HASHES, NUMBERS = "entities.arrow", "id_hashes.npy", "id_numbers.npy"
+BLOCK_BYTES = 2**26  # of a table that is made of smaller blocks: what is in memory while it is written
 
 
 def to_batch(entities: Sequence[Entity]) -> pa.RecordBatch:
@@ -67,12 +68,27 @@ def write_table(batches: Iterable[pa.RecordBatch], folder: Path) -> int:
         hashes.append(np.array([_hash(entity_id) for entity_id in batch["entity_id"].to_pylist()], dtype=np.uint64))
         return batch
 
-    write_batches((hashed(batch) for batch in batches), folder / TABLE)
+    write_batches(_joined(hashed(batch) for batch in batches), folder / TABLE)
     hashes_E = np.concatenate([np.empty(0, dtype=np.uint64), *hashes])
     order_E = np.argsort(hashes_E, kind="stable")
     np.save(folder / HASHES, hashes_E[order_E])
     np.save(folder / NUMBERS, order_E.astype(np.uint32))
     return len(order_E)
+
+
+def _joined(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Larger blocks: entities that are looked up together then lie in few."""
+    waiting: list[pa.RecordBatch] = []
+    for batch in batches:
+        waiting.append(batch)
+        if sum(each.nbytes for each in waiting) >= BLOCK_BYTES:
+            yield from pa.Table.from_batches(waiting).combine_chunks().to_batches()
+            waiting = []
+    if waiting:
+        yield from pa.Table.from_batches(waiting).combine_chunks().to_batches()
+
+
+NOBODY = Entity(entity_id="", title="", text="")
 
 
 class EntityTable:
@@ -95,11 +111,33 @@ class EntityTable:
         return self._starts[-1]
 
     def __getitem__(self, number: int) -> Entity:
+        return self.many(np.array([number]))[0]
+
+    def many(self, numbers_K: NDArray[np.integer]) -> list[Entity]:
+        """The entities of these numbers, in their order; many times faster than one by one.
+
+        Raises:
+            IndexError: there is no such number.
+        """
+        if len(numbers_K) and not 0 <= numbers_K.min() <= numbers_K.max() < len(self):
+            raise IndexError(f"entities {numbers_K.min()} to {numbers_K.max()} of {len(self)}")
+        found: list[Entity] = [NOBODY] * len(numbers_K)
+        blocks_K = np.searchsorted(self._starts, numbers_K, side="right") - 1
+        for block in np.unique(blocks_K):
+            places = np.flatnonzero(blocks_K == block)
+            rows = pa.array(numbers_K[places] - self._starts[block])
+            columns = (column.take(rows).to_pylist() for column in self._columns[block])
+            for place, values in zip(places, zip(*columns, strict=True), strict=True):
+                entity_id, title, text, images, url, attribution = values
+                found[place] = Entity(
+                    entity_id=entity_id, title=title, text=text, images=tuple(images), url=url, attribution=attribution
+                )
+        return found
+
+    def title(self, number: int) -> str:
+        """An entity's title alone."""
         columns, row = self._place(number)
-        entity_id, title, text, images, url, attribution = (column[row].as_py() for column in columns)
-        return Entity(
-            entity_id=entity_id, title=title, text=text, images=tuple(images), url=url, attribution=attribution
-        )
+        return str(columns[1][row].as_py())
 
     def number_of(self, entity_id: str) -> int:
         """Raises UnknownEntity where no entity has the id."""

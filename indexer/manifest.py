@@ -1,9 +1,10 @@
 """What an index version says about itself, and the check that it is so."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -11,13 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from indexer.errors import CorruptIndex
 from indexer.files import sha256
 
-SCHEMA = 1  # counts up when the files change so that an older program could not read them
+SCHEMA = 2  # counts up when the files change so that an older program could not read them
 MANIFEST = "manifest.json"
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0)]
-# Lower-case names of one or two parts: nothing that leads out of the version's folder.
-FileName = Annotated[str, Field(pattern=r"^([a-z0-9_]+/)?[a-z0-9_]+(\.[a-z0-9]+)+$")]
+# Lower-case names of one to three parts: nothing that leads out of the version's folder.
+FileName = Annotated[str, Field(pattern=r"^([a-z0-9_]+/){0,2}[a-z0-9_]+(\.[a-z0-9]+)+$")]
 
 
 class Strict(BaseModel):
@@ -41,11 +42,27 @@ class ModelStamp(Strict):
 
 
 class Counts(Strict):
-    """How many entities, how many vectors for them, and how many records or pictures could not be read."""
+    """How many entities, how many of the shards' that are no more, how many vectors for both, and how many records or
+    pictures could not be read."""
 
     entities: Annotated[int, Field(ge=1)]
+    deleted: Count
     rows: Annotated[int, Field(ge=1)]
     problems: Count
+
+
+class ShardStamp(Strict):
+    """One shard.
+
+    Attributes:
+        entities, rows: how many it holds, those that are no more with them.
+        image_root: the folder that its entities' pictures are named from.
+    """
+
+    folder: Annotated[str, Field(pattern=r"^shards/[0-9]{5}$")]
+    entities: Annotated[int, Field(ge=1)]
+    rows: Annotated[int, Field(ge=1)]
+    image_root: str | None
 
 
 class Manifest(Strict):
@@ -53,31 +70,38 @@ class Manifest(Strict):
 
     Attributes:
         plan: the identity of the build plan, so that the same build need not be done twice.
-        kind: how the shards search.
+        parent: the version that this one was updated from.
+        kind: the name of the index kind, which says how the vectors are kept and searched.
         dimension: the width of the vectors.
-        image_root: the folder that the entities' pictures are named from.
-        shards: the shard files, in the order of their rows.
+        shards: in the order of their rows.
         files: every file of the version but the manifest itself.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="microseconds"))
     plan: str
+    parent: str | None = None
     knowledge_base: str
     model: ModelStamp
-    kind: Literal["exact"] = "exact"
+    kind: str
     metric: Literal["inner_product"] = "inner_product"
     dimension: Annotated[int, Field(ge=1)]
     counts: Counts
-    image_root: str | None
-    shards: Annotated[tuple[FileName, ...], Field(min_length=1)]
+    shards: Annotated[tuple[ShardStamp, ...], Field(min_length=1)]
     files: dict[FileName, FileStamp]
 
 
-def stamp_files(folder: Path) -> dict[str, FileStamp]:
-    """Size and checksum of all that a folder holds, by name."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {p.relative_to(folder).as_posix(): FileStamp(size=p.stat().st_size, sha256=sha256(p)) for p in paths}
+def stamp_files(folder: Path, *, known: Mapping[str, FileStamp] = MappingProxyType({})) -> dict[str, FileStamp]:
+    """Size and checksum of all that a folder holds, by name.
+
+    Args:
+        known: stamps of files that were linked from another version and need not be read.
+    """
+    paths = {p.relative_to(folder).as_posix(): p for p in sorted(folder.rglob("*")) if p.is_file()}
+    return {
+        name: known.get(name) or FileStamp(size=path.stat().st_size, sha256=sha256(path))
+        for name, path in paths.items()
+    }
 
 
 def read_manifest(text: bytes, *, where: Path) -> Manifest:
@@ -108,7 +132,7 @@ def verify_files(folder: Path, manifest: Manifest, *, needed: Sequence[str]) -> 
     Raises:
         CorruptIndex: a file is missing, was changed or cut off; names it.
     """
-    for name in (*needed, *manifest.shards):
+    for name in needed:
         if name not in manifest.files:
             raise CorruptIndex(f"{folder / MANIFEST} does not list {name}; build the index again.")
     for name, stamp in manifest.files.items():

@@ -4,18 +4,20 @@ Axes: B query, M vector width, K hit.
 """
 
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.entities import EntityTable, read_array
+from indexer.catalogue import Catalogue
 from indexer.errors import CorruptIndex
 from indexer.kb.record import Entity
+from indexer.kinds import kind_of
+from indexer.kinds.kind import Searcher
 from indexer.pictures import picture_file
-from indexer.shards import ExactShards, Searcher
-from indexer.version import ROWS, Version, read_version
+from indexer.shard import entity_of_row
+from indexer.version import Version, read_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +34,22 @@ class EntityIndex:
     Attributes:
         version: the version's id.
         manifest: what the version says about itself.
+        rows: finds rows; an entity has one for each of its pictures.
     """
 
     def __init__(self, version: Version, *, threads: int = 1) -> None:
         """Opens the files of a version that was verified; `open` is the way in for those who did not."""
         self.version, self.manifest = version.id, version.manifest
-        folder, counts = version.folder, version.manifest.counts
-        self._image_root = None if self.manifest.image_root is None else Path(self.manifest.image_root)
-        self._entities = EntityTable(folder)
-        self._entity_of_row: NDArray[np.uint32] = read_array(folder / ROWS, np.uint32)
-        shards = [folder / shard for shard in self.manifest.shards]
-        self._rows: Searcher = ExactShards(shards, width=self.manifest.dimension, threads=threads)
-        if len(self._entities) != counts.entities or not counts.rows == len(self._rows) == len(self._entity_of_row):
-            raise CorruptIndex(f"{folder} holds other counts than its manifest says; build the index again.")
+        counts, shards = self.manifest.counts, version.shards
+        self._entities = Catalogue(shards, version.deleted())
+        self._entity_of_row = np.concatenate(
+            [entity_of_row(s) + np.uint32(n) for s, n in zip(shards, self._entities.first_numbers, strict=True)]
+        )
+        kind = kind_of(self.manifest.kind)
+        self.rows: Searcher = kind.open(shards, version.shared, width=self.manifest.dimension, threads=threads)
+        self._one_row_each = len(self._entity_of_row) == len(self._entities) == self._entities.numbers
+        if len(self._entities) != counts.entities or not counts.rows == len(self.rows) == len(self._entity_of_row):
+            raise CorruptIndex(f"{version.folder} holds other counts than its manifest says; build the index again.")
 
     @classmethod
     def open(
@@ -81,13 +86,11 @@ class EntityIndex:
             raise ValueError(f"queries are {queries_BM.shape}, not finite [B, {self.manifest.dimension}]")
         if k < 1:
             raise ValueError(f"k is {k}, below 1")
-        found = self._distinct(queries_BM, min(k, len(self._entities)))
+        numbers, scores = self._distinct(queries_BM, min(k, len(self._entities)))
+        entities = iter(self._entities.many(np.concatenate([np.empty(0, np.int64), *numbers])))
         return [
-            [
-                Candidate(self._entities[int(number)], float(score))
-                for number, score in zip(numbers, scores, strict=True)
-            ]
-            for numbers, scores in found
+            [Candidate(entity, score) for entity, score in zip(islice(entities, len(own)), own, strict=True)]
+            for own in (scores_K.tolist() for scores_K in scores)
         ]
 
     def entity(self, entity_id: str) -> Entity:
@@ -100,33 +103,49 @@ class EntityIndex:
         Raises:
             UnknownEntity: no entity has the id.
         """
-        images = self.entity(entity_id).images
-        if self._image_root is None or not 0 <= number < len(images):
+        found = self._entities.number_of(entity_id)
+        images = self._entities[found].images
+        image_root = self.manifest.shards[self._entities.shard_of(found)].image_root
+        if image_root is None or not 0 <= number < len(images):
             return None
-        return picture_file(self._image_root, images[number])
+        return picture_file(Path(image_root), images[number])
+
+    def entities_titled(self, prefix: str, limit: int = 20) -> list[Entity]:
+        """The first entities in the order of titles whose title starts so; neither case nor accents count."""
+        return self._entities.starting_with(prefix, limit)
 
     def __len__(self) -> int:
         """How many entities there are."""
         return len(self._entities)
 
-    def _distinct(self, queries_BM: NDArray[np.float32], k: int) -> list[tuple[NDArray[Any], NDArray[Any]]]:
-        """(entity numbers, scores) of the k best entities of each query.
+    def _distinct(
+        self, queries_BM: NDArray[np.float32], k: int
+    ) -> tuple[list[NDArray[np.int64]], list[NDArray[np.float32]]]:
+        """(numbers, scores) of the k best living entities of each query.
 
         Asks for more rows than entities until k different ones are among them: the best rows in their order show the
         best entities in theirs, so nothing is missed.
         """
-        rows = len(self._rows)
-        fetch = k if rows == len(self._entities) else min(rows, 2 * k)
-        found: list[tuple[NDArray[Any], NDArray[Any]]] = [(np.empty(0), np.empty(0))] * len(queries_BM)
+        rows = len(self.rows)
+        if self._one_row_each:
+            hits = self.rows.search(queries_BM, k)
+            found_BK = hits.rows_BK >= 0
+            return (
+                [self._entity_of_row[rows_K[found_K]] for rows_K, found_K in zip(hits.rows_BK, found_BK, strict=True)],
+                [scores_K[found_K] for scores_K, found_K in zip(hits.scores_BK, found_BK, strict=True)],
+            )
+        fetch = min(rows, 2 * k)
+        numbers, scores = [np.empty(0, np.int64)] * len(queries_BM), [np.empty(0, np.float32)] * len(queries_BM)
         pending = np.arange(len(queries_BM))
         while len(pending):
-            hits = self._rows.search(queries_BM[pending], fetch)
+            hits = self.rows.search(queries_BM[pending], fetch)
             short = []
             for query, rows_K, scores_K in zip(pending, hits.rows_BK, hits.scores_BK, strict=True):
                 numbers_K = self._entity_of_row[rows_K[rows_K >= 0]]
-                firsts = np.sort(np.unique(numbers_K, return_index=True)[1])[:k]
-                found[query] = numbers_K[firsts], scores_K[firsts]
+                firsts = np.sort(np.unique(numbers_K, return_index=True)[1])
+                firsts = firsts[self._entities.alive(numbers_K[firsts])][:k]
+                numbers[query], scores[query] = numbers_K[firsts], scores_K[firsts]
                 if len(firsts) < k and fetch < rows:
                     short.append(query)
             pending, fetch = np.array(short, dtype=np.intp), min(rows, 4 * fetch)
-        return found
+        return numbers, scores

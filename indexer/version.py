@@ -10,17 +10,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from indexer.entities import HASHES, NUMBERS, TABLE
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.entities import read_array
 from indexer.errors import CorruptIndex, NoIndex, WrongModel
 from indexer.files import publish_folder, write_text
 from indexer.manifest import MANIFEST, Manifest, read_manifest, verify_files
+from indexer.shard import FILES as SHARD_FILES
 
 CURRENT, VERSIONS = "CURRENT", "versions"
-ROWS = "rows.npy"
-PROBLEMS = "problems.jsonl"
-NEEDED = (TABLE, HASHES, NUMBERS, ROWS, PROBLEMS)
+PROBLEMS, DELETED, SHARDS, SHARED = "problems.jsonl", "deleted.npy", "shards", "shared"
 # The time it was published, then the checksum of its manifest: a change to the manifest itself shows, too.
-VERSION_ID = re.compile(r"[0-9]{8}t[0-9]{6}-[0-9a-f]{16}")
+VERSION_ID = re.compile(r"[0-9]{8}t[0-9]{12}-[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,28 @@ class Version:
     folder: Path
     manifest: Manifest
 
+    @property
+    def shards(self) -> list[Path]:
+        """The shards' folders, in the order of their rows."""
+        return [self.folder / stamp.folder for stamp in self.manifest.shards]
+
+    @property
+    def shared(self) -> Path:
+        """The folder of what the shards share."""
+        return self.folder / SHARED
+
+    def deleted(self) -> NDArray[np.uint32]:
+        """Numbers of the entities that are no more, ascending.
+
+        Raises:
+            CorruptIndex: the file is not such a list.
+        """
+        return read_array(self.folder / DELETED, np.uint32)
+
     def verify(self) -> None:
         """Raises CorruptIndex where a file is not what the manifest says."""
-        verify_files(self.folder, self.manifest, needed=NEEDED)
+        of_shards = [f"{stamp.folder}/{name}" for stamp in self.manifest.shards for name in SHARD_FILES]
+        verify_files(self.folder, self.manifest, needed=(PROBLEMS, DELETED, *of_shards))
 
     def expect_model(self, fingerprint: str) -> None:
         """Raises WrongModel where another checkpoint made the vectors."""
@@ -72,16 +93,29 @@ def read_version(home: Path, version: str | None = None) -> Version:
     return Version(name, folder, read_manifest(text, where=path))
 
 
+def version_ids(home: Path) -> list[str]:
+    """All versions that a folder keeps, the newest first."""
+    folder = home / VERSIONS
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return sorted((name for name in names if VERSION_ID.fullmatch(name)), reverse=True)
+
+
 def publish(filled: Path, manifest: Manifest, home: Path) -> Version:
     """Makes a filled folder the current version. The folder must be on the same file system as `home`."""
     text = manifest.model_dump_json(indent=2) + "\n"
     write_text(filled / MANIFEST, text)
-    name = f"{datetime.now(UTC):%Y%m%dt%H%M%S}-{_checksum(text.encode())}"
+    name = f"{datetime.now(UTC):%Y%m%dt%H%M%S%f}-{_checksum(text.encode())}"
     folder = home / VERSIONS / name
     folder.parent.mkdir(parents=True, exist_ok=True)
     publish_folder(filled, folder)
-    write_text(home / CURRENT, name + "\n")
-    return Version(name, folder, manifest)
+    version = Version(name, folder, manifest)
+    make_current(version, home)
+    return version
+
+
+def make_current(version: Version, home: Path) -> None:
+    """Points at a version that `home` keeps, in one step."""
+    write_text(home / CURRENT, version.id + "\n")
 
 
 def _current(home: Path) -> str:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from indexer.shards import ExactShards, write_exact
+from indexer.kinds import kind_of
 from training.ranking import NOT_FOUND, RANKS
 from wikiclip.entity import EntityEncoder
 
@@ -74,10 +74,11 @@ def mention_vectors(encoder: EntityEncoder, pooled_QW: Tensor) -> Tensor:
 
 def ask(mentions_QM: Tensor, vectors_NM: Tensor, rows_N: NDArray[np.int64], entity_Q: NDArray[np.int64]) -> Answers:
     """Asks the search that is served, on an index of these vectors, one for each of the records `rows_N`."""
-    with tempfile.TemporaryDirectory() as folder:
-        width = vectors_NM.shape[1]
-        shards = write_exact([vectors_NM.detach().half().numpy()], Path(folder), width=width)
-        index = ExactShards(shards, width=width, threads=torch.get_num_threads())
+    exact = kind_of("exact-fp16")
+    with tempfile.TemporaryDirectory() as name:
+        folder, width = Path(name), vectors_NM.shape[1]
+        exact.write(vectors_NM.detach().half().numpy(), folder, folder)
+        index = exact.open([folder], folder, width=width, threads=torch.get_num_threads())
         hits = index.search(mentions_QM.detach().numpy(), min(max(RANKS) + 1, len(rows_N)))
     right_QK = rows_N[hits.rows_BK] == entity_Q[:, None]
     right_QK[:, max(RANKS) :] = False

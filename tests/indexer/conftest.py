@@ -13,6 +13,7 @@ from PIL import Image
 from indexer.assemble import assemble
 from indexer.chunks import Chunk, stored_chunk
 from indexer.kb.record import BadRecord, Entity
+from indexer.kinds import kind_of
 from indexer.plan import Plan, open_workshop
 from indexer.version import Version, publish
 from wikiclip.model import WikiClip
@@ -34,6 +35,7 @@ def make_version() -> Callable[..., Version]:
         problems: Sequence[BadRecord] = (),
         chunk_rows: int = 7,
         shard_rows: int = 5,
+        kind: str = "exact-fp16",
     ) -> Version:
         owner_N = np.arange(len(vectors_NM)) if entity_of_row_N is None else np.asarray(entity_of_row_N)
         if entities is None:
@@ -47,19 +49,33 @@ def make_version() -> Callable[..., Version]:
             dimension=vectors_NM.shape[1],
         )
         workshop = open_workshop(plan, home, fresh=True)
-        starts = range(0, len(entities), chunk_rows)
-        for number, start in enumerate(starts):
-            mine = (owner_N >= start) & (owner_N < start + chunk_rows)
-            chunk = Chunk(
-                entities=entities[start : start + chunk_rows],
-                vectors_NM=vectors_NM[mine].astype(np.float16),
-                entity_of_row_N=(owner_N[mine] - start).astype(np.uint32),
-                problems=problems if number == 0 else (),
-            )
-            stored_chunk(workshop, number).write(chunk)
-        return publish(*assemble(workshop, len(starts), plan, shard_rows=shard_rows), home)
+        chunks = write_chunks(workshop, vectors_NM, owner_N, entities, problems, chunk_rows=chunk_rows)
+        return publish(*assemble(workshop, chunks, plan, kind_of(kind), shard_rows=shard_rows), home)
 
     return make
+
+
+def write_chunks(
+    workshop: Path,
+    vectors_NM: NDArray[np.float32],
+    owner_N: NDArray[np.int64],
+    entities: Sequence[Entity],
+    problems: Sequence[BadRecord] = (),
+    *,
+    chunk_rows: int = 7,
+) -> int:
+    """Stores rows as if they had been embedded, `chunk_rows` entities a chunk, and returns the number of chunks."""
+    starts = range(0, len(entities), chunk_rows)
+    for number, start in enumerate(starts):
+        mine = (owner_N >= start) & (owner_N < start + chunk_rows)
+        chunk = Chunk(
+            entities=entities[start : start + chunk_rows],
+            vectors_NM=vectors_NM[mine].astype(np.float16),
+            entity_of_row_N=(owner_N[mine] - start).astype(np.uint32),
+            problems=problems if number == 0 else (),
+        )
+        stored_chunk(workshop, number).write(chunk)
+    return len(starts)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -34,10 +35,14 @@ def table(folder: Path, entities: list[Entity], block: int) -> EntityTable:
 
 
 @settings(deadline=None, max_examples=60)
-@given(ENTITIES, st.integers(1, 6), TEXT)
-def test_what_was_written_is_found_by_number_and_by_id(tmp_path_factory, entities, block, other):
-    found = table(tmp_path_factory.mktemp("table"), entities, block)
+@given(ENTITIES, st.integers(1, 6), st.sampled_from([1, 300, 2**26]), TEXT, st.randoms(use_true_random=False))
+def test_what_was_written_is_found_by_number_and_by_id(tmp_path_factory, entities, block, joined, other, random):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "BLOCK_BYTES", joined)
+        found = table(tmp_path_factory.mktemp("table"), entities, block)
     assert [found[number] for number in range(len(found))] == entities
+    asked = [random.randrange(len(entities)) for _ in range(random.randrange(30))]
+    assert found.many(np.array(asked, np.int64)) == [entities[number] for number in asked]
     assert [found.number_of(entity.entity_id) for entity in entities] == list(range(len(entities)))
     if other not in {entity.entity_id for entity in entities}:
         with pytest.raises(UnknownEntity):
@@ -60,8 +65,9 @@ def test_an_id_that_no_text_can_hold_is_unknown(tmp_path: Path):
         table(tmp_path, [Entity(entity_id="a", title="", text="")], 1).number_of("\ud800")
 
 
-def test_opening_reads_no_text(tmp_path: Path):
+def test_opening_reads_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A table of 80 MB opens without 8 MB of it coming into memory."""
+    monkeypatch.setattr(module, "BLOCK_BYTES", 2**22)
     big = [Entity(entity_id=f"Q{n}", title="T", text="x" * 20_000) for n in range(4000)]
     found = table(tmp_path, big, 200)
     del big

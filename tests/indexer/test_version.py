@@ -23,7 +23,7 @@ ROWS = np.eye(12, 16, dtype=np.float32)
 @pytest.fixture(scope="module")
 def home(tmp_path_factory, make_version) -> Path:
     home = tmp_path_factory.mktemp("home")
-    make_version(home, ROWS)
+    make_version(home, ROWS, chunk_rows=5)
     return home
 
 
@@ -42,9 +42,11 @@ def test_the_manifest_says_what_the_version_is(home: Path):
     assert (home / "CURRENT").read_text().strip() == version.id
     assert manifest.knowledge_base == "test"
     assert (manifest.model.name, manifest.model.fingerprint) == ("tiny", "f" * 64)
-    assert (manifest.dimension, manifest.metric, manifest.kind) == (16, "inner_product", "exact")
-    assert (manifest.counts.entities, manifest.counts.rows, manifest.counts.problems) == (12, 12, 0)
-    assert manifest.shards == ("shards/00000.faiss", "shards/00001.faiss", "shards/00002.faiss")
+    assert (manifest.dimension, manifest.metric, manifest.kind) == (16, "inner_product", "exact-fp16")
+    assert manifest.counts.model_dump() == {"entities": 12, "deleted": 0, "rows": 12, "problems": 0}
+    assert [shard.folder for shard in manifest.shards] == ["shards/00000", "shards/00001", "shards/00002"]
+    assert [(shard.entities, shard.rows) for shard in manifest.shards] == [(5, 5), (5, 5), (2, 2)]
+    assert manifest.parent is None
     held = {path.relative_to(version.folder).as_posix() for path in files(home)}
     assert held == {*manifest.files, MANIFEST}
 
@@ -64,7 +66,7 @@ def test_an_older_version_stays_and_can_be_opened_by_name(copy: Path, make_versi
     assert EntityIndex.open(copy, version=old.id, fingerprint="f" * 64).version == old.id
 
 
-@pytest.mark.parametrize("name", ["", "..", "../versions", "20250101t000000-0000000000000000", "a\0b"])
+@pytest.mark.parametrize("name", ["", "..", "../versions", "20250101t000000000000-0000000000000000", "a\0b"])
 def test_a_version_that_is_not_there_is_no_index(copy: Path, name: str):
     with pytest.raises(NoIndex, match=r"indexer\.build"):
         EntityIndex.open(copy, version=name)
@@ -113,10 +115,11 @@ def test_a_file_that_is_cut_off_or_gone_is_refused(home: Path, tmp_path: Path):
 
 # For each number on its input: a child that publishes, and kills itself before its step of that number on the disk.
 FAULTY_PUBLISHER = """
-import os, signal, sys
+import os, shutil, signal, sys
 from pathlib import Path
 
 from indexer.assemble import assemble
+from indexer.kinds import kind_of
 from indexer.plan import Plan, open_workshop
 from indexer.version import publish
 
@@ -133,10 +136,13 @@ def dies_before(function):
 
 os.fsync, Path.rename, Path.replace, Path.mkdir = map(dies_before, (os.fsync, Path.rename, Path.replace, Path.mkdir))
 for line in sys.stdin:
+    left = 1000
+    workshop = open_workshop(plan, home)
+    shutil.rmtree(workshop / "version-exact-fp16", ignore_errors=True)
     left = int(line)
     child = os.fork()
     if child == 0:
-        publish(*assemble(open_workshop(plan, home), 2, plan), home)
+        publish(*assemble(workshop, 2, plan, kind_of("exact-fp16")), home)
         os._exit(0)
     print(os.waitpid(child, 0)[1], flush=True)
 """

@@ -1,0 +1,121 @@
+"""The entities of an index version: those of all its shards, without the ones that later shards replaced or removed.
+
+Axes: E entity number, K entity asked for.
+"""
+
+import heapq
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import accumulate, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.entities import NOBODY, EntityTable
+from indexer.errors import CorruptIndex, UnknownEntity
+from indexer.kb.record import Entity
+from indexer.titles import Titles, fold
+
+BLOCK = 1024  # numbers looked at in one step for whether they are deleted
+
+
+class Catalogue:
+    """Entities by number, id or the start of their title. Safe on any thread; texts stay on the disk.
+
+    An entity's number is its shard's first number + its number in the shard. An id has at most one living entity.
+
+    Args:
+        shards: the shards' folders, oldest first.
+        deleted_E: the numbers of the entities that are no more, ascending.
+
+    Attributes:
+        numbers: how many numbers there are, those of deleted entities with them.
+        first_numbers: the first number of each shard.
+
+    Raises:
+        CorruptIndex: a folder does not hold a shard's entities, or `deleted_E` does not fit them.
+    """
+
+    def __init__(self, shards: Sequence[Path], deleted_E: NDArray[np.uint32]) -> None:
+        self._tables = [EntityTable(shard) for shard in shards]
+        self._titles = [Titles(shard, table) for shard, table in zip(shards, self._tables, strict=True)]
+        *firsts, self.numbers = accumulate((len(table) for table in self._tables), initial=0)
+        self.first_numbers = tuple(firsts)
+        if len(deleted_E) and (deleted_E[-1] >= self.numbers or (deleted_E[1:] <= deleted_E[:-1]).any()):
+            raise CorruptIndex("The list of deleted entities does not fit the shards; build the index again.")
+        # A byte an entity, 6 MB at six million, is asked several times faster than a search in the sorted list.
+        self._living_E = np.ones(self.numbers, dtype=np.bool_)
+        self._living_E[deleted_E] = False
+        self._count = self.numbers - len(deleted_E)
+
+    def __len__(self) -> int:
+        """How many living entities there are."""
+        return self._count
+
+    def __getitem__(self, number: int) -> Entity:
+        """The entity of a number, also of a deleted one.
+
+        Raises:
+            IndexError: there is no such number.
+        """
+        shard = self.shard_of(number)
+        return self._tables[shard][number - self.first_numbers[shard]]
+
+    def many(self, numbers_K: NDArray[np.integer]) -> list[Entity]:
+        """The entities of these numbers, in their order.
+
+        Raises:
+            IndexError: there is no such number.
+        """
+        found: list[Entity] = [NOBODY] * len(numbers_K)
+        shards_K = np.searchsorted(self.first_numbers, numbers_K, side="right") - 1
+        for shard in np.unique(shards_K):
+            places = np.flatnonzero(shards_K == shard)
+            own_K = numbers_K[places] - self.first_numbers[shard]
+            for place, entity in zip(places, self._tables[shard].many(own_K), strict=True):
+                found[place] = entity
+        return found
+
+    def shard_of(self, number: int) -> int:
+        """Which shard an entity lies in.
+
+        Raises:
+            IndexError: there is no such number.
+        """
+        if not 0 <= number < self.numbers:
+            raise IndexError(number)
+        return bisect_right(self.first_numbers, number) - 1
+
+    def alive(self, numbers_K: NDArray[Any]) -> NDArray[np.bool_]:
+        """[K], False where an entity is deleted. Numbers are below `numbers` and not negative."""
+        living_K: NDArray[np.bool_] = self._living_E[numbers_K]
+        return living_K
+
+    def number_of(self, entity_id: str) -> int:
+        """Raises UnknownEntity where no living entity has the id."""
+        for first, table in zip(reversed(self.first_numbers), reversed(self._tables), strict=True):
+            with suppress(UnknownEntity):
+                number = first + table.number_of(entity_id)
+                if self._living_E[number]:
+                    return number
+        raise UnknownEntity(f"The index holds no entity {entity_id[:100]!r}.")
+
+    def starting_with(self, prefix: str, limit: int) -> list[Entity]:
+        """The first `limit` living entities whose title, folded, starts with the prefix, folded, in that order.
+
+        Of equal titles the lower number comes first. Every entity starts with "".
+        """
+        shards = (self._in_shard(shard, prefix) for shard in range(len(self._tables)))
+        return [entity for _, _, entity in islice(heapq.merge(*shards), limit)]
+
+    def _in_shard(self, shard: int, prefix: str) -> Iterator[tuple[str, int, Entity]]:
+        """(folded title, number, entity) of the living ones in their order; reads no entity before it is asked for."""
+        first, found_K = self.first_numbers[shard], self._titles[shard].starting_with(prefix)
+        for start in range(0, len(found_K), BLOCK):
+            block_K = found_K[start : start + BLOCK]
+            for own in block_K[self._living_E[first + block_K]].tolist():
+                entity = self._tables[shard][own]
+                yield fold(entity.title), first + own, entity

@@ -1,0 +1,31 @@
+"""Kinds of index: how vectors are kept and searched, chosen by name."""
+
+from collections.abc import Mapping
+
+from indexer.kinds.exact import Exact
+from indexer.kinds.inverted import Inverted, pq, rabitq, sq8
+from indexer.kinds.kind import IndexKind
+from wikiclip.errors import WikiClipError
+
+_ALL: tuple[IndexKind, ...] = (
+    Exact(name="exact-fp16", bits=16),
+    Exact(name="exact-int8", bits=8),
+    Inverted(name="balanced-pq", code=pq(4), probes=32, depth=100),
+    Inverted(name="balanced-sq8", code=sq8, probes=32, depth=40),
+    Inverted(name="compact-pq", code=pq(8), probes=32, depth=400),
+    Inverted(name="compact-rabitq", code=rabitq, probes=32, depth=200),
+)
+KINDS: Mapping[str, IndexKind] = {kind.name: kind for kind in _ALL}
+SHORT: Mapping[str, str] = {"exact": "exact-fp16", "balanced": "balanced-pq", "compact": "compact-pq"}
+
+
+def kind_of(name: str) -> IndexKind:
+    """The kind of a name, or of a short name.
+
+    Raises:
+        WikiClipError: there is none; names those that there are.
+    """
+    kind = KINDS.get(SHORT.get(name, name))
+    if kind is None:
+        raise WikiClipError(f"There is no index kind {name[:40]!r}; choose one of {', '.join([*SHORT, *KINDS])}.")
+    return kind

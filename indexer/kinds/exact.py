@@ -1,0 +1,126 @@
+"""Exact search: every row is compared, in half precision or in one byte a number.
+
+Axes: B query, K hit, M vector width, N index row, S sample row.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.kinds.files import read_faiss, write_faiss
+from indexer.kinds.half import BLOCK_ROWS, decode
+from indexer.kinds.kind import Cost, Hits
+from indexer.kinds.order import best_first
+
+SHARD, TRAINED = "exact.faiss", "trained.faiss"
+FEW = 1000  # rows that say little about the range of each dimension
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exact:
+    """Flat codes, mapped into memory.
+
+    Attributes:
+        name: what `--index` calls it.
+        bits: 16 keeps half-precision vectors as they are; 8 divides the range that each dimension has in the sample
+            into 256 steps, and what lies outside counts as its end.
+    """
+
+    name: str
+    bits: int
+
+    def train(self, sample_SM: NDArray[np.float32], *, rows: int, folder: Path) -> None:
+        if self.bits == 16:
+            return
+        if len(sample_SM) < FEW:  # then all dimensions share the widest range
+            widest = np.full((1, sample_SM.shape[1]), np.abs(sample_SM).max(), dtype=np.float32)
+            sample_SM = np.concatenate([sample_SM, widest, -widest])
+        index = self._empty(sample_SM.shape[1])
+        index.train(np.ascontiguousarray(sample_SM, dtype=np.float32))
+        write_faiss(index, folder / TRAINED)
+
+    def write(self, vectors_NM: NDArray[np.float16], folder: Path, shared: Path) -> None:
+        """Holds the shard's codes in memory, N x M x bits / 8 bytes, and one block of decoded rows."""
+        index = self._empty(vectors_NM.shape[1])
+        if self.bits == 8:
+            index = read_faiss(shared / TRAINED, like=index)
+        _reserve(index, len(vectors_NM))
+        for start in range(0, len(vectors_NM), BLOCK_ROWS):
+            block_NM = np.ascontiguousarray(vectors_NM[start : start + BLOCK_ROWS])
+            if self.bits == 16:
+                index.add_sa_codes(block_NM.view(np.uint8))  # which its own codes are
+            else:
+                index.add(decode(block_NM))
+        write_faiss(index, folder / SHARD)
+
+    def open(self, shards: Sequence[Path], shared: Path, *, width: int, threads: int = 1) -> "ExactSearcher":
+        return ExactSearcher([shard / SHARD for shard in shards], like=self._empty(width), threads=threads)
+
+    def cost(self, rows: int, width: int) -> Cost:
+        read = rows * self._empty(width).code_size
+        return Cost(
+            memory=0,
+            disk=read,
+            says=f"every query reads all {read / 1e9:.2f} GB of vectors, which stay mapped from the disk",
+        )
+
+    def _empty(self, width: int) -> Any:
+        code = {16: faiss.ScalarQuantizer.QT_fp16, 8: faiss.ScalarQuantizer.QT_8bit}[self.bits]
+        return faiss.IndexScalarQuantizer(width, code, faiss.METRIC_INNER_PRODUCT)
+
+
+class ExactSearcher:
+    """Flat shards searched together; in half precision exact but for rounding (scores to about 1e-4).
+
+    Args:
+        paths: the shards' files in the order of their rows.
+        like: an empty index of their type.
+        threads: how many threads one search may take.
+
+    Raises:
+        CorruptIndex: a file does not hold such a shard.
+    """
+
+    def __init__(self, paths: Sequence[Path], *, like: Any, threads: int) -> None:
+        self._threads = threads
+        # FAISS does not own what Python hands it, so the shards are kept here.
+        self._shards = [read_faiss(path, like=like, flags=faiss.IO_FLAG_MMAP_IFC) for path in paths]
+        self._starts = np.cumsum([0, *(shard.ntotal for shard in self._shards)])
+        self._index = faiss.IndexShards(like.d)  # counts rows on from shard to shard
+        for shard in self._shards:
+            self._index.add_shard(shard)
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def search(self, queries_BM: NDArray[np.float32], k: int) -> Hits:
+        faiss.omp_set_num_threads(self._threads)
+        scores_BK, rows_BK = self._index.search(np.ascontiguousarray(queries_BM, dtype=np.float32), k)
+        return best_first(rows_BK, scores_BK, k)
+
+    def vectors(self, rows_K: NDArray[np.int64]) -> NDArray[np.float32]:
+        shards_K = np.searchsorted(self._starts, rows_K, side="right") - 1
+        found_KM = np.empty((len(rows_K), self._index.d), dtype=np.float32)
+        for place, (shard, row) in enumerate(zip(shards_K, rows_K, strict=True)):
+            self._shards[shard].reconstruct(int(row - self._starts[shard]), found_KM[place])
+        return found_KM
+
+    def halves(self) -> Iterator[NDArray[np.float16]]:
+        """All rows in half precision, block by block in their order, as they are mapped; of an index of 16 bits."""
+        for shard in self._shards:
+            assert shard.sq.qtype == faiss.ScalarQuantizer.QT_fp16
+            if shard.ntotal:
+                codes: NDArray[np.uint8] = faiss.rev_swig_ptr(shard.codes.data(), shard.codes.size())
+                rows_NM = codes.view(np.float16).reshape(shard.ntotal, shard.d)
+                yield from (rows_NM[start : start + BLOCK_ROWS] for start in range(0, shard.ntotal, BLOCK_ROWS))
+
+
+def _reserve(index: Any, rows: int) -> None:
+    """Makes room for all rows at once: codes that grow are copied, and take twice the memory while they are."""
+    index.codes.resize(rows * index.code_size)
+    index.codes.resize(0)

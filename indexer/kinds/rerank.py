@@ -1,0 +1,83 @@
+"""The vectors themselves, on the disk: codes find the rows that may be nearest, these put them in order.
+
+Axes: B query, K row asked for, M vector width, N row of a shard, R row to be scored.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.entities import read_array
+from indexer.errors import CorruptIndex
+from indexer.kinds.files import unwritten
+from indexer.kinds.half import decode
+
+VECTORS = "vectors.npy"
+NUMBERS_AT_ONCE = 2**17  # decoded at once: with their codes they stay in a core's own cache
+
+
+def write_vectors(vectors_NM: NDArray[np.float16], folder: Path) -> None:
+    """Writes one shard's vectors.
+
+    Raises:
+        WikiClipError: the disk is full or cannot be written.
+    """
+    try:
+        np.save(folder / VECTORS, vectors_NM)
+    except OSError as error:
+        raise unwritten(folder / VECTORS, error) from error
+
+
+class VectorStore:
+    """Half-precision vectors of all shards, mapped into memory. Safe on any thread.
+
+    Args:
+        shards: the shards' folders in the order of their rows.
+        width: M.
+
+    Attributes:
+        counts: how many rows each shard has.
+
+    Raises:
+        CorruptIndex: a file does not hold such vectors.
+    """
+
+    def __init__(self, shards: Sequence[Path], *, width: int) -> None:
+        self._width = width
+        self._shards_NM = [_mapped(shard / VECTORS, width) for shard in shards]
+        self.counts = [len(shard_NM) for shard_NM in self._shards_NM]
+        self._starts = np.cumsum([0, *self.counts])
+
+    def vectors(self, rows_K: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The vectors of rows that exist, [K, M]."""
+        shards_K = np.searchsorted(self._starts, rows_K, side="right") - 1
+        found_KM = np.empty((len(rows_K), self._width), dtype=np.float16)
+        for shard in np.unique(shards_K):
+            places = np.flatnonzero(shards_K == shard)
+            found_KM[places] = np.take(self._shards_NM[shard], rows_K[places] - self._starts[shard], axis=0)
+        return decode(found_KM)
+
+    def scores(self, queries_BM: NDArray[np.float32], rows_BR: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The inner product of each query with each of its rows, [B, R]; minus infinity where the row is -1."""
+        scores_BR = np.empty(rows_BR.shape, dtype=np.float32)
+        rows_at_once = max(1, NUMBERS_AT_ONCE // self._width)
+        for few in _slices(rows_BR.shape[1], rows_at_once):
+            for some in _slices(len(rows_BR), max(1, rows_at_once // rows_BR.shape[1])):
+                asked_BR = rows_BR[some, few].clip(min=0)
+                vectors_BRM = self.vectors(asked_BR.ravel()).reshape(*asked_BR.shape, self._width)
+                scores_BR[some, few] = np.vecdot(vectors_BRM, queries_BM[some, None])
+        scores_BR[rows_BR < 0] = -np.inf
+        return scores_BR
+
+
+def _mapped(path: Path, width: int) -> NDArray[np.float16]:
+    vectors_NM = read_array(path, np.float16, axes=2)
+    if vectors_NM.shape[1] != width or not vectors_NM.flags.c_contiguous:
+        raise CorruptIndex(f"{path} holds vectors of width {vectors_NM.shape[1]}, not {width}; build the index again.")
+    return np.asarray(vectors_NM)  # the same mapping, without the cost of NumPy's subclass at every look
+
+
+def _slices(count: int, size: int) -> Iterator[slice]:
+    return (slice(start, start + size) for start in range(0, count, size))

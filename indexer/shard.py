@@ -1,0 +1,55 @@
+"""One shard of an index version: a folder with all there is of a bounded stretch of rows, never changed once written.
+
+Beside the index kind's own files it holds its entities, by number, id and title, and which of them each row belongs to.
+
+Axes: N row, M vector width.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.chunks import StoredChunk
+from indexer.entities import HASHES, NUMBERS, TABLE, read_array, write_table
+from indexer.kinds.kind import IndexKind
+from indexer.manifest import ShardStamp
+from indexer.titles import TITLES, write_titles
+
+ROWS = "rows.npy"
+FILES = (TABLE, HASHES, NUMBERS, TITLES, ROWS)  # besides the index kind's own
+
+
+def write_shard(folder: Path, chunks: Sequence[StoredChunk], kind: IndexKind, shared: Path) -> None:
+    """Fills an empty folder with the entities and rows of some chunks. Holds their vectors in memory, and no texts.
+
+    Args:
+        shared: the folder of what the kind's shards share.
+
+    Raises:
+        WikiClipError: the disk is full or cannot be written.
+    """
+    write_table((batch for chunk in chunks for batch in chunk.entities()), folder)
+    write_titles(folder)
+    start, owners = 0, []
+    for chunk in chunks:
+        owners.append(chunk.entity_of_row() + np.uint32(start))
+        start += chunk.count()
+    np.save(folder / ROWS, np.concatenate(owners))
+    kind.write(np.concatenate([chunk.vectors() for chunk in chunks]), folder, shared)
+
+
+def stamp_shard(folder: Path, *, name: str, image_root: str | None) -> ShardStamp:
+    """What the manifest says of a shard that was written."""
+    entities, rows = len(read_array(folder / HASHES, np.uint64)), len(entity_of_row(folder))
+    return ShardStamp(folder=name, entities=entities, rows=rows, image_root=image_root)
+
+
+def entity_of_row(folder: Path) -> NDArray[np.uint32]:
+    """Which of the shard's own entities a row [N] belongs to; mapped.
+
+    Raises:
+        CorruptIndex: the file is not such a list.
+    """
+    return read_array(folder / ROWS, np.uint32)

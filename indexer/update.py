@@ -1,0 +1,196 @@
+"""Changes a few entities of an index: `python -m indexer.update --records changes.jsonl --delete gone.txt`.
+
+What changed becomes a shard of its own; the other shards are linked into the new version as they are.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from indexer.assemble import fill_shards, with_rows
+from indexer.canary import sing
+from indexer.catalogue import Catalogue
+from indexer.chunks import StoredChunk, problems_of, read_problems, write_problems
+from indexer.command import run
+from indexer.embed import embed
+from indexer.errors import UnknownEntity
+from indexer.kb.jsonl import JsonLines
+from indexer.kb.record import BadRecord
+from indexer.kinds import kind_of
+from indexer.lock import only_builder
+from indexer.manifest import Counts, Manifest, stamp_files
+from indexer.paths import index_home
+from indexer.plan import Plan, make_plan, open_workshop
+from indexer.version import DELETED, PROBLEMS, Version, publish, read_version
+from wikiclip.errors import WikiClipError
+from wikiclip.model import WikiClip
+
+WORN = 0.2  # share of entities that are no more from which on a build pays
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def update(
+    records: Annotated[
+        Path | None, typer.Option(help="JSON lines as of --kb jsonl: new entities, and new content of old ones.")
+    ] = None,
+    images: Annotated[Path | None, typer.Option(help="The folder that their pictures are named from.")] = None,
+    delete: Annotated[Path | None, typer.Option(help="A file with ids of entities to remove, one a line.")] = None,
+    model: Annotated[str, typer.Option(help="The checkpoint that the index was made with.")] = "tiny",
+    out: Annotated[
+        Path | None, typer.Option(help="The folder that keeps the index versions; var/index if left out.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at a record that cannot be read, or an id that is unknown.")
+    ] = False,
+) -> None:
+    """Add, replace and remove entities of the current version, and publish the result as a new one.
+
+    Nothing else is embedded again. A later `indexer.build` makes an index of its knowledge base without these changes.
+    """
+    if records is None and delete is None:
+        raise WikiClipError("Name what to change: --records FILE, --delete FILE, or both.")
+    home = out or index_home()
+    with only_builder(home):
+        base = read_version(home)
+        gone = [] if delete is None else delete.read_text(encoding="utf-8").split()
+        if records is None:
+            changes = Changes(home / "building" / "deletions", None, [], [])
+        else:
+            changes = _embedded(JsonLines(records, images=images), WikiClip.load(model), base, home, strict=strict)
+        folder, manifest = changed(base, changes, gone, strict=strict)
+        version = publish(folder, manifest, home)
+        shutil.rmtree(changes.workshop)
+    _report(base, version)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Records that were embedded, in a workshop; no plan where there are none."""
+
+    workshop: Path
+    plan: Plan | None
+    chunks: Sequence[StoredChunk]
+    problems: Sequence[BadRecord]
+
+    def ids(self) -> Iterator[str]:
+        """Of the entities."""
+        for chunk in self.chunks:
+            for batch in chunk.entities():
+                yield from batch["entity_id"].to_pylist()
+
+
+def _embedded(kb: JsonLines, model: WikiClip, base: Version, home: Path, *, strict: bool) -> Changes:
+    base.expect_model(model.fingerprint)
+    plan = make_plan(kb, model)
+    workshop = open_workshop(plan, home)
+    chunks = embed(kb, model, plan, workshop, strict=strict)
+    return Changes(workshop, plan, with_rows(workshop, chunks), list(problems_of(workshop, chunks)))
+
+
+def changed(base: Version, changes: Changes, gone: Sequence[str], *, strict: bool) -> tuple[Path, Manifest]:
+    """Fills a folder in the workshop with the version after the changes, and describes it.
+
+    Args:
+        gone: ids of entities that are to be no more, unless the changes bring them anew.
+
+    Raises:
+        UnknownEntity: `strict`, and an id of `gone` is not in the index.
+        WikiClipError: no entity would be left.
+    """
+    folder = changes.workshop / "updated"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    kept = {name: stamp for name, stamp in base.manifest.files.items() if name not in (PROBLEMS, DELETED)}
+    for name in kept:
+        _link(base.folder / name, folder / name)
+
+    catalogue = Catalogue(base.shards, base.deleted())
+    replaced, _ = _numbers(catalogue, changes.ids())
+    removed, unknown = _numbers(catalogue, gone)
+    if unknown and strict:
+        raise UnknownEntity(f"The index holds no entity {unknown[0][:100]!r}, which --delete names.")
+    problems = [*changes.problems, *(BadRecord(where=entity_id, why="no entity to delete") for entity_id in unknown)]
+    deleted_E = np.union1d(base.deleted(), np.array([*replaced, *removed], np.uint32)).astype(np.uint32)
+    np.save(folder / DELETED, deleted_E)
+
+    stamps = list(base.manifest.shards)
+    if changes.plan is not None and changes.chunks:
+        kind, first = kind_of(base.manifest.kind), len(stamps)
+        stamps += fill_shards(folder, changes.chunks, changes.plan, kind, first=first)
+        new = [folder / stamp.folder for stamp in stamps[first:]]
+        sing(kind.open(new, folder / base.shared.name, width=base.manifest.dimension))
+    entities = sum(stamp.entities for stamp in stamps) - len(deleted_E)
+    if not entities:
+        raise WikiClipError("No entity would be left in the index.")
+    counts = Counts(
+        entities=entities,
+        deleted=len(deleted_E),
+        rows=sum(stamp.rows for stamp in stamps),
+        problems=write_problems([*read_problems(base.folder / PROBLEMS), *problems], folder / PROBLEMS),
+    )
+    manifest = Manifest(
+        plan=_identity(base, changes, gone),
+        parent=base.id,
+        knowledge_base=base.manifest.knowledge_base,
+        model=base.manifest.model,
+        kind=base.manifest.kind,
+        dimension=base.manifest.dimension,
+        counts=counts,
+        shards=tuple(stamps),
+        files=stamp_files(folder, known=kept),
+    )
+    return folder, manifest
+
+
+def _numbers(catalogue: Catalogue, ids: Iterator[str] | Sequence[str]) -> tuple[list[int], list[str]]:
+    """Numbers of those that the index holds, and the ids of the others."""
+    known, unknown = [], []
+    for entity_id in ids:
+        try:
+            known.append(catalogue.number_of(entity_id))
+        except UnknownEntity:
+            unknown.append(entity_id)
+    return known, unknown
+
+
+def _link(old: Path, new: Path) -> None:
+    """The same file under two names, or a copy where the file system knows no such thing."""
+    new.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(old, new)
+    except OSError:
+        shutil.copyfile(old, new)
+
+
+def _identity(base: Version, changes: Changes, gone: Sequence[str]) -> str:
+    told = [base.id, "" if changes.plan is None else changes.plan.id, *gone]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+
+
+def _report(base: Version, version: Version) -> None:
+    before, after = base.manifest.counts, version.manifest.counts
+    typer.echo(
+        f"Index {version.id} in {version.folder}: {after.entities} entities, {before.entities} before;"
+        f" {after.deleted - before.deleted} replaced or removed."
+    )
+    if after.problems > before.problems:
+        listed = (
+            f"{after.problems - before.problems} changes could not be made; {version.folder / PROBLEMS} lists them."
+        )
+        typer.echo(listed, err=True)
+    if after.deleted > WORN * after.entities:
+        typer.echo(
+            f"{after.deleted} entities are no more and still searched; `indexer.build` would drop them.", err=True
+        )
+
+
+if __name__ == "__main__":
+    run(app)

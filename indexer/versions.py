@@ -1,0 +1,100 @@
+"""Looks after the index versions that a folder keeps: `python -m indexer.versions list|verify|rollback|prune`."""
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from indexer.canary import sing
+from indexer.command import run
+from indexer.errors import CorruptIndex, NoIndex
+from indexer.lock import only_builder
+from indexer.paths import index_home
+from indexer.search import EntityIndex
+from indexer.version import Version, make_current, read_version, version_ids
+
+app = typer.Typer(add_completion=False, no_args_is_help=True)
+Home = Annotated[Path | None, typer.Option("--out", help="The folder that keeps them; var/index if left out.")]
+Named = Annotated[str | None, typer.Argument(help="A version's id.")]
+
+
+@app.command("list")
+def list_versions(home: Home = None) -> None:
+    """List the versions, the newest first; the current one is marked."""
+    home = home or index_home()
+    current = read_version(home).id
+    table = Table("", "version", "knowledge base", "kind", "model", "entities", "vectors", "made from", "GB")
+    for name in version_ids(home):
+        mark = "*" if name == current else ""
+        try:
+            version = read_version(home, name)
+        except CorruptIndex as error:
+            table.add_row(mark, name, f"damaged: {error}")
+            continue
+        manifest = version.manifest
+        size = sum(stamp.size for stamp in manifest.files.values()) / 1e9
+        counts = (f"{manifest.counts.entities:,}", f"{manifest.counts.rows:,}", manifest.parent or "-", f"{size:.2f}")
+        table.add_row(mark, name, manifest.knowledge_base, manifest.kind, manifest.model.name, *counts)
+    Console(width=150).print(table)
+
+
+@app.command()
+def verify(version: Named = None, home: Home = None) -> None:
+    """Compare every file of a version, the current one if none is named, with its checksum; then search with it."""
+    found = read_version(home or index_home(), version)
+    _verify(found)
+    typer.echo(f"{found.id} is whole: {len(found.manifest.files)} files, {found.manifest.counts.entities:,} entities.")
+
+
+@app.command()
+def rollback(version: Named = None, home: Home = None) -> None:
+    """Make an older version current, after it was verified: the one before the current, if none is named."""
+    home = home or index_home()
+    with only_builder(home):
+        current = read_version(home).id
+        if version is None:
+            older = [name for name in version_ids(home) if name < current]
+            if not older:
+                raise NoIndex(f"{home} keeps no version older than {current}.")
+            version = older[0]
+        found = read_version(home, version)
+        _verify(found)
+        make_current(found, home)
+    typer.echo(f"{found.id} is current now; it was {current}.")
+
+
+@app.command()
+def prune(
+    home: Home = None,
+    keep: Annotated[int, typer.Option(min=0, help="How many versions to keep besides the current one.")] = 1,
+    unfinished: Annotated[
+        bool, typer.Option("--unfinished", help="Also remove what builds left behind that were stopped.")
+    ] = False,
+) -> None:
+    """Remove old versions. A process that has one open keeps its files until it lets go of them."""
+    home = home or index_home()
+    with only_builder(home):
+        current = read_version(home)
+        others = [name for name in version_ids(home) if name != current.id]
+        for name in others[keep:]:
+            # The name goes first: what is half removed is no version any more.
+            doomed = current.folder.parent / f".{name}.removed"
+            (current.folder.parent / name).rename(doomed)
+            typer.echo(f"Removed {name}.")
+        for doomed in current.folder.parent.glob(".*.removed"):
+            shutil.rmtree(doomed)
+        if unfinished:
+            shutil.rmtree(home / "building", ignore_errors=True)
+    typer.echo(f"Kept {current.id} and {min(keep, len(others))} more.")
+
+
+def _verify(version: Version) -> None:
+    version.verify()
+    sing(EntityIndex(version).rows)
+
+
+if __name__ == "__main__":
+    run(app)

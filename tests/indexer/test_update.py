@@ -1,0 +1,164 @@
+"""Changes to an index, against a dictionary that is changed alike."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from indexer.assemble import with_rows
+from indexer.build import build
+from indexer.errors import UnknownEntity, WrongModel
+from indexer.kb import KnowledgeBaseName
+from indexer.kb.record import Entity
+from indexer.plan import Plan, open_workshop
+from indexer.search import EntityIndex
+from indexer.update import Changes, app, changed
+from indexer.version import Version, publish, read_version
+from tests.indexer.conftest import write_chunks
+from wikiclip.errors import WikiClipError
+
+WIDTH = 16
+
+
+def vectors(texts: list[str]) -> np.ndarray:
+    """A unit vector for each text, near to no other's."""
+    drawn = np.stack([np.random.default_rng(list(text.encode())).normal(size=WIDTH) for text in texts])
+    return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
+
+
+def apply(home: Path, content: dict[str, str], gone: list[str], number: int) -> Version:
+    """Publishes changes whose vectors are made from the texts."""
+    base = read_version(home)
+    plan = Plan(
+        knowledge_base="changes",
+        records=str(number),
+        image_root=None,
+        model_name="tiny",
+        model_fingerprint="f" * 64,
+        dimension=WIDTH,
+    )
+    workshop = open_workshop(plan, home)
+    entities = [Entity(entity_id=name, title=f"T {name}", text=text) for name, text in content.items()]
+    chunks = 0
+    if entities:
+        rows_NM = vectors([entity.text for entity in entities])
+        chunks = write_chunks(workshop, rows_NM, np.arange(len(entities)), entities, chunk_rows=3)
+    changes = Changes(workshop, plan, with_rows(workshop, chunks), [])
+    return publish(*changed(base, changes, gone, strict=False), home)
+
+
+KNOWN = [*(f"Q{n}" for n in range(12)), "new1", "new2", "né3"]
+NAMES = st.sampled_from(KNOWN)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    kind=st.sampled_from(["exact-fp16", "exact-int8", "balanced-pq", "compact-rabitq"]),
+    steps=st.lists(
+        st.tuples(
+            st.dictionaries(NAMES, st.text("abcdef", min_size=1, max_size=6), max_size=5), st.sets(NAMES, max_size=3)
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+)
+def test_an_index_after_changes_holds_what_a_dictionary_holds(tmp_path_factory, make_version, kind, steps):
+    home = tmp_path_factory.mktemp("index")
+    expected = {f"Q{n}": f"text {n}" for n in range(12)}
+    make_version(home, vectors(list(expected.values())), kind=kind)
+    for number, (content, gone) in enumerate(steps):
+        after = {name: text for name, text in expected.items() if name not in gone} | content
+        if not after:
+            with pytest.raises(WikiClipError, match="No entity would be left"):
+                apply(home, content, sorted(gone), number)
+            return
+        expected = after
+        apply(home, content, sorted(gone), number)
+
+    index = EntityIndex.open(home)
+    assert len(index) == len(expected) == index.manifest.counts.entities
+    assert {name: index.entity(name).text for name in expected} == expected
+    for name in set(KNOWN) - expected.keys():
+        with pytest.raises(UnknownEntity):
+            index.entity(name)
+    found = index.search(vectors(list(expected.values())), len(expected) + 3)
+    for text, candidates in zip(expected.values(), found, strict=True):
+        ids = [candidate.entity.entity_id for candidate in candidates]
+        assert sorted(ids) == sorted(expected), "each living entity once, and no other"
+        assert candidates[0].entity.text == text
+    titled = {entity.entity_id for entity in index.entities_titled("t", 100)}
+    assert titled == expected.keys()
+
+
+def test_what_did_not_change_is_linked_and_not_read(tmp_path: Path, make_version):
+    old = make_version(tmp_path, np.eye(20, WIDTH, dtype=np.float32))
+    before = {path.relative_to(old.folder): path.stat().st_ino for path in old.folder.rglob("*") if path.is_file()}
+    new = apply(tmp_path, {"Q3": "abc", "x": "def"}, ["Q5"], 0)
+    after = {path.relative_to(new.folder): path.stat().st_ino for path in new.folder.rglob("*") if path.is_file()}
+    shards = {name for name in before if name.parts[0] == "shards"}
+    assert all(after[name] == before[name] for name in shards)
+    assert {name.parts[1] for name in after if name.parts[0] == "shards"} - {name.parts[1] for name in shards}
+    assert new.manifest.parent == old.id
+    assert new.manifest.counts.deleted == 2
+    new.verify()
+    old.verify()
+    assert EntityIndex.open(tmp_path, version=old.id).entity("Q5").title == "T5"
+
+
+@pytest.fixture
+def built(birds: Path, checkpoint: Path, tmp_path: Path) -> Path:
+    home = tmp_path / "index"
+    build(KnowledgeBaseName.JSONL, records=birds, model=str(checkpoint), out=home)
+    return home
+
+
+def run(*arguments: object) -> str:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    if result.exception is not None:
+        raise result.exception
+    return result.output
+
+
+def test_the_command_adds_replaces_and_removes(built: Path, birds: Path, checkpoint: Path, model, tmp_path: Path):
+    changes, gone = tmp_path / "changes.jsonl", tmp_path / "gone.txt"
+    lines = [
+        {"entity_id": "one", "title": "Great egret", "text": "White and large.", "images": ["blue.png"]},
+        {"entity_id": "new", "title": "Bittern", "text": "Booms in the reeds."},
+        {"entity_id": "bad"},
+    ]
+    changes.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    gone.write_text("title\nnever\n")
+    options = ("--out", built, "--model", checkpoint)
+    said = run("--records", changes, "--images", birds.parent, "--delete", gone, *options)
+    assert "2 replaced or removed" in said
+    index = EntityIndex.open(built)
+    assert index.entity("one").title == "Great egret"
+    assert index.picture_path("one") == (birds.parent / "blue.png").resolve()
+    assert index.picture_path("three") == (birds.parent / "green.png").resolve()
+    with pytest.raises(UnknownEntity):
+        index.entity("title")
+    queries_BM = model.encode_entities([model.prepare_entity("Bittern: Booms in the reeds.", None)])
+    assert index.search(queries_BM, 1)[0][0].entity.entity_id == "new"
+    problems = (read_version(built).folder / "problems.jsonl").read_text()
+    assert "never" in problems
+    assert "changes.jsonl:3" in problems
+    assert not any((built / "building").iterdir())
+
+    gone.write_text("one\n")
+    assert "1 replaced or removed" in run("--delete", gone, *options)
+    with pytest.raises(UnknownEntity):
+        EntityIndex.open(built).entity("one")
+    gone.write_text("one\n")
+    with pytest.raises(UnknownEntity, match="'one'"):
+        run("--delete", gone, "--strict", *options)
+
+
+def test_what_cannot_be_done_is_one_line(built: Path, birds: Path, tmp_path: Path):
+    with pytest.raises(WikiClipError, match="--records"):
+        run("--out", built)
+    with pytest.raises(WrongModel):
+        run("--records", birds, "--out", built)

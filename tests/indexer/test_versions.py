@@ -1,0 +1,117 @@
+"""The command line that looks after versions."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from indexer.errors import CorruptIndex, IndexBusy, NoIndex
+from indexer.lock import only_builder
+from indexer.search import EntityIndex
+from indexer.version import read_version, version_ids
+from indexer.versions import app
+
+ROWS = np.eye(12, 16, dtype=np.float32)
+
+
+@pytest.fixture
+def home(tmp_path: Path, make_version) -> Path:
+    for entities in (12, 9, 4):
+        make_version(tmp_path, ROWS[:entities])
+    return tmp_path
+
+
+def command(home: Path, *arguments: str) -> str:
+    result = CliRunner().invoke(app, [*arguments, "--out", str(home)])
+    if result.exception is not None:
+        raise result.exception
+    return result.output
+
+
+def test_lists_the_newest_first_and_marks_the_current(home: Path):
+    ids = version_ids(home)
+    assert len(ids) == 3
+    lines = [line for line in command(home, "list").splitlines() if any(name in line for name in ids)]
+    assert [next(name for name in ids if name in line) for line in lines] == ids
+    assert ["*" in line for line in lines] == [True, False, False]
+    assert [f" {entities} " in line for line, entities in zip(lines, (4, 9, 12), strict=True)] == [True] * 3
+
+
+def test_a_damaged_version_is_listed_and_fails_verification(home: Path):
+    newest, middle, oldest = version_ids(home)
+    manifest = home / "versions" / middle / "manifest.json"
+    manifest.write_text(manifest.read_text() + " ")
+    assert "damaged" in command(home, "list")
+    assert "is whole" in command(home, "verify")
+    assert oldest in command(home, "verify", oldest)
+    with pytest.raises(CorruptIndex, match="manifest"):
+        command(home, "verify", middle)
+    with pytest.raises(CorruptIndex):
+        command(home, "rollback")
+    assert read_version(home).id == newest, "what is not whole does not become current"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_flipped_bit_in_a_shard_fails_verification_and_rollback(home: Path, seed: int):
+    random = np.random.default_rng(seed)
+    middle = version_ids(home)[1]
+    files = [path for path in (home / "versions" / middle / "shards").rglob("*") if path.is_file()]
+    path = files[random.integers(len(files))]
+    content = bytearray(path.read_bytes())
+    content[random.integers(len(content))] ^= 1 << int(random.integers(8))
+    path.write_bytes(content)
+    for name in ("verify", "rollback"):
+        with pytest.raises(CorruptIndex, match=path.name):
+            command(home, name, middle)
+
+
+def test_goes_back_a_version_at_a_time_and_to_a_named_one(home: Path):
+    newest, middle, oldest = version_ids(home)
+    assert middle in command(home, "rollback")
+    assert len(EntityIndex.open(home)) == 9
+    command(home, "rollback")
+    assert read_version(home).id == oldest
+    with pytest.raises(NoIndex, match="no version older"):
+        command(home, "rollback")
+    command(home, "rollback", newest)
+    assert len(EntityIndex.open(home)) == 4
+    with pytest.raises(NoIndex):
+        command(home, "rollback", "20250101t000000000000-0000000000000000")
+
+
+def test_prunes_the_oldest_and_never_the_current(home: Path):
+    newest, middle, oldest = version_ids(home)
+    command(home, "rollback", oldest)
+    opened = EntityIndex.open(home, version=middle)
+    (home / "building" / "left").mkdir(parents=True)
+    command(home, "prune", "--keep", "1")
+    assert version_ids(home) == [newest, oldest]
+    assert (home / "building" / "left").is_dir()
+    assert len(opened.search(ROWS[:2], 3)[0]) == 3, "who has it open keeps it"
+    command(home, "prune", "--keep", "0", "--unfinished")
+    assert version_ids(home) == [oldest]
+    assert not (home / "building").exists()
+    assert len(EntityIndex.open(home)) == 12
+
+
+def test_a_prune_that_was_cut_off_is_finished_by_the_next(home: Path):
+    oldest = home / "versions" / version_ids(home)[2]
+    half = oldest.rename(oldest.with_name(f".{oldest.name}.removed"))
+    shutil.rmtree(half / "shards")
+    assert len(version_ids(home)) == 2
+    command(home, "prune")
+    assert not half.exists()
+    assert len(version_ids(home)) == 2
+
+
+def test_nothing_is_changed_while_another_process_builds(home: Path):
+    before = read_version(home).id
+    with only_builder(home):
+        for name in ("rollback", "prune"):
+            with pytest.raises(IndexBusy):
+                command(home, name)
+        assert "*" in command(home, "list")
+    assert read_version(home).id == before
+    assert len(version_ids(home)) == 3
