@@ -58,6 +58,10 @@ demo-index: demo-data ## Build the default index from them
 test: demo-data lint ## Set everything up and run every check and test
 	HF_HUB_OFFLINE=1 $(PY) -m pytest
 
+.PHONY: test-faiss-gpu
+test-faiss-gpu: ## Test what is used of faiss-gpu with its real package (1.7 GB), GPU or not
+	@bash tools/test-faiss-gpu.sh
+
 .PHONY: setup-dev
 setup-dev: $(DEV) ## Install what developing needs as well
 

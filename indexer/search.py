@@ -15,6 +15,7 @@ from indexer.errors import CorruptIndex
 from indexer.kb.record import Entity
 from indexer.kinds import kind_of
 from indexer.kinds.kind import Searcher
+from indexer.kinds.placement import Wanted, place
 from indexer.pictures import picture_file
 from indexer.shard import entity_of_row
 from indexer.version import Version, read_version
@@ -35,9 +36,10 @@ class EntityIndex:
         version: the version's id.
         manifest: what the version says about itself.
         rows: finds rows; an entity has one for each of its pictures.
+        where: on what it is searched, in a sentence that says why.
     """
 
-    def __init__(self, version: Version, *, threads: int = 1) -> None:
+    def __init__(self, version: Version, *, threads: int = 1, device: Wanted = "cpu") -> None:
         """Opens the files of a version that was verified; `open` is the way in for those who did not."""
         self.version, self.manifest = version.id, version.manifest
         counts, shards = self.manifest.counts, version.shards
@@ -46,14 +48,22 @@ class EntityIndex:
             [entity_of_row(s) + np.uint32(n) for s, n in zip(shards, self._entities.first_numbers, strict=True)]
         )
         kind = kind_of(self.manifest.kind)
-        self.rows: Searcher = kind.open(shards, version.shared, width=self.manifest.dimension, threads=threads)
+        opened = kind.open(shards, version.shared, width=self.manifest.dimension, threads=threads)
+        self.rows: Searcher
+        self.rows, self.where = place(opened, kind.name, wanted=device)
         self._one_row_each = len(self._entity_of_row) == len(self._entities) == self._entities.numbers
         if len(self._entities) != counts.entities or not counts.rows == len(self.rows) == len(self._entity_of_row):
             raise CorruptIndex(f"{version.folder} holds other counts than its manifest says; build the index again.")
 
     @classmethod
     def open(
-        cls, home: Path, *, fingerprint: str | None = None, version: str | None = None, threads: int = 1
+        cls,
+        home: Path,
+        *,
+        fingerprint: str | None = None,
+        version: str | None = None,
+        threads: int = 1,
+        device: Wanted = "cpu",
     ) -> "EntityIndex":
         """Opens an index after every file was compared with its checksum.
 
@@ -62,6 +72,7 @@ class EntityIndex:
             fingerprint: the checkpoint that will make the queries; not compared if None.
             version: which version; the current one if None.
             threads: how many threads one search may take.
+            device: where to search; "auto" takes GPUs where there are some.
 
         Raises:
             NoIndex: there is none.
@@ -72,7 +83,7 @@ class EntityIndex:
         if fingerprint is not None:
             found.expect_model(fingerprint)
         found.verify()
-        return cls(found, threads=threads)
+        return cls(found, threads=threads, device=device)
 
     def search(self, queries_BM: NDArray[np.float32], k: int) -> list[list[Candidate]]:
         """The k best entities for each query, best first; all of them where the index holds fewer.

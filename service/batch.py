@@ -8,7 +8,7 @@ import typer
 
 from indexer.command import run
 from service.coco import Annotations, Folder
-from service.linker import Linker
+from service.linker import open_linker
 from service.offline import Job, link_all
 from service.rows import Rows
 from service.settings import read_settings
@@ -37,7 +37,7 @@ def batch(
     if annotations is not None and not annotations.is_file():
         raise WikiClipError(f"There is no file of annotations at {annotations}: name one with --annotations FILE.")
     source = Folder(images) if annotations is None else Annotations(annotations, images)
-    linker = Linker.open(settings.model, settings.index, limits=settings.image_limits, threads=settings.threads)
+    linker = open_linker(settings)
     job = Job(top_k=top_k, min_score=min_score, batch=settings.batch, decoders=settings.decoders)
     with Rows(out, index_version=linker.index.version) as rows:
         before = len(rows)

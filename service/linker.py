@@ -3,17 +3,22 @@
 Axes: B mention, M width of mention vectors.
 """
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.errors import NoIndex
+from indexer.kinds.placement import Wanted
 from indexer.search import Candidate, EntityIndex
 from indexer.version import read_version
+from service.settings import Settings
 from wikiclip.images import ImageLimits, Picture, read_picture
 from wikiclip.masks import Mask, decode_region
 from wikiclip.model import PreparedMention, WikiClip
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +56,14 @@ class Linker:
         self.limits = limits
 
     @classmethod
-    def open(cls, model: str | Path, index: Path, *, limits: ImageLimits, threads: int = 1) -> "Linker":
+    def open(
+        cls, model: str | Path, index: Path, *, limits: ImageLimits, threads: int = 1, device: Wanted = "cpu"
+    ) -> "Linker":
         """Loads a checkpoint and the published index version.
+
+        Args:
+            threads: how many threads one search may take.
+            device: where to search.
 
         Raises:
             WikiClipError: one of the two is missing or damaged, or the index was made with another checkpoint.
@@ -62,7 +73,8 @@ class Linker:
         except NoIndex as error:
             raise NoIndex(f"{error} `make demo-index` builds the demo's.") from error
         loaded = WikiClip.load(model)
-        return cls(loaded, EntityIndex.open(index, fingerprint=loaded.fingerprint, threads=threads), limits=limits)
+        opened = EntityIndex.open(index, fingerprint=loaded.fingerprint, threads=threads, device=device)
+        return cls(loaded, opened, limits=limits)
 
     def prepare(
         self,
@@ -99,6 +111,19 @@ class Linker:
             Answer([_cut(next(found), question) for _ in question.mentions], encode_ms, search_ms)
             for question in questions
         ]
+
+
+def open_linker(settings: Settings) -> Linker:
+    """The linker of a service. Raises WikiClipError as `Linker.open` does."""
+    linker = Linker.open(
+        settings.model,
+        settings.index,
+        limits=settings.image_limits,
+        threads=settings.threads,
+        device=settings.device,
+    )
+    logger.info("The index is searched with %s", linker.index.where)
+    return linker
 
 
 def _mask(picture: Picture, region: object) -> Mask:

@@ -128,6 +128,7 @@ async def readyz(loaded: Annotated[Loaded, Depends(_loaded)]) -> Readiness:
         fingerprint=model.fingerprint,
         index_version=index.version,
         entities=len(index),
+        search=index.where,
     )
 
 

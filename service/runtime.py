@@ -14,7 +14,7 @@ from service import bodies, examples
 from service.answers import Answers
 from service.batching import Full, Stage
 from service.errors import Cause, Problem, from_input_error
-from service.linker import Answer, Linker, Question
+from service.linker import Answer, Linker, Question, open_linker
 from service.settings import Settings
 from wikiclip.errors import WikiClipError
 from wikiclip.images import ImageError
@@ -124,7 +124,7 @@ class Runtime:
         settings = self.settings
         torch.set_num_threads(settings.threads)
         try:
-            linker = Linker.open(settings.model, settings.index, limits=settings.image_limits, threads=settings.threads)
+            linker = open_linker(settings)
         except WikiClipError as error:
             self.failure = error
             raise

@@ -160,6 +160,7 @@ class Readiness(BaseModel):
     fingerprint: Annotated[str, Field(description="sha256 over the model's configuration and weights.")]
     index_version: str
     entities: int
+    search: Annotated[str, Field(description="On what the index is searched, and why there.")]
 
 
 class FieldError(BaseModel):

@@ -7,6 +7,7 @@ import torch
 from pydantic import Field, PositiveInt, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from indexer.kinds.placement import Wanted
 from indexer.paths import index_home
 from wikiclip.errors import WikiClipError
 from wikiclip.images import ImageLimits
@@ -25,6 +26,9 @@ class Settings(BaseSettings):
     )
     threads: Annotated[PositiveInt, Field(description="Threads that encode, and threads that search.")] = Field(
         default_factory=torch.get_num_threads  # one a core, or what OMP_NUM_THREADS says
+    )
+    device: Annotated[Wanted, Field(description="Where to search: cpu, gpu, or auto, GPUs where there are some.")] = (
+        "auto"
     )
 
     max_body_bytes: Annotated[PositiveInt, Field(description="Bytes of a whole request.")] = 32 * MIB

@@ -143,6 +143,7 @@ def test_health_and_readiness(client: httpx.Client, linker: Linker) -> None:
     ready = client.get("/readyz").raise_for_status().json()
     assert ready["fingerprint"] == linker.model.fingerprint
     assert (ready["status"], ready["entities"]) == ("ready", 11)
+    assert ready["search"].startswith("exact-fp16 on ")
 
 
 def test_every_cause_says_what_it_is() -> None:
