@@ -21,7 +21,8 @@ README = (ROOT / "README.md").read_text()
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 PACKAGES = ("wikiclip", "indexer", "training", "service")
-MODULES_OF_README = sorted(set(re.findall(rf"python -m ((?:{'|'.join(PACKAGES)})[\w.]*)", README)))
+# With the name of a subcommand, where one follows.
+MODULES_OF_README = sorted(set(re.findall(rf"python -m ((?:{'|'.join(PACKAGES)})[\w.]*(?: [a-z]+)?)\b", README)))
 # Imported under their own names, but not chosen apart from what they are part of.
 PARTS = {"starlette": "fastapi", "pydantic_core": "pydantic"}
 
@@ -55,7 +56,7 @@ def test_make_without_a_target_tells_what_there_is() -> None:
 def test_readmes_modules_explain_themselves(module: str) -> None:
     """With the options that the README's own lines give them."""
     said = subprocess.run(
-        [sys.executable, "-m", module, "--help"],
+        [sys.executable, "-m", *module.split(), "--help"],
         cwd=ROOT,
         env={"PATH": "/usr/bin:/bin", "COLUMNS": "200", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
         capture_output=True,
