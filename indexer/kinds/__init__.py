@@ -11,12 +11,12 @@ _ALL: tuple[IndexKind, ...] = (
     Exact(name="exact-fp16", bits=16),
     Exact(name="exact-int8", bits=8),
     Inverted(name="balanced-pq", code=pq(4), probes=32, depth=100),
-    Inverted(name="balanced-sq8", code=sq8, probes=32, depth=40),
+    Inverted(name="balanced-sq8", code=sq8, probes=64, depth=40),
     Inverted(name="compact-pq", code=pq(8), probes=32, depth=400),
-    Inverted(name="compact-rabitq", code=rabitq, probes=32, depth=200),
+    Inverted(name="compact-rabitq", code=rabitq, probes=64, depth=100),
 )
 KINDS: Mapping[str, IndexKind] = {kind.name: kind for kind in _ALL}
-SHORT: Mapping[str, str] = {"exact": "exact-fp16", "balanced": "balanced-pq", "compact": "compact-pq"}
+SHORT: Mapping[str, str] = {"exact": "exact-fp16", "balanced": "balanced-sq8", "compact": "compact-rabitq"}
 
 
 def kind_of(name: str) -> IndexKind:

@@ -6,6 +6,8 @@ from indexer.kinds import KINDS, SHORT
 # picture itself takes 30 ms to encode. Beyond it the answer takes longer in proportion, and lists pay.
 QUICK_BYTES = 70_000_000
 BYTES_A_SECOND = 7e9
+# Of those that approximate, `compact` was the fastest at equal recall in the least memory (docs/benchmarks.md).
+SMALLEST = "compact-pq"
 
 
 def choose(rows: int, width: int, memory_bytes: int) -> tuple[str, str]:
@@ -16,17 +18,20 @@ def choose(rows: int, width: int, memory_bytes: int) -> tuple[str, str]:
         width: M of a vector.
         memory_bytes: how much memory the open index may take.
     """
-    exact, balanced, compact = (KINDS[SHORT[name]] for name in ("exact", "balanced", "compact"))
+    exact, compact, smallest = (KINDS[name] for name in (SHORT["exact"], SHORT["compact"], SMALLEST))
     read = rows * width * 2
     milliseconds = 1e3 * read / BYTES_A_SECOND
     takes = f"comparing all {rows:,} vectors of width {width} takes about {milliseconds:,.1f} ms of one core"
     if read <= QUICK_BYTES:
         return exact.name, f"{exact.name}: {takes}, so nothing need be approximated."
     has = f"the {memory_bytes / 1e9:.2f} GB given"
-    codes, fewer = balanced.cost(rows, width).memory, compact.cost(rows, width).memory
+    codes, fewer = compact.cost(rows, width).memory, smallest.cost(rows, width).memory
     if codes <= memory_bytes:
-        return balanced.name, f"{balanced.name}: {takes}; its {codes / 1e9:.2f} GB of codes fit into {has}."
-    too_large = f"{takes}; the {codes / 1e9:.2f} GB of codes of {balanced.name} do not fit into {has}"
+        return compact.name, f"{compact.name}: {takes}; its {codes / 1e9:.2f} GB of codes fit into {has}."
+    too_large = f"{takes}; the {codes / 1e9:.2f} GB of codes of {compact.name} do not fit into {has}"
     if fewer <= memory_bytes:
-        return compact.name, f"{compact.name}: {too_large}, its own {fewer / 1e9:.2f} GB do."
-    return compact.name, f"{compact.name}: {too_large}; nor do its own {fewer / 1e9:.2f} GB, but no other comes closer."
+        return smallest.name, f"{smallest.name}: {too_large}, its own {fewer / 1e9:.2f} GB do, but it finds fewer."
+    return (
+        smallest.name,
+        f"{smallest.name}: {too_large}; nor do its own {fewer / 1e9:.2f} GB, but no other comes closer.",
+    )

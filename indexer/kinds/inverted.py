@@ -34,14 +34,15 @@ EmptyIndex = Callable[[Any, int, int], Any]
 def pq(numbers: int) -> EmptyIndex:
     """4 bits for each `numbers` numbers of a vector, or for more where the width cannot be divided by them.
 
-    The vectors are coded, not what the list's centre leaves of them: by inner product FAISS would round the score of
-    the centre and the rest into one byte, which finds fewer (150,000 texts: 0.936 instead of 0.952 within 100).
+    What the list's centre leaves of a vector is coded. Vectors of texts share a direction (their mean has a length of
+    0.73), and codes of whole vectors tell little of the rest: of 200,000 they put 49% of the 10 nearest within the best
+    100, codes of what is left 80%.
     """
 
     def empty(quantizer: Any, width: int, lists: int) -> Any:
         parts = next(parts for parts in range(max(1, width // numbers), 0, -1) if width % parts == 0)
         index = faiss.IndexIVFPQFastScan(quantizer, width, lists, parts, 4, faiss.METRIC_INNER_PRODUCT)
-        index.by_residual = False
+        index.by_residual = True
         return index
 
     return empty
