@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from indexer.canary import sing
 from indexer.command import run
@@ -26,7 +26,7 @@ def list_versions(home: Home = None) -> None:
     """List the versions, the newest first; the current one is marked."""
     home = home or index_home()
     current = read_version(home).id
-    table = Table("", "version", "knowledge base", "kind", "model", "entities", "vectors", "made from", "GB")
+    table = Table("", Column("version", no_wrap=True), "knowledge base", "kind", "model", "entities", "vectors", "GB")
     for name in version_ids(home):
         mark = "*" if name == current else ""
         try:
@@ -36,8 +36,9 @@ def list_versions(home: Home = None) -> None:
             continue
         manifest = version.manifest
         size = sum(stamp.size for stamp in manifest.files.values()) / 1e9
-        counts = (f"{manifest.counts.entities:,}", f"{manifest.counts.rows:,}", manifest.parent or "-", f"{size:.2f}")
-        table.add_row(mark, name, manifest.knowledge_base, manifest.kind, manifest.model.name, *counts)
+        counts = (f"{manifest.counts.entities:,}", f"{manifest.counts.rows:,}", f"{size:.2f}")
+        source = manifest.knowledge_base if manifest.parent is None else f"{manifest.knowledge_base}, changed"
+        table.add_row(mark, name, source, manifest.kind, manifest.model.name, *counts)
     Console(width=150).print(table)
 
 

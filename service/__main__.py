@@ -52,7 +52,8 @@ def serve(
 def _ready(runtime: Runtime, url: str) -> str:
     linker = runtime.loaded.linker
     return (
-        f"WikiCLIP is ready on {url} with {len(linker.index):,} entities (model {linker.model.name}). Ctrl-C stops it."
+        f"WikiCLIP is ready on {url} with {len(linker.index):,} entities (model {linker.model.name}),"
+        f" searched as {linker.index.where} Ctrl-C stops it."
     )
 
 

@@ -3,7 +3,6 @@
 Axes: B mention, M width of mention vectors.
 """
 
-import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +16,6 @@ from service.settings import Settings
 from wikiclip.images import ImageLimits, Picture, read_picture
 from wikiclip.masks import Mask, decode_region
 from wikiclip.model import PreparedMention, WikiClip
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +112,13 @@ class Linker:
 
 def open_linker(settings: Settings) -> Linker:
     """The linker of a service. Raises WikiClipError as `Linker.open` does."""
-    linker = Linker.open(
+    return Linker.open(
         settings.model,
         settings.index,
         limits=settings.image_limits,
         threads=settings.threads,
         device=settings.device,
     )
-    logger.info("The index is searched with %s", linker.index.where)
-    return linker
 
 
 def _mask(picture: Picture, region: object) -> Mask:
