@@ -15,6 +15,7 @@ from tqdm import tqdm
 from indexer.chunks import StoredChunk, problems_of, stored_chunk, write_problems
 from indexer.files import publish_folder
 from indexer.kinds.kind import IndexKind
+from indexer.kinds.training import SAMPLE_ROWS
 from indexer.manifest import Counts, Manifest, ModelStamp, ShardStamp, stamp_files
 from indexer.plan import Plan
 from indexer.shard import stamp_shard, write_shard
@@ -22,7 +23,6 @@ from indexer.version import DELETED, PROBLEMS, SHARDS, SHARED
 from wikiclip.errors import WikiClipError
 
 SHARD_BYTES = 2**29  # of a shard's vectors in half precision
-SAMPLE_ROWS = 40 * 8192  # forty for each list of the largest index are enough for k-means
 
 
 def assemble(

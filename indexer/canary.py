@@ -29,5 +29,5 @@ def sing(searcher: Searcher, *, seed: int = 0) -> None:
     if found_S.mean() < LEAST:
         raise CorruptIndex(
             f"Of {len(drawn_S)} rows of the new index {int((~found_S).sum())} do not find themselves; it was not"
-            " published. Build it again, or with another --index."
+            " published. Build it with --force, or with another --index."
         )

@@ -60,7 +60,7 @@ def update(
     home = out or index_home()
     with only_builder(home):
         base = read_version(home)
-        gone = [] if delete is None else delete.read_text(encoding="utf-8").split()
+        gone = [] if delete is None else _listed(delete)
         if records is None:
             changes = Changes(home / "building" / "deletions", None, [], [])
         else:
@@ -69,6 +69,17 @@ def update(
         version = publish(folder, manifest, home)
         shutil.rmtree(changes.workshop)
     _report(base, version)
+
+
+def _listed(path: Path) -> list[str]:
+    """The ids in a file, one a line."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise WikiClipError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise WikiClipError(f"{path} is no text in UTF-8: {error.reason} at byte {error.start}.") from error
+    return [line.strip() for line in text.split("\n") if line.strip()]
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from benchmarks.systems.system import K, Search, Setting, files, mapped, sample
 from indexer.kinds import KINDS
+from indexer.kinds.training import SAMPLE_ROWS
 
 OURS = ("exact-fp16", "exact-int8", "balanced-pq", "balanced-sq8", "compact-pq", "compact-rabitq")
 SHARD_ROWS = 2**20  # as a build makes them
-SAMPLE_ROWS = 2**19
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 log = logging.getLogger(__name__)
 
 ROUNDS = 10  # of k-means: what later rounds change is below one in a thousand of the objective
+SAMPLE_ROWS = 40 * 8192  # of the whole index: forty for each list of the largest
 MOST_A_LIST, LEAST_A_LIST = 64, 39  # sample rows; FAISS holds fewer than 39 to be too few
 FEWEST = 1024  # sample rows that codes are trained on: 39 for each of 16 steps, and some to spare
 LINKS, CARE = 32, 100  # of the graph over the lists: neighbours of a node, candidates looked at when it is built

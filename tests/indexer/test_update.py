@@ -152,6 +152,9 @@ def test_the_command_adds_replaces_and_removes(built: Path, birds: Path, checkpo
     assert "1 replaced or removed" in run("--delete", gone, *options)
     with pytest.raises(UnknownEntity):
         EntityIndex.open(built).entity("one")
+    gone.write_text("of two words\r\n\n")
+    with pytest.raises(UnknownEntity, match="'of two words'"):
+        run("--delete", gone, "--strict", *options)
     gone.write_text("one\n")
     with pytest.raises(UnknownEntity, match="'one'"):
         run("--delete", gone, "--strict", *options)
@@ -160,5 +163,10 @@ def test_the_command_adds_replaces_and_removes(built: Path, birds: Path, checkpo
 def test_what_cannot_be_done_is_one_line(built: Path, birds: Path, tmp_path: Path):
     with pytest.raises(WikiClipError, match="--records"):
         run("--out", built)
+    (tmp_path / "gone").write_bytes(b"one\n\xff\n")
+    with pytest.raises(WikiClipError, match="gone is no text in UTF-8: invalid start byte at byte 4"):
+        run("--delete", tmp_path / "gone", "--out", built)
+    with pytest.raises(WikiClipError, match="never cannot be read: No such file"):
+        run("--delete", tmp_path / "never", "--out", built)
     with pytest.raises(WrongModel):
         run("--records", birds, "--out", built)
