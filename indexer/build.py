@@ -20,6 +20,7 @@ from indexer.lock import only_builder
 from indexer.machine import memory
 from indexer.paths import index_home
 from indexer.plan import Plan, make_plan, open_workshop
+from indexer.reuse import embedded_before, unpack
 from indexer.search import EntityIndex
 from indexer.version import PROBLEMS, Version, make_current, publish, read_version, version_ids
 from wikiclip.model import WikiClip
@@ -63,8 +64,14 @@ def build(
         plan = make_plan(source, encoder)
         version = None if force else published(plan, home, choice)
         if version is None:
-            workshop = open_workshop(plan, home, fresh=force)
-            chunks = embed(source, encoder, plan, workshop, strict=strict)
+            before = None if force else embedded_before(plan, home)
+            if before is None:
+                workshop = open_workshop(plan, home, fresh=force)
+                chunks = embed(source, encoder, plan, workshop, strict=strict)
+            else:
+                typer.echo(f"Index {before.id} holds these vectors; nothing is embedded again.")
+                workshop = open_workshop(plan, home, suffix="-again")
+                chunks = unpack(before, workshop)
             version = make(workshop, chunks, plan, choice, home)
             shutil.rmtree(workshop)
         report(version, strict=strict)

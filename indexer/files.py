@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 from pathlib import Path
 
 
@@ -30,6 +31,15 @@ def publish_folder(finished: Path, target: Path) -> None:
     sync(finished)
     finished.rename(target)
     sync(target.parent)
+
+
+def link(old: Path, new: Path) -> None:
+    """The same file under two names, or a copy where the file system knows no such thing."""
+    new.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(old, new)
+    except OSError:
+        shutil.copyfile(old, new)
 
 
 def sha256(path: Path) -> str:

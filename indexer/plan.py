@@ -58,9 +58,14 @@ def make_plan(kb: KnowledgeBase, model: WikiClip, *, chunk_records: int = CHUNK_
     )
 
 
-def open_workshop(plan: Plan, home: Path, *, fresh: bool = False) -> Path:
-    """The folder below `home` that keeps a plan's chunks until they are published; without older ones if `fresh`."""
-    folder = home / "building" / plan.id
+def open_workshop(plan: Plan, home: Path, *, fresh: bool = False, suffix: str = "") -> Path:
+    """The folder below `home` that keeps a plan's chunks until they are published.
+
+    Args:
+        fresh: removes chunks that are there from before.
+        suffix: tells apart folders of a plan whose chunks are cut differently.
+    """
+    folder = home / "building" / f"{plan.id}{suffix}"
     if fresh:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)

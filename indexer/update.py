@@ -4,7 +4,6 @@ What changed becomes a shard of its own; the other shards are linked into the ne
 """
 
 import hashlib
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from indexer.chunks import StoredChunk, problems_of, read_problems, write_proble
 from indexer.command import run
 from indexer.embed import embed
 from indexer.errors import UnknownEntity
+from indexer.files import link
 from indexer.kb.jsonl import JsonLines
 from indexer.kb.record import BadRecord
 from indexer.kinds import kind_of
@@ -121,7 +121,7 @@ def changed(base: Version, changes: Changes, gone: Sequence[str], *, strict: boo
     folder.mkdir(parents=True)
     kept = {name: stamp for name, stamp in base.manifest.files.items() if name not in (PROBLEMS, DELETED)}
     for name in kept:
-        _link(base.folder / name, folder / name)
+        link(base.folder / name, folder / name)
 
     catalogue = Catalogue(base.shards, base.deleted())
     replaced, _ = _numbers(catalogue, changes.ids())
@@ -170,15 +170,6 @@ def _numbers(catalogue: Catalogue, ids: Iterator[str] | Sequence[str]) -> tuple[
         except UnknownEntity:
             unknown.append(entity_id)
     return known, unknown
-
-
-def _link(old: Path, new: Path) -> None:
-    """The same file under two names, or a copy where the file system knows no such thing."""
-    new.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(old, new)
-    except OSError:
-        shutil.copyfile(old, new)
 
 
 def _identity(base: Version, changes: Changes, gone: Sequence[str]) -> str:

@@ -61,6 +61,14 @@ class Exact:
     def open(self, shards: Sequence[Path], shared: Path, *, width: int, threads: int = 1) -> "ExactSearcher":
         return ExactSearcher([shard / SHARD for shard in shards], like=self._empty(width), threads=threads)
 
+    @property
+    def keeps_vectors(self) -> bool:
+        return self.bits == 16
+
+    def kept(self, shard: Path, *, width: int) -> NDArray[np.float16]:
+        searcher = self.open([shard], shard, width=width)  # whose mapping the blocks are views of
+        return np.concatenate([np.empty((0, width), dtype=np.float16), *searcher.halves()])
+
     def cost(self, rows: int, width: int) -> Cost:
         read = rows * self._empty(width).code_size
         return Cost(

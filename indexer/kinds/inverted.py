@@ -19,7 +19,7 @@ from indexer.kinds.half import BLOCK_ROWS, decode
 from indexer.kinds.kind import Cost, Hits
 from indexer.kinds.merge import merge
 from indexer.kinds.order import best_first
-from indexer.kinds.rerank import VectorStore, write_vectors
+from indexer.kinds.rerank import VectorStore, read_vectors, write_vectors
 from indexer.kinds.training import LINKS, centres, enough, graph, list_count
 
 CODES, TRAINED = "codes.faiss", "trained.faiss"
@@ -103,6 +103,13 @@ class Inverted:
         for shard, rows in zip(shards, store.counts, strict=True):
             _merge(merged, read_faiss(shard / CODES, like=merged), rows, where=shard / CODES)
         return InvertedSearcher(merged, store, probes=self.probes, depth=self.depth, threads=threads)
+
+    @property
+    def keeps_vectors(self) -> bool:
+        return True
+
+    def kept(self, shard: Path, *, width: int) -> NDArray[np.float16]:
+        return read_vectors(shard, width=width)
 
     def cost(self, rows: int, width: int) -> Cost:
         lists = list_count(rows, rows)

@@ -79,4 +79,14 @@ class IndexKind(Protocol):
             CorruptIndex: a file is not what this kind writes.
         """
 
+    @property
+    def keeps_vectors(self) -> bool: ...  # whether `kept` has them
+
+    def kept(self, shard: Path, *, width: int) -> NDArray[np.float16]:
+        """The vectors [N, M] that `write` was given for a shard; of a kind that keeps them.
+
+        Raises:
+            CorruptIndex: a file is not what this kind writes.
+        """
+
     def cost(self, rows: int, width: int) -> Cost: ...

@@ -30,6 +30,19 @@ def write_vectors(vectors_NM: NDArray[np.float16], folder: Path) -> None:
         raise unwritten(folder / VECTORS, error) from error
 
 
+def read_vectors(folder: Path, *, width: int) -> NDArray[np.float16]:
+    """One shard's vectors [N, M], mapped.
+
+    Raises:
+        CorruptIndex: the file does not hold such vectors.
+    """
+    path = folder / VECTORS
+    vectors_NM = read_array(path, np.float16, axes=2)
+    if vectors_NM.shape[1] != width or not vectors_NM.flags.c_contiguous:
+        raise CorruptIndex(f"{path} holds vectors of width {vectors_NM.shape[1]}, not {width}; build the index again.")
+    return np.asarray(vectors_NM)  # the same mapping, without the cost of NumPy's subclass at every look
+
+
 class VectorStore:
     """Half-precision vectors of all shards, mapped into memory. Safe on any thread.
 
@@ -46,7 +59,7 @@ class VectorStore:
 
     def __init__(self, shards: Sequence[Path], *, width: int) -> None:
         self._width = width
-        self._shards_NM = [_mapped(shard / VECTORS, width) for shard in shards]
+        self._shards_NM = [read_vectors(shard, width=width) for shard in shards]
         self.counts = [len(shard_NM) for shard_NM in self._shards_NM]
         self._starts = np.cumsum([0, *self.counts])
 
@@ -70,13 +83,6 @@ class VectorStore:
                 scores_BR[some, few] = np.vecdot(vectors_BRM, queries_BM[some, None])
         scores_BR[rows_BR < 0] = -np.inf
         return scores_BR
-
-
-def _mapped(path: Path, width: int) -> NDArray[np.float16]:
-    vectors_NM = read_array(path, np.float16, axes=2)
-    if vectors_NM.shape[1] != width or not vectors_NM.flags.c_contiguous:
-        raise CorruptIndex(f"{path} holds vectors of width {vectors_NM.shape[1]}, not {width}; build the index again.")
-    return np.asarray(vectors_NM)  # the same mapping, without the cost of NumPy's subclass at every look
 
 
 def _slices(count: int, size: int) -> Iterator[slice]:

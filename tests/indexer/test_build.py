@@ -1,6 +1,7 @@
 import gzip
 import json
 import os
+import shutil
 import subprocess
 import sys
 from functools import partial
@@ -75,6 +76,30 @@ def test_builds_an_index_that_finds_what_it_holds_and_does_it_once(run, birds: P
         file.write('{"entity_id": "new", "title": "Bittern", "text": "Booms."}\n')
     assert run()[0] == 0
     assert EntityIndex.open(home).entity("new").title == "Bittern"
+
+
+def test_another_kind_embeds_nothing_again_and_is_what_a_build_from_scratch_is(run, birds: Path, tmp_path: Path):
+    home = tmp_path / "index"
+    assert run()[0] == 0
+    assert run("--index", "balanced-pq", "--force")[0] == 0
+    scratch = read_version(home)
+    (home / "versions" / scratch.id).rename(tmp_path / "scratch")
+    code, said = run("--index", "balanced-pq")
+    assert code == 0
+    assert "nothing is embedded again" in said
+    assert "Embedding" not in said
+    made = read_version(home)
+    assert (made.manifest.files, made.manifest.counts) == (scratch.manifest.files, scratch.manifest.counts)
+    assert list((home / "building").iterdir()) == []
+
+    code, said = run("--index", "exact-int8")
+    assert (code, "nothing is embedded again" in said) == (0, True)
+    assert run("--index", "exact-int8", "--strict")[0] == 1
+    for version in (home / "versions").iterdir():
+        if "int8" not in (version / "manifest.json").read_text():
+            shutil.rmtree(version)
+    code, said = run("--index", "exact-fp16")
+    assert (code, "Embedding" in said) == (0, True)
 
 
 def test_strict_publishes_nothing_and_names_the_line(run, tmp_path: Path):

@@ -161,3 +161,14 @@ def test_kinds_are_found_by_name_and_by_short_name():
     assert {short: kind_of(short).name for short in SHORT} == SHORT
     with pytest.raises(WikiClipError, match=r"'annoy'; choose one of exact, balanced, compact, exact-fp16"):
         kind_of("annoy")
+
+
+@every
+def test_vectors_that_a_kind_keeps_are_those_it_was_given(tmp_path: Path, fill, texts, kind):
+    rows_NM = texts(1, 900, 16)
+    shards = fill(kind, tmp_path, rows_NM, (500, 0))
+    assert kind.keeps_vectors == (kind.name != "exact-int8")
+    if kind.keeps_vectors:
+        kept = [kind.kept(shard, width=16) for shard in shards]
+        assert [len(part) for part in kept] == [500, 0, 400]
+        assert np.concatenate(kept).tobytes() == rows_NM.tobytes()
