@@ -1,6 +1,6 @@
 """The command line that serves: `python -m service`."""
 
-import logging
+import ipaddress
 import socket
 from typing import Annotated, Literal
 
@@ -8,9 +8,12 @@ import typer
 import uvicorn
 
 from indexer.command import run
+from service import logs
 from service.app import create_app
+from service.protocol import with_deadlines
 from service.runtime import Runtime
-from service.settings import read_settings
+from service.settings import Settings, read_settings
+from wikiclip.errors import WikiClipError
 
 GRACE_S = 10
 
@@ -26,9 +29,9 @@ def serve(
     ] = "warning",
 ) -> None:
     """Answer POST /link until it is stopped. Settings are environment variables that begin with WIKICLIP_."""
-    logging.basicConfig(level=log_level.upper(), format="%(message)s")
-    # It warns of each malformed body; the caller is told already, and should not be able to fill the log.
-    logging.getLogger("python_multipart").setLevel(logging.ERROR)
+    settings = read_settings()
+    expect_keys(host, settings)
+    logs.configure(log_level, settings.log_format)
 
     def announce(runtime: Runtime) -> None:
         if runtime.is_ready:
@@ -36,8 +39,18 @@ def serve(
         else:
             server.should_exit = True
 
-    application = create_app(read_settings(), announce=announce)
-    config = uvicorn.Config(application, host=host, port=port, log_level=log_level, timeout_graceful_shutdown=GRACE_S)
+    application = create_app(settings, announce=announce)
+    config = uvicorn.Config(
+        application,
+        host=host,
+        port=port,
+        http=with_deadlines(settings.head_s),
+        limit_concurrency=settings.max_connections,
+        timeout_graceful_shutdown=GRACE_S,
+        log_config=None,
+        access_log=False,  # `request_log` writes a line for each request, with its id
+        server_header=False,
+    )
     listening = config.bind_socket()
     # asyncio sets this itself, but not on a socket bound beforehand; without it each answer waits 40 ms for an ACK.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -49,8 +62,25 @@ def serve(
         raise typer.Exit(1)
 
 
+def expect_keys(host: str, settings: Settings) -> None:
+    """Raises WikiClipError where others than this machine could ask without a key, and nobody said they may."""
+    if settings.keys is not None or settings.allow_anyone or _is_loopback(host):
+        return
+    raise WikiClipError(
+        f"On {host} others than this machine can ask. Make a key with `python -m service.keys add NAME --file keys` and"
+        " set WIKICLIP_KEYS=keys, or set WIKICLIP_ALLOW_ANYONE=true where a firewall or a proxy decides who may."
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _ready(runtime: Runtime, url: str) -> str:
-    linker = runtime.loaded.linker
+    linker = runtime.serving.linker
     return (
         f"WikiCLIP is ready on {url} with {len(linker.index):,} entities (model {linker.model.name}),"
         f" searched as {linker.index.where} Ctrl-C stops it."

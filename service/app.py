@@ -3,12 +3,17 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from service import errors, openapi
+from service import docs, errors, openapi
+from service.access import Access, read_rate
+from service.answer_headers import AnswerHeaders
+from service.keys import KeyRing
+from service.origin import OwnOrigin
+from service.request_log import RequestLog
 from service.routes import router
 from service.runtime import Runtime
 from service.settings import Settings
@@ -23,14 +28,20 @@ def create_app(settings: Settings | None = None, *, announce: Callable[[Runtime]
     Args:
         settings: read from the environment if absent.
         announce: called once loading has ended, well or badly.
+
+    Raises:
+        WikiClipError: the keys cannot be read, or the rate is none.
     """
-    runtime = Runtime(settings or Settings())
+    settings = settings or Settings()
+    runtime = Runtime(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        loading = asyncio.create_task(_load(runtime, announce))
+        keeping = asyncio.create_task(_keep(runtime, announce))
         yield
-        await loading
+        keeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeping
         await asyncio.to_thread(runtime.close)
 
     app = FastAPI(
@@ -39,12 +50,33 @@ def create_app(settings: Settings | None = None, *, announce: Callable[[Runtime]
         version=version("wikiclip-service"),
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.runtime = runtime
     app.include_router(router)
+    app.include_router(docs.router)
     errors.install(app)
+    # The last one added sees a request first.
+    app.add_middleware(
+        Access, keys=None if settings.keys is None else KeyRing(settings.keys), rate=read_rate(settings.rate)
+    )
+    app.add_middleware(OwnOrigin, hosts=settings.hosts, origins=settings.origins)
+    app.add_middleware(RequestLog, metrics=runtime.metrics)
+    app.add_middleware(AnswerHeaders)
     app.openapi = openapi.document(app, runtime)  # type: ignore[method-assign]
     return app
+
+
+async def _keep(runtime: Runtime, announce: Callable[[Runtime], None] | None) -> None:
+    """Loads, then follows the published index for as long as the server runs."""
+    await _load(runtime, announce)
+    while runtime.follower is not None and runtime.settings.follow_s:
+        await asyncio.sleep(runtime.settings.follow_s)
+        try:
+            await asyncio.to_thread(runtime.follower.look)
+        except Exception:  # whatever it is, it must not end the following
+            logger.exception("Looking for a new index failed.")
 
 
 async def _load(runtime: Runtime, announce: Callable[[Runtime], None] | None) -> None:

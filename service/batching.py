@@ -1,14 +1,21 @@
 """A stage of the service: worker threads behind a bounded queue that take whatever waits, so callers share batches."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+
+
+class Watcher(Protocol):
+    """Is told of every batch that was done."""
+
+    def __call__(self, *, weight: int, seconds: float) -> None: ...
 
 
 class Full(Exception):
@@ -26,13 +33,15 @@ class Stage(Generic[In, Out]):
     """Does `work` on batches of what was submitted, on threads of its own.
 
     A batch starts as soon as a worker is idle, with what waits by then; no timer holds it back. So a lone caller never
-    waits, and under load batches grow by themselves. A job that was cancelled before its batch began is skipped.
+    waits, and under load batches grow by themselves. A job that was cancelled before its batch began is skipped. Where
+    a batch fails, each of its jobs is tried alone, so that only those fail that would have failed alone.
 
     Args:
-        work: turns a batch into its results, one each, in order. What it raises is raised to everyone in the batch.
+        work: turns a batch into its results, one each, in order. What it raises for a job alone is the caller's.
         workers: how many batches run at once.
         capacity: jobs that may wait.
         max_weight: the most a batch weighs, unless a single job weighs more.
+        watch: called after each batch, on the worker's thread.
     """
 
     def __init__(
@@ -43,10 +52,12 @@ class Stage(Generic[In, Out]):
         workers: int = 1,
         capacity: int,
         max_weight: int = 1,
+        watch: Watcher | None = None,
     ) -> None:
         self._work = work
         self._capacity = capacity
         self._max_weight = max_weight
+        self._watch = watch
         self._waiting: deque[_Job[In, Out]] = deque()
         self._changed = threading.Condition()
         self._closed = False
@@ -54,14 +65,22 @@ class Stage(Generic[In, Out]):
         for thread in self._threads:
             thread.start()
 
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait."""
+        return len(self._waiting)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether another job would be refused."""
+        with self._changed:
+            return self._has_no_place()
+
     def submit(self, item: In, *, weight: int = 1) -> "Future[Out]":
         """Queues `item`. Raises Full at once where no place is left, also once the stage is closed."""
         future: Future[Out] = Future()
         with self._changed:
-            if len(self._waiting) >= self._capacity:
-                # The cancelled hold places only until someone needs them.
-                self._waiting = deque(job for job in self._waiting if not job.future.cancelled())
-            if self._closed or len(self._waiting) >= self._capacity:
+            if self._has_no_place():
                 raise Full
             self._waiting.append(_Job(item, weight, future))
             self._changed.notify()
@@ -91,6 +110,12 @@ class Stage(Generic[In, Out]):
             self._do(batch)
         return True
 
+    def _has_no_place(self) -> bool:
+        """Called with the lock held. The cancelled hold places only until someone needs them."""
+        if len(self._waiting) >= self._capacity:
+            self._waiting = deque(job for job in self._waiting if not job.future.cancelled())
+        return self._closed or len(self._waiting) >= self._capacity
+
     def _take(self) -> list[_Job[In, Out]]:
         """Takes jobs from the head while they fit; called with the lock held."""
         batch: list[_Job[In, Out]] = []
@@ -103,11 +128,17 @@ class Stage(Generic[In, Out]):
         return batch
 
     def _do(self, batch: list[_Job[In, Out]]) -> None:
+        start = time.perf_counter()
         try:
             done = list(zip(batch, self._work([job.item for job in batch]), strict=True))
         except Exception as error:  # noqa: BLE001 - whatever it is belongs to the callers, and the worker lives on
+            if len(batch) == 1:
+                batch[0].future.set_exception(error)
+                return
             for job in batch:
-                job.future.set_exception(error)
+                self._do([job])
             return
+        if self._watch is not None:
+            self._watch(weight=sum(job.weight for job in batch), seconds=time.perf_counter() - start)
         for job, result in done:
             job.future.set_result(result)

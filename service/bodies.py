@@ -1,7 +1,10 @@
 """The body of `POST /link`, JSON or multipart, to what it asks; every limit holds before work is done."""
 
+import asyncio
 import base64
 import binascii
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +15,7 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 
 from service import strict_json
+from service.budget import ByteBudget
 from service.errors import Cause, Problem, from_validation
 from service.schemas import LinkForm, LinkOptions, LinkRequest
 
@@ -27,8 +31,39 @@ class Asked:
     options: LinkOptions
 
 
-async def receive(request: Request, *, max_bytes: int) -> bytes:
-    """Reads the body, counting while it streams in. Raises Problem."""
+@asynccontextmanager
+async def received(request: Request, *, max_bytes: int, seconds: float, budget: ByteBudget) -> AsyncIterator[bytes]:
+    """The body, counted while it streams in. The budget has its bytes back on leaving.
+
+    Args:
+        max_bytes: of this body.
+        seconds: how long it may take to come.
+        budget: for all bodies together.
+
+    Raises:
+        Problem: it is too large, too slow, or breaks off; or there is no room.
+    """
+    held = 0
+
+    def count(chunk: bytes) -> None:
+        nonlocal held
+        budget.take(len(chunk))
+        held += len(chunk)
+
+    try:
+        try:
+            async with asyncio.timeout(seconds):
+                body = await _receive(request, max_bytes=max_bytes, count=count)
+        except TimeoutError:
+            raise Problem(
+                Cause.BODY_TOO_SLOW, f"A body may take {seconds:g} s to come.", headers={"Connection": "close"}
+            ) from None
+        yield body
+    finally:
+        budget.give_back(held)
+
+
+async def _receive(request: Request, *, max_bytes: int, count: Callable[[bytes], None]) -> bytes:
     too_large = Problem(Cause.BODY_TOO_LARGE, f"A request may have {max_bytes:,} bytes.")
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > max_bytes:
@@ -36,6 +71,7 @@ async def receive(request: Request, *, max_bytes: int) -> bytes:
     body = bytearray()
     try:
         async for chunk in request.stream():
+            count(chunk)
             body += chunk
             if len(body) > max_bytes:
                 raise too_large

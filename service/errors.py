@@ -32,14 +32,19 @@ class Cause(Enum):
     MALFORMED_JSON = "malformed-json", About(400, "The body is not strict JSON.")
     MALFORMED_MULTIPART = "malformed-multipart", About(400, "The body is not well-formed multipart/form-data.")
     CONNECTION_CLOSED = "connection-closed", About(400, "The caller closed the connection before it had its answer.")
+    UNAUTHORIZED = "unauthorized", About(401, "The service asks for a key.")
+    FORBIDDEN = "forbidden", About(403, "The key is not one for this.")
+    FOREIGN_ORIGIN = "foreign-origin", About(403, "The page that asks is not this service's own.")
     UNKNOWN_ENTITY = "unknown-entity", About(404, "The knowledge base has no such entity.")
     NO_PICTURE = "no-picture", About(404, "The entity has no such picture.")
     NOT_FOUND = "not-found", About(404, "Nothing is served at this path.")
     METHOD_NOT_ALLOWED = "method-not-allowed", About(405, "This path does not answer this method.")
+    BODY_TOO_SLOW = "body-too-slow", About(408, "The body took longer to come than the service waits.")
     BODY_TOO_LARGE = "body-too-large", About(413, "The body is larger than the service accepts.")
     IMAGE_TOO_LARGE = "image-too-large", About(413, "The picture is larger than the service accepts.")
     UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type", About(415, "The body is of a type the service does not read.")
     UNSUPPORTED_IMAGE = "unsupported-image", About(415, "The picture is of a format the service does not read.")
+    WRONG_HOST = "wrong-host", About(421, "The service does not answer to this name.")
     INVALID_REQUEST = "invalid-request", About(422, "A field is missing, unknown or out of its range.")
     MALFORMED_BASE64 = "malformed-base64", About(422, "The field is not base64.")
     EMPTY_IMAGE = "empty-image", About(422, "The picture has zero bytes.")
@@ -55,9 +60,11 @@ class Cause(Enum):
     EMPTY_MASK = "empty-mask", About(422, "The region covers no pixel.")
     REGION_TOO_COMPLEX = "region-too-complex", About(422, "The region takes more work than the service accepts.")
     TOO_MANY_REGIONS = "too-many-regions", About(422, "There are more regions than the service accepts.")
+    RATE_LIMITED = "rate-limited", About(429, "The caller asks more often than is allowed.")
     INTERNAL_ERROR = "internal-error", About(500, "The service failed; the fault is not the caller's.")
     NOT_READY = "not-ready", About(503, "The service cannot answer yet.")
     BUSY = "busy", About(503, "The service has as much work waiting as it accepts.")
+    DEADLINE = "deadline", About(504, "The work was not done in time.")
 
     def __init__(self, code: str, about: About) -> None:
         self.code = code
@@ -143,16 +150,11 @@ async def _answer_parameters(_: Request, error: Exception) -> JSONResponse:
     return Problem(Cause.INVALID_REQUEST, f"Check the parameters: {names}.").response()
 
 
-async def _answer_failure(_: Request, __: Exception) -> JSONResponse:
-    return Problem(Cause.INTERNAL_ERROR, "The log has the details; trying again may help.").response()
-
-
 def install(app: FastAPI) -> None:
-    """Makes every error of `app` a problem document."""
+    """Makes every refusal of `app` a problem document; what nobody foresaw is made one by `request_log`."""
     app.add_exception_handler(Problem, _answer_problem)
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_exception_handler(RequestValidationError, _answer_parameters)
-    app.add_exception_handler(Exception, _answer_failure)
 
 
 def documented(*causes: Cause) -> dict[int | str, dict[str, Any]]:

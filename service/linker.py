@@ -1,12 +1,14 @@
-"""Pictures and regions to candidates: the one way in for the route and for linking offline.
+"""Pictures and regions to candidates: the one way in for the routes and for linking offline.
 
 Axes: B mention, M width of mention vectors.
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from indexer.errors import NoIndex
 from indexer.kinds.placement import Wanted
@@ -32,20 +34,8 @@ class Question:
     min_score: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Candidates for each mention of a question, best first; the times are those of the whole batch."""
-
-    results: list[list[Candidate]]
-    encode_ms: float
-    search_ms: float
-
-
 class Linker:
-    """A model and an index made with it.
-
-    All but `answer` is safe on any thread; `answer` belongs on one thread at a time.
-    """
+    """A model and an index made with it. Safe on any thread."""
 
     def __init__(self, model: WikiClip, index: EntityIndex, *, limits: ImageLimits) -> None:
         self.model = model
@@ -86,28 +76,32 @@ class Linker:
         Raises:
             ImageError, RegionError: what was handed over cannot be read.
         """
-        picture = self.read(image)
-        return Question(tuple(self.cut(picture, region) for region in regions), top_k, min_score)
+        return self.ask(self.read(image), regions, top_k=top_k, min_score=min_score)
 
     def read(self, image: bytes | Path) -> Picture:
         """Raises ImageError."""
         return read_picture(image, limits=self.limits)
 
+    def ask(self, picture: Picture, regions: Sequence[object], *, top_k: int, min_score: float | None) -> Question:
+        """Cuts out each region; raises RegionError."""
+        return Question(tuple(self.cut(picture, region) for region in regions), top_k, min_score)
+
     def cut(self, picture: Picture, region: object) -> PreparedMention:
         """Raises RegionError."""
         return self.model.prepare_mention(picture.rgb, _mask(picture, region))
 
-    def answer(self, questions: Sequence[Question]) -> list[Answer]:
-        """Encodes the mentions of all questions in one batch, searches for all in one batch."""
-        start = time.perf_counter()
-        queries_BM = self.model.encode_mentions([mention for question in questions for mention in question.mentions])
-        encoded = time.perf_counter()
+    def encode(self, questions: Sequence[Question]) -> NDArray[np.float32]:
+        """Vectors [B, M] of the mentions of all questions, in one batch."""
+        return self.model.encode_mentions([mention for question in questions for mention in question.mentions])
+
+    def search(self, queries_BM: NDArray[np.float32], questions: Sequence[Question]) -> list[list[list[Candidate]]]:
+        """For each question, for each of its mentions, the candidates, best first; searched for in one batch."""
         found = iter(self.index.search(queries_BM, max(question.top_k for question in questions)))
-        encode_ms, search_ms = (encoded - start) * 1000, (time.perf_counter() - encoded) * 1000
-        return [
-            Answer([_cut(next(found), question) for _ in question.mentions], encode_ms, search_ms)
-            for question in questions
-        ]
+        return [[_cut(next(found), question) for _ in question.mentions] for question in questions]
+
+    def answer(self, question: Question) -> list[list[Candidate]]:
+        """Encodes and searches: candidates for each mention, best first."""
+        return self.search(self.encode([question]), [question])[0]
 
 
 def open_linker(settings: Settings) -> Linker:

@@ -110,7 +110,7 @@ def _prepare(mentions: list[Mention], linker: Linker) -> list[_Prepared]:
 
 def _rows(waiting: list[_Prepared], linker: Linker, job: Job) -> list[dict[str, Any]]:
     ready = tuple(one.ready for one in waiting if one.ready is not None)
-    found = iter(linker.answer([Question(ready, job.top_k, job.min_score)])[0].results if ready else ())
+    found = iter(linker.answer(Question(ready, job.top_k, job.min_score)) if ready else ())
     return [
         {
             "annotation_id": one.mention.annotation_id,

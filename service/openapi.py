@@ -24,6 +24,7 @@ _NOT_OF_LINK = {
     Cause.NOT_FOUND,
     Cause.METHOD_NOT_ALLOWED,
     Cause.UNREADABLE_IMAGE,
+    Cause.FORBIDDEN,
 }
 LINK_CAUSES = tuple(cause for cause in Cause if cause not in _NOT_OF_LINK)
 
@@ -72,6 +73,10 @@ def document(app: FastAPI, runtime: Runtime) -> Callable[[], dict[str, Any]]:
         for path in schema["paths"].values():
             for operation in path.values():
                 _mend(operation)
+        if runtime.settings.keys is not None:
+            components_of = schema["components"]
+            components_of["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+            schema["security"] = [{"key": []}]
         for name in ("HTTPValidationError", "ValidationError"):
             components.pop(name, None)
         if runtime.is_ready:
@@ -89,7 +94,7 @@ def _mend(operation: dict[str, Any]) -> None:
 
 
 def _name_entities(paths: dict[str, Any], runtime: Runtime) -> None:
-    index, sample = runtime.loaded.linker.index, runtime.loaded.sample
+    index, sample = runtime.serving.linker.index, runtime.serving.sample
     pictured = [found for found in sample if index.picture_path(found.entity.entity_id) is not None]
     for path, candidates in (("/entities/{entity_id}", sample), ("/entities/{entity_id}/image", pictured)):
         for parameter in paths[path]["get"]["parameters"]:

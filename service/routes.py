@@ -10,10 +10,12 @@ from fastapi.responses import FileResponse
 from indexer.errors import UnknownEntity
 from service import bodies
 from service.errors import Cause, Problem, documented
+from service.metrics import CONTENT_TYPE
 from service.openapi import LINK_BODY, LINK_CAUSES
 from service.pictures import media_type
-from service.runtime import Loaded, Runtime
-from service.schemas import EntityOut, Health, LinkResponse, Readiness, Timings
+from service.runtime import Runtime
+from service.schemas import EntityOut, Health, LinkResponse, Readiness, RefusedOut, Reloaded, Timings
+from service.serving import Serving
 
 router = APIRouter()
 
@@ -26,8 +28,8 @@ def _runtime(request: Request) -> Runtime:
     return runtime
 
 
-def _loaded(runtime: Annotated[Runtime, Depends(_runtime)]) -> Loaded:
-    return runtime.loaded
+def _serving(runtime: Annotated[Runtime, Depends(_runtime)]) -> Serving:
+    return runtime.serving
 
 
 EntityId = Annotated[str, Path(description="Percent-encoded where it holds characters such as `/`.")]
@@ -48,18 +50,22 @@ async def link(request: Request, runtime: Annotated[Runtime, Depends(_runtime)])
     is transparent is left out.
     """
     bodies.check_type(request.headers)
-    loaded = runtime.loaded
-    body = await bodies.receive(request, max_bytes=runtime.settings.max_body_bytes)
-    linked = await _while_connected(request, loaded.link(body, request.headers))
+    pipeline, settings = runtime.pipeline, runtime.settings
+    pipeline.expect_room()
+    receiving = bodies.received(
+        request, max_bytes=settings.max_body_bytes, seconds=settings.body_s, budget=runtime.bodies
+    )
+    async with receiving as body:
+        linked = await _while_connected(request, pipeline.link(body, request.headers))
     response = LinkResponse(
-        results=[loaded.answers.result(candidates) for candidates in linked.answer.results],
-        model=loaded.linker.model.name,
-        index_version=loaded.linker.index.version,
+        results=linked.results,
+        model=linked.serving.linker.model.name,
+        index_version=linked.serving.version,
         timings_ms=Timings(
             decode=round(linked.decode_ms, 2),
             wait=round(linked.wait_ms, 2),
-            encode=round(linked.answer.encode_ms, 2),
-            search=round(linked.answer.search_ms, 2),
+            encode=round(linked.encode_ms, 2),
+            search=round(linked.search_ms, 2),
             total=round(linked.total_ms, 2),
         ),
     )
@@ -74,12 +80,12 @@ async def link(request: Request, runtime: Annotated[Runtime, Depends(_runtime)])
 )
 def entity_image(
     entity_id: EntityId,
-    loaded: Annotated[Loaded, Depends(_loaded)],
+    serving: Annotated[Serving, Depends(_serving)],
     number: Annotated[int, Query(ge=0, le=1_000_000, description="Which of its pictures.")] = 0,
 ) -> FileResponse:
     """The file as it is in the knowledge base: JPEG, PNG, WebP or GIF."""
     try:
-        path = loaded.linker.index.picture_path(entity_id, number)
+        path = serving.linker.index.picture_path(entity_id, number)
         kind = None if path is None else media_type(path)
     except UnknownEntity:
         raise Problem(Cause.UNKNOWN_ENTITY, "Take the id from an answer of /link.") from None
@@ -104,10 +110,10 @@ def entity_image(
     responses=documented(Cause.UNKNOWN_ENTITY, Cause.NOT_READY),
     summary="An entity's record",
 )
-def entity(entity_id: EntityId, loaded: Annotated[Loaded, Depends(_loaded)]) -> EntityOut:
+def entity(entity_id: EntityId, serving: Annotated[Serving, Depends(_serving)]) -> EntityOut:
     """The whole record, with the paths of its pictures."""
     try:
-        return loaded.answers.entity(loaded.linker.index.entity(entity_id))
+        return serving.answers.entity(serving.linker.index.entity(entity_id))
     except UnknownEntity:
         raise Problem(Cause.UNKNOWN_ENTITY, "Take the id from an answer of /link.") from None
 
@@ -119,9 +125,10 @@ async def healthz() -> Health:
 
 
 @router.get("/readyz", responses=documented(Cause.NOT_READY), summary="Can it link?")
-async def readyz(loaded: Annotated[Loaded, Depends(_loaded)]) -> Readiness:
+async def readyz(runtime: Annotated[Runtime, Depends(_runtime)]) -> Readiness:
     """Model and index are loaded, and a search has answered."""
-    model, index = loaded.linker.model, loaded.linker.index
+    linker = runtime.serving.linker
+    model, index = linker.model, linker.index
     return Readiness(
         status="ready",
         model=model.name,
@@ -129,7 +136,37 @@ async def readyz(loaded: Annotated[Loaded, Depends(_loaded)]) -> Readiness:
         index_version=index.version,
         entities=len(index),
         search=index.where,
+        refused=_refused(runtime),
     )
+
+
+@router.post(
+    "/admin/reload",
+    responses=documented(Cause.UNAUTHORIZED, Cause.FORBIDDEN, Cause.NOT_READY),
+    summary="Look for a newly published index now",
+)
+def reload(runtime: Annotated[Runtime, Depends(_runtime)]) -> Reloaded:
+    """Tries the version that is current, also one that was refused before. The service follows it by itself, too."""
+    version = runtime.serving.version
+    if runtime.follower is not None:
+        version = runtime.follower.look(again=True)
+    return Reloaded(index_version=version, refused=_refused(runtime))
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {CONTENT_TYPE: {}}}, **documented(Cause.UNAUTHORIZED, Cause.FORBIDDEN)},
+    summary="Prometheus metrics",
+)
+async def metrics(runtime: Annotated[Runtime, Depends(_runtime)]) -> Response:
+    """Time, queue and batches of each stage; pictures decoded lately; requests; the index version that answers."""
+    return Response(runtime.metrics.text(), media_type=CONTENT_TYPE)
+
+
+def _refused(runtime: Runtime) -> RefusedOut | None:
+    refused = None if runtime.follower is None else runtime.follower.refused
+    return None if refused is None else RefusedOut(index_version=refused.version, why=refused.why)
 
 
 async def _while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:

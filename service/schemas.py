@@ -154,6 +154,18 @@ class Health(BaseModel):
     status: str
 
 
+class RefusedOut(BaseModel):
+    """A version that is published and not served; the one before it goes on answering."""
+
+    index_version: Annotated[str | None, Field(description="Its id; null where the index's folder cannot be read.")]
+    why: str
+
+
+class Reloaded(BaseModel):
+    index_version: Annotated[str, Field(description="The one that answers.")]
+    refused: RefusedOut | None
+
+
 class Readiness(BaseModel):
     status: str
     model: str
@@ -161,6 +173,7 @@ class Readiness(BaseModel):
     index_version: str
     entities: int
     search: Annotated[str, Field(description="On what the index is searched, and why there.")]
+    refused: RefusedOut | None
 
 
 class FieldError(BaseModel):

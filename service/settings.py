@@ -1,22 +1,31 @@
 """What an operator can set, as environment variables with the prefix `WIKICLIP_`, read when the app is made."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-import torch
-from pydantic import Field, PositiveInt, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from indexer.kinds.placement import Wanted
+from indexer.machine import cores
 from indexer.paths import index_home
 from wikiclip.errors import WikiClipError
 from wikiclip.images import ImageLimits
+from wikiclip.pil_files import FILE_FORMATS, FileFormat
 
 MIB = 1024 * 1024
 
 
+def _split(value: object) -> object:
+    """Words with commas between, as an environment variable holds them."""
+    return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+
+Words = BeforeValidator(_split)
+
+
 class Settings(BaseSettings):
-    """Where model and index are, and how much the service takes on."""
+    """Where model and index are, who may call, and how much the service takes on."""
 
     model_config = SettingsConfigDict(env_prefix="WIKICLIP_", env_ignore_empty=True, frozen=True)
 
@@ -24,27 +33,65 @@ class Settings(BaseSettings):
     index: Annotated[Path, Field(description="The folder that keeps index versions.")] = Field(
         default_factory=index_home
     )
-    threads: Annotated[PositiveInt, Field(description="Threads that encode, and threads that search.")] = Field(
-        default_factory=torch.get_num_threads  # one a core, or what OMP_NUM_THREADS says
-    )
+    follow_s: Annotated[
+        float, Field(ge=0, description="Seconds between looks for a newly published index; 0 never looks.")
+    ] = 2.0
     device: Annotated[Wanted, Field(description="Where to search: cpu, gpu, or auto, GPUs where there are some.")] = (
         "auto"
     )
 
-    max_body_bytes: Annotated[PositiveInt, Field(description="Bytes of a whole request.")] = 32 * MIB
-    max_image_bytes: Annotated[PositiveInt, Field(description="Bytes of the picture as it is encoded.")] = 20 * MIB
-    max_pixels: Annotated[PositiveInt, Field(description="Pixels a picture's header may promise.")] = 50_000_000
-    max_regions: Annotated[PositiveInt, Field(description="Regions of one request.")] = 64
-
-    decoders: Annotated[PositiveInt, Field(description="Threads that decode pictures and regions.")] = 2
-    queue: Annotated[PositiveInt, Field(description="Requests that may wait for each stage.")] = 64
+    threads: Annotated[PositiveInt, Field(description="Cores that encoding and searching may take.")] = Field(
+        default_factory=cores
+    )
+    decoders: Annotated[PositiveInt, Field(description="Threads that decode pictures and regions.")] = Field(
+        default_factory=cores
+    )
+    encoders: Annotated[PositiveInt, Field(description="Batches that are encoded at once.")] = Field(
+        default_factory=cores
+    )
     batch: Annotated[
         PositiveInt, Field(description="Mentions encoded together at most; one request is never split.")
     ] = 32
+    search_batch: Annotated[PositiveInt, Field(description="Mentions searched for together at most.")] = 64
+    queue: Annotated[PositiveInt, Field(description="Requests that may wait for each stage.")] = 64
+    picture_cache_bytes: Annotated[
+        NonNegativeInt, Field(description="Memory for decoded pictures that may be sent again.")
+    ] = 128 * MIB
+
+    deadline_s: Annotated[PositiveFloat, Field(description="Seconds a request may wait and be worked on.")] = 30.0
+    body_s: Annotated[PositiveFloat, Field(description="Seconds a body may take to come.")] = 30.0
+    head_s: Annotated[
+        PositiveFloat, Field(description="Seconds a request's head may take to come, and an answer may find no reader.")
+    ] = 10.0
+    max_body_bytes: Annotated[PositiveInt, Field(description="Bytes of a whole request.")] = 32 * MIB
+    max_held_bytes: Annotated[PositiveInt, Field(description="Bytes of all bodies that are held at once.")] = 256 * MIB
+    max_image_bytes: Annotated[PositiveInt, Field(description="Bytes of the picture as it is encoded.")] = 20 * MIB
+    max_pixels: Annotated[PositiveInt, Field(description="Pixels a picture's header may promise.")] = 50_000_000
+    max_regions: Annotated[PositiveInt, Field(description="Regions of one request.")] = 64
+    max_connections: Annotated[PositiveInt, Field(description="Connections that are open at once.")] = 1024
+    formats: Annotated[
+        tuple[FileFormat, ...], Words, NoDecode, Field(min_length=1, description="Formats of pictures that are read.")
+    ] = FILE_FORMATS
+
+    keys: Annotated[Path | None, Field(description="The file of API keys; see `python -m service.keys`.")] = None
+    allow_anyone: Annotated[
+        bool, Field(description="Whether callers need no key where others than this machine can reach the service.")
+    ] = False
+    rate: Annotated[str, Field(description="How often a key may ask, as 10/second or 1000/hour; empty: any.")] = ""
+    hosts: Annotated[
+        tuple[str, ...],
+        Words,
+        NoDecode,
+        Field(description="Names the service answers to, beside localhost and addresses."),
+    ] = ()
+    origins: Annotated[
+        tuple[str, ...], Words, NoDecode, Field(description="Other sites whose pages may ask, as https://example.org.")
+    ] = ()
+    log_format: Annotated[Literal["text", "json"], Field(description="How log lines are written.")] = "text"
 
     @property
     def image_limits(self) -> ImageLimits:
-        return ImageLimits(max_pixels=self.max_pixels, max_bytes=self.max_image_bytes)
+        return ImageLimits(formats=self.formats, max_pixels=self.max_pixels, max_bytes=self.max_image_bytes)
 
 
 def read_settings() -> Settings:

@@ -20,6 +20,7 @@ from indexer.kb import KnowledgeBaseName
 from service.app import create_app
 from service.examples import picture
 from service.linker import Linker
+from service.protocol import with_deadlines
 from service.settings import Settings
 
 MIB = 1024 * 1024
@@ -82,7 +83,13 @@ def index_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def settings(index_home: Path) -> Settings:
     """Limits small enough for a test to reach."""
     return Settings(
-        index=index_home, threads=1, max_body_bytes=2 * MIB, max_image_bytes=MIB, max_pixels=4_000_000, max_regions=8
+        index=index_home,
+        threads=1,
+        decoders=2,
+        max_body_bytes=2 * MIB,
+        max_image_bytes=MIB,
+        max_pixels=4_000_000,
+        max_regions=8,
     )
 
 
@@ -107,7 +114,9 @@ def start() -> Iterator[Callable[[Settings], Service]]:
 
     def run(settings: Settings) -> Service:
         app = create_app(settings)
-        config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical")
+        config = uvicorn.Config(
+            app, host="127.0.0.1", port=0, http=with_deadlines(settings.head_s), log_level="critical"
+        )
         listening = config.bind_socket()
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as `python -m service` does
         server = uvicorn.Server(config)
@@ -126,7 +135,11 @@ def start() -> Iterator[Callable[[Settings], Service]]:
 @pytest.fixture(scope="session")
 def service(start: Callable[[Settings], Service], settings: Settings) -> Service:
     """A server that is ready."""
-    service = start(settings)
+    return ready(start(settings))
+
+
+def ready(service: Service) -> Service:
+    """The same, once it links."""
     deadline = time.monotonic() + 120
     while httpx.get(f"{service.url}/readyz").status_code != 200:
         assert time.monotonic() < deadline, "the server did not become ready"

@@ -77,7 +77,43 @@ def test_the_cancelled_are_skipped_and_give_their_place_up() -> None:
     assert held.batches == [[0], [2, 3]]
 
 
-def test_an_error_is_everyone_s_and_the_worker_lives_on() -> None:
+def test_a_job_that_fails_spoils_no_other_of_its_batch() -> None:
+    held = Held()
+
+    def work(batch: Sequence[int]) -> list[int]:
+        done = held(batch)
+        if 3 in batch:
+            raise ZeroDivisionError
+        return done
+
+    with stage_of(work, max_weight=8) as stage:
+        first = stage.submit(0)
+        assert held.entered.acquire(timeout=WAIT_S)
+        others = {item: stage.submit(item) for item in (1, 2, 3, 4)}
+        held.gate.set()
+        with pytest.raises(ZeroDivisionError):
+            others.pop(3).result(WAIT_S)
+        assert [future.result(WAIT_S) for future in (first, *others.values())] == [0, 10, 20, 40]
+    assert held.batches == [[0], [1, 2, 3, 4], [1], [2], [3], [4]]
+
+
+def test_a_stage_tells_whether_it_is_full_and_what_its_batches_weighed() -> None:
+    held, told = Held(), []
+    stage = Stage(held, name="test", capacity=2, max_weight=8, watch=lambda **batch: told.append(batch))
+    stage.submit(0, weight=3)
+    assert held.entered.acquire(timeout=WAIT_S)
+    waiting = [stage.submit(1, weight=2), stage.submit(2, weight=4)]
+    assert (stage.is_full, stage.waiting) == (True, 2)
+    waiting[0].cancel()
+    assert not stage.is_full
+    held.gate.set()
+    stage.close()
+    assert stage.is_full
+    assert [batch["weight"] for batch in told] == [3, 4]
+    assert all(batch["seconds"] > 0 for batch in told)
+
+
+def test_an_error_is_the_caller_s_and_the_worker_lives_on() -> None:
     def work(batch: Sequence[int]) -> list[int]:
         if 13 in batch:
             raise ZeroDivisionError

@@ -268,6 +268,11 @@ HTTP_CASES = [
     Case("put", Cause.METHOD_NOT_ALLOWED, picture(PNG), method="PUT"),
     Case("delete", Cause.METHOD_NOT_ALLOWED, {}, method="DELETE"),
     Case("post to a record", Cause.METHOD_NOT_ALLOWED, {}, path="/entities/red-disc"),
+    Case("another name", Cause.WRONG_HOST, {**picture(PNG), "headers": {"host": f"{MARK}.example"}}),
+    Case(
+        "another site's page", Cause.FOREIGN_ORIGIN, {**picture(PNG), "headers": {"origin": f"http://{MARK}.example"}}
+    ),
+    Case("no admin's key", Cause.FORBIDDEN, {}, path="/admin/reload"),
     Case("another path", Cause.NOT_FOUND, picture(PNG), path=f"/{MARK}"),
 ]
 
@@ -296,6 +301,11 @@ def test_every_cause_that_a_caller_can_bring_about_is_in_the_table() -> None:
         Cause.NOT_READY,
         Cause.BUSY,
         Cause.UNREADABLE_IMAGE,
+        # of who asks, and how slowly: tests of their own
+        Cause.UNAUTHORIZED,
+        Cause.RATE_LIMITED,
+        Cause.BODY_TOO_SLOW,
+        Cause.DEADLINE,
     }
     assert {case.cause for case in CASES} == set(Cause) - elsewhere
 

@@ -43,7 +43,7 @@ def test_the_examples_of_get_routes_work(client: httpx.Client, document: dict[st
                 url = url.replace(f"{{{parameter['name']}}}", quote(parameter["example"], safe=""))
         assert client.get(url).status_code == 200, url
         tried.add(path)
-    assert tried == {"/entities/{entity_id}", "/entities/{entity_id}/image", "/healthz", "/readyz"}
+    assert tried == {"/entities/{entity_id}", "/entities/{entity_id}/image", "/healthz", "/metrics", "/readyz"}
 
 
 def test_every_error_is_documented_as_a_problem(document: dict[str, Any]) -> None:

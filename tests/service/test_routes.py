@@ -1,5 +1,6 @@
 import base64
 import json
+import re
 from urllib.parse import quote
 
 import httpx
@@ -43,9 +44,9 @@ def test_an_answer_names_candidates_for_each_region(client: httpx.Client, png: b
 
 def test_the_route_answers_what_the_linker_finds(client: httpx.Client, png: bytes, linker: Linker) -> None:
     regions = [examples.regions()["rle"], None]
-    [direct] = linker.answer([linker.prepare(png, regions)])
+    direct = linker.answer(linker.prepare(png, regions))
     answer = client.post("/link", json={"image": encoded(png), "regions": regions}).json()
-    for result, found in zip(answer["results"], direct.results, strict=True):
+    for result, found in zip(answer["results"], direct, strict=True):
         assert [c["entity_id"] for c in result["candidates"]] == [c.entity.entity_id for c in found]
         assert [c["score"] for c in result["candidates"]] == pytest.approx([c.score for c in found], abs=2e-3)
 
@@ -163,9 +164,44 @@ def test_a_fault_of_the_service_is_a_problem_too(settings: Settings) -> None:
     def fault() -> None:
         raise ZeroDivisionError("hunter2")
 
-    answer = TestClient(app, raise_server_exceptions=False).get("/fault")
+    answer = TestClient(app, base_url="http://localhost").get("/fault")
     assert (answer.status_code, answer.json()["type"]) == (500, Cause.INTERNAL_ERROR.type)
     assert "hunter2" not in answer.text
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert len(answer.headers["x-request-id"]) == 32
+
+
+def test_an_answer_carries_the_caller_s_own_request_id_where_it_is_plain(client: httpx.Client) -> None:
+    for sent, kept in (("abc-1.2_Z", True), ("a b", False), ("x" * 65, False), ("", False)):
+        found = client.get("/healthz", headers={"x-request-id": sent}).headers["x-request-id"]
+        assert (found == sent) is kept
+        assert found
+
+
+def test_the_description_asks_no_other_server(client: httpx.Client) -> None:
+    page = client.get("/docs")
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+    for path in re.findall(r'(?:src|href)="(docs/[^"]+)"', page.text):
+        answer = client.get(f"/{path}")
+        assert (answer.status_code, len(answer.content) > 50) == (200, True)
+    assert "//" not in page.text
+
+
+def test_metrics_tell_what_was_asked(client: httpx.Client, png: bytes) -> None:
+    def count(text: str, start: str) -> float:
+        return next(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(start))
+
+    names = ['wikiclip_requests_total{route="/link",status="200"}']
+    names += [f'wikiclip_stage_seconds_count{{stage="{stage}"}}' for stage in ("decode", "encode", "search")]
+    client.post("/link", json={"image": encoded(png)})
+    before = client.get("/metrics").text
+    client.post("/link", json={"image": encoded(png)})
+    after = client.get("/metrics").text
+    assert [count(after, name) - count(before, name) for name in names] == [1, 1, 1, 1]
+    assert 'wikiclip_queue_depth{stage="encode"} 0.0' in after
+    assert "wikiclip_body_bytes 0.0" in after
+    client.get("/entities/none")
+    assert 'wikiclip_requests_total{route="/entities/{entity_id:path}",status="404"}' in client.get("/metrics").text
 
 
 @pytest.mark.parametrize(

@@ -6,18 +6,26 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+import torch
+from numpy.typing import NDArray
 from starlette.datastructures import Headers
 
 from service import examples
-from service.linker import Answer, Linker, Question
-from service.runtime import Loaded
+from service.errors import Cause, Problem
+from service.linker import Linker, Question
+from service.metrics import Metrics
+from service.pipeline import Cores, Pipeline
+from service.serving import serving_of
 from service.settings import Settings, read_settings
 from wikiclip.errors import WikiClipError
 
@@ -71,39 +79,124 @@ class Slow(Linker):
         self.waits = threading.Event()
         self.mentions: list[int] = []
 
-    def answer(self, questions: Sequence[Question]) -> list[Answer]:
+    def encode(self, questions: Sequence[Question]) -> NDArray[np.float32]:
         self.waits.set()
         assert self.gate.wait(60)
         self.mentions.append(sum(len(question.mentions) for question in questions))
-        return super().answer(questions)
+        return super().encode(questions)
 
 
-def test_what_nobody_waits_for_is_not_encoded(linker: Linker, settings: Settings) -> None:
-    slow = Slow(linker)
-    loaded = Loaded(slow, settings)
+@pytest.fixture
+def slow(linker: Linker) -> Slow:
+    return Slow(linker)
 
-    async def run() -> None:
+
+@contextmanager
+def pipeline_of(slow: Slow, settings: Settings, **changes: object) -> Iterator[Pipeline]:
+    """A pipeline that encodes one batch at a time, which has found nothing yet."""
+    serving = serving_of(slow)
+    slow.mentions.clear()
+    pipeline = Pipeline(serving, settings.model_copy(update={"encoders": 1, **changes}), Metrics())
+    try:
+        yield pipeline
+    finally:
+        slow.gate.set()
+        pipeline.close()
+
+
+def test_what_nobody_waits_for_is_not_encoded(slow: Slow, settings: Settings) -> None:
+    async def run(pipeline: Pipeline) -> None:
         slow.gate.clear()
         slow.waits.clear()
-        first = asyncio.create_task(loaded.link(body(), JSON))
+        first = asyncio.create_task(pipeline.link(body(), JSON))
         await asyncio.to_thread(slow.waits.wait, 60)
-        others = [asyncio.create_task(loaded.link(body(), JSON)) for _ in range(20)]
+        others = [asyncio.create_task(pipeline.link(body(), JSON)) for _ in range(20)]
         await asyncio.sleep(0.5)  # some are being decoded, some wait for the encoder
         for task in others:
             task.cancel()
         slow.gate.set()
-        assert len((await first).answer.results) == 1
-        after = await loaded.link(body(regions=[None, None]), JSON)
-        assert len(after.answer.results) == 2
+        assert len((await first).results) == 1
+        after = await pipeline.link(body(regions=[None, None]), JSON)
+        assert len(after.results) == 2
 
-    asyncio.run(run())
-    loaded.close()
-    assert slow.mentions == [1, 1, 2]  # readiness, the first, the one after
+    with pipeline_of(slow, settings) as pipeline:
+        asyncio.run(run(pipeline))
+    assert slow.mentions == [1, 2]  # the first, the one after
+
+
+def test_a_request_that_waits_too_long_is_told_so_and_gives_its_place_up(slow: Slow, settings: Settings) -> None:
+    async def late(pipeline: Pipeline) -> None:
+        with pytest.raises(Problem) as told:
+            await pipeline.link(body(), JSON)
+        assert told.value.cause is Cause.DEADLINE
+
+    async def run(pipeline: Pipeline) -> None:
+        slow.gate.clear()
+        await asyncio.gather(*(late(pipeline) for _ in range(6)))
+        slow.gate.set()
+        assert len((await pipeline.link(body(regions=[None, None]), JSON)).results) == 2
+
+    with pipeline_of(slow, settings, deadline_s=1.0, queue=8, batch=1) as pipeline:
+        asyncio.run(run(pipeline))
+    assert slow.mentions == [1, 2]  # what was being encoded when its deadline came, and the one after
+
+
+def test_a_full_service_refuses_before_it_reads_a_body(slow: Slow, settings: Settings) -> None:
+    async def run(pipeline: Pipeline) -> None:
+        slow.gate.clear()
+        pipeline.expect_room()
+        asked = [asyncio.create_task(pipeline.link(body(), JSON)) for _ in range(4)]
+        while not pipeline._decode.is_full:
+            asked.append(asyncio.create_task(pipeline.link(body(), JSON)))
+            await asyncio.sleep(0)
+        with pytest.raises(Problem) as told:
+            pipeline.expect_room()
+        assert told.value.cause is Cause.BUSY
+        slow.gate.set()
+        await asyncio.gather(*asked, return_exceptions=True)
+        pipeline.expect_room()
+
+    with pipeline_of(slow, settings, queue=2, decoders=1) as pipeline:
+        asyncio.run(run(pipeline))
+
+
+def test_cores_are_divided_among_batches_at_work() -> None:
+    cores, before = Cores(4), torch.get_num_threads()
+    try:
+        with cores.shared():
+            assert torch.get_num_threads() == 4
+            with cores.shared():
+                assert torch.get_num_threads() == 2
+                with cores.shared(), cores.shared(), cores.shared():
+                    assert torch.get_num_threads() == 1
+        with cores.shared():
+            assert torch.get_num_threads() == 4
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_the_same_picture_is_decoded_once(client: httpx.Client) -> None:
+    def decoded(cached: str) -> float:
+        lines = client.get("/metrics").text.splitlines()
+        return next(
+            float(line.split()[1]) for line in lines if line.startswith(f'wikiclip_pictures_total{{cached="{cached}"}}')
+        )
+
+    post = {"headers": {"content-type": "application/json"}}
+    before = decoded("yes"), decoded("no")
+    fresh = base64.b64encode(
+        examples.picture() + uuid.uuid4().bytes
+    ).decode()  # what follows a PNG's end does not count
+    for box in ([0, 0, 9, 9], [8, 8, 20, 20], [1, 2, 30, 10]):
+        content = json.dumps({"image": fresh, "region": {"box": box}}).encode()
+        assert client.post("/link", content=content, **post).status_code == 200
+    assert (decoded("yes"), decoded("no")) == (before[0] + 2, before[1] + 1)
 
 
 def test_a_caller_who_hangs_up_leaves_no_work_behind(service: Any, client: httpx.Client) -> None:
     content = body(regions=[None] * 8)
-    head = f"POST /link HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
+    head = "POST /link HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    head += f"Content-Length: {len(content)}\r\n\r\n"
     for sent in (head.encode() + content, head.encode() + content[:50], head.encode()[:30]):
         for _ in range(10):
             with socket.create_connection(("127.0.0.1", service.port)) as connection:
@@ -113,7 +206,7 @@ def test_a_caller_who_hangs_up_leaves_no_work_behind(service: Any, client: httpx
 
 
 def test_too_much_waiting_is_refused_at_once(start: Callable[[Settings], Any], settings: Settings) -> None:
-    service = start(settings.model_copy(update={"queue": 1, "decoders": 1, "batch": 1}))
+    service = start(settings.model_copy(update={"queue": 1, "decoders": 1, "encoders": 1, "batch": 1}))
     with httpx.Client(base_url=service.url, timeout=60) as client:
         while client.get("/readyz").status_code != 200:
             time.sleep(0.05)
@@ -134,7 +227,7 @@ def test_too_much_waiting_is_refused_at_once(start: Callable[[Settings], Any], s
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WIKICLIP_QUEUE", "0")
     monkeypatch.setenv("WIKICLIP_MAX_REGIONS", "many")
-    with pytest.raises(WikiClipError, match=r"WIKICLIP_MAX_REGIONS.*WIKICLIP_QUEUE"):
+    with pytest.raises(WikiClipError, match=r"WIKICLIP_QUEUE.*WIKICLIP_MAX_REGIONS"):
         read_settings()
 
 

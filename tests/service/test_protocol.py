@@ -1,0 +1,136 @@
+"""Callers who dawdle, on sockets of a real server with short deadlines."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from service.protocol import with_deadlines
+
+SECONDS = 0.5
+LARGE = 32 * 1024 * 1024  # more than the buffers of both ends hold
+ended = threading.Event()
+
+
+async def echo(request: Request) -> Response:
+    return Response(await request.body())
+
+
+async def large(_: Request) -> Response:
+    class Noted(Response):
+        async def __call__(self, scope, receive, send):  # type: ignore[no-untyped-def]
+            try:
+                await super().__call__(scope, receive, send)
+            finally:
+                ended.set()
+
+    return Noted(bytes(LARGE))
+
+
+async def slow(_: Request) -> Response:
+    await asyncio.sleep(3 * SECONDS)
+    return Response(b"late")
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    app = Starlette(
+        routes=[Route("/echo", echo, methods=["POST", "GET"]), Route("/large", large), Route("/slow", slow)]
+    )
+    config = uvicorn.Config(
+        app, port=0, http=with_deadlines(SECONDS), timeout_keep_alive=2 * SECONDS, log_level="critical"
+    )
+    listening = config.bind_socket()
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield listening.getsockname()[1]
+    server.should_exit = True
+    thread.join()
+
+
+def connect(port: int) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", port))
+    connection.settimeout(20)
+    return connection
+
+
+def seconds_until_closed(connection: socket.socket) -> float:
+    start = time.monotonic()
+    try:
+        while connection.recv(65536):
+            pass
+    except ConnectionResetError:
+        pass
+    return time.monotonic() - start
+
+
+def read_until(connection: socket.socket, end: bytes) -> bytes:
+    received = b""
+    while not received.endswith(end):
+        received += connection.recv(65536)
+    return received
+
+
+@pytest.mark.parametrize("begun", [b"", b"P", b"GET /echo HTTP/1.1\r\nHost: x\r\n"])
+def test_a_head_that_never_ends_is_cut(port: int, begun: bytes) -> None:
+    with connect(port) as connection:
+        connection.sendall(begun)
+        assert SECONDS / 2 < seconds_until_closed(connection) < 4 * SECONDS
+
+
+def test_a_head_that_trickles_is_cut(port: int) -> None:
+    def trickle(connection: socket.socket) -> None:
+        for byte in b"GET /echo HTTP/1.1\r\nHost: " + b"x" * 500:
+            connection.sendall(bytes([byte]))
+            time.sleep(SECONDS / 10)
+
+    with connect(port) as connection:
+        start = time.monotonic()
+        with pytest.raises(OSError, match=r"reset|Broken pipe"):
+            trickle(connection)
+        assert time.monotonic() - start < 6 * SECONDS
+
+
+def test_a_second_head_on_a_connection_has_the_same_deadline(port: int) -> None:
+    with connect(port) as connection:
+        connection.sendall(b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n")
+        read_until(connection, b"\r\n\r\n")
+        connection.sendall(b"GET /echo HT")
+        assert SECONDS / 2 < seconds_until_closed(connection) < 4 * SECONDS
+
+
+def test_bodies_and_slow_work_are_not_cut(port: int) -> None:
+    with connect(port) as connection:
+        for _ in range(2):
+            connection.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n")
+            for byte in b"body":
+                time.sleep(SECONDS / 2)
+                connection.sendall(bytes([byte]))
+            assert read_until(connection, b"body").startswith(b"HTTP/1.1 200")
+        connection.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert read_until(connection, b"late").startswith(b"HTTP/1.1 200")
+
+
+def test_an_answer_that_nobody_reads_is_given_up(port: int) -> None:
+    ended.clear()
+    with connect(port) as connection:
+        connection.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert ended.wait(20)
+    with connect(port) as connection:  # and one that is read slowly but steadily is not
+        connection.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        received = 0
+        while chunk := connection.recv(1024 * 1024):
+            received += len(chunk)
+            time.sleep(0.005)
+        assert received > LARGE
