@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from benchmarks.systems.system import Search
 
 BATCH = 64
+RECALL_S = 20.0  # what a setting may take to ask every query
 FEWEST = 5  # single queries, however slow
 
 
@@ -39,22 +40,37 @@ class Latency:
     asked: int
 
 
-def rate(search: Search, queries_QM: NDArray[np.float32], truth_QK: NDArray[np.int64], seconds: float) -> Rate:
-    """Asks all queries in batches, again and again until the time is up; a slow search is cut off after a batch."""
+def rate(
+    search: Search,
+    queries_QM: NDArray[np.float32],
+    truth_QK: NDArray[np.int64],
+    seconds: float,
+    *,
+    recall_seconds: float = RECALL_S,
+) -> Rate:
+    """Asks all queries in batches, again and again until the time is up; a slow search is cut off after a batch.
+
+    Then it asks those that were not asked yet, so that recalls are of the same queries.
+
+    Args:
+        recall_seconds: after so long, timed batches included, the rest is left out.
+    """
     batches = [slice(start, start + BATCH) for start in range(0, len(queries_QM), BATCH)]
     found: list[float] = []
-    spent, asked = 0.0, 0
+    spent, asked, counted = 0.0, 0, 0.0
     search(queries_QM[:BATCH])  # warms up
-    while spent < seconds:
+    while spent < seconds or (len(found) < len(batches) and spent < recall_seconds):
         batch = batches[len(found) % len(batches)]
         start = time.perf_counter()
         rows_BK = search(queries_QM[batch])
-        spent += time.perf_counter() - start
+        took = time.perf_counter() - start
+        if spent < seconds:
+            asked, counted = asked + len(rows_BK), counted + took
+        spent += took
         found.append(recall(rows_BK, truth_QK[batch]))
-        asked += len(rows_BK)
     different = found[: len(batches)]
     weights = [len(truth_QK[batch]) for batch in batches[: len(different)]]
-    return Rate(recall=float(np.average(different, weights=weights)), per_second=asked / spent, asked=sum(weights))
+    return Rate(recall=float(np.average(different, weights=weights)), per_second=asked / counted, asked=sum(weights))
 
 
 def latency(search: Search, queries_QM: NDArray[np.float32], seconds: float) -> Latency:

@@ -8,7 +8,7 @@ import typer
 import uvicorn
 
 from indexer.command import run
-from service import logs
+from service import logs, tracing
 from service.app import create_app
 from service.protocol import with_deadlines
 from service.runtime import Runtime
@@ -32,6 +32,7 @@ def serve(
     settings = read_settings()
     expect_keys(host, settings)
     logs.configure(log_level, settings.log_format)
+    tracing.configure()
 
     def announce(runtime: Runtime) -> None:
         if runtime.is_ready:

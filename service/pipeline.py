@@ -25,6 +25,7 @@ from service.metrics import Metrics
 from service.schemas import ResultOut
 from service.serving import Serving
 from service.settings import Settings
+from service.tracing import span
 from wikiclip.images import ImageError
 from wikiclip.masks import RegionError
 
@@ -118,10 +119,13 @@ class Pipeline:
         start = time.perf_counter()
         try:
             async with asyncio.timeout(self._settings.deadline_s):
-                decoded = await _result(self._decode, (body, headers))
+                with span("decode", bytes=len(body)):
+                    decoded = await _result(self._decode, (body, headers))
                 weight = len(decoded.question.mentions)
-                encoded = await _result(self._encode, decoded.question, weight=weight)
-                found = await _result(self._search, (encoded, decoded.question), weight=weight)
+                with span("encode", mentions=weight):
+                    encoded = await _result(self._encode, decoded.question, weight=weight)
+                with span("search", mentions=weight):
+                    found = await _result(self._search, (encoded, decoded.question), weight=weight)
         except TimeoutError:
             raise Problem(
                 Cause.DEADLINE, f"It had not been linked after {self._settings.deadline_s:g} s; try again later."

@@ -16,6 +16,7 @@ from service.pictures import media_type
 from service.runtime import Runtime
 from service.schemas import EntityOut, Health, LinkResponse, Readiness, RefusedOut, Reloaded, Timings
 from service.serving import Serving
+from service.tracing import note
 
 router = APIRouter()
 
@@ -49,6 +50,7 @@ async def link(request: Request, runtime: Annotated[Runtime, Depends(_runtime)])
     picture: its EXIF orientation is applied first. Where no region is given and the picture is partly transparent, what
     is transparent is left out.
     """
+    note(request_id=request.state.request_id)
     bodies.check_type(request.headers)
     pipeline, settings = runtime.pipeline, runtime.settings
     pipeline.expect_room()

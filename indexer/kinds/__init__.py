@@ -13,7 +13,7 @@ _ALL: tuple[IndexKind, ...] = (
     Inverted(name="balanced-pq", code=pq(4), probes=32, depth=100),
     Inverted(name="balanced-sq8", code=sq8, probes=64, depth=40),
     Inverted(name="compact-pq", code=pq(8), probes=32, depth=400),
-    Inverted(name="compact-rabitq", code=rabitq, probes=64, depth=100),
+    Inverted(name="compact-rabitq", code=rabitq, probes=128, depth=100),
 )
 KINDS: Mapping[str, IndexKind] = {kind.name: kind for kind in _ALL}
 SHORT: Mapping[str, str] = {"exact": "exact-fp16", "balanced": "balanced-sq8", "compact": "compact-rabitq"}

@@ -113,7 +113,8 @@ def test_a_slow_search_is_cut_off_and_says_how_many_were_asked():
         return np.zeros((len(queries_BM), 1), dtype=np.int64)
 
     queries_QM, truth_QK = np.zeros((200, 4), dtype=np.float32), np.zeros((200, 1), dtype=np.int64)
-    assert rate(slow, queries_QM, truth_QK, seconds=1e-9).asked == 64
+    assert rate(slow, queries_QM, truth_QK, seconds=1e-9, recall_seconds=0).asked == 64
+    assert rate(slow, queries_QM, truth_QK, seconds=1e-9).asked == 200
     assert rate(slow, queries_QM, truth_QK, seconds=0.01).asked == 200
     assert latency(slow, queries_QM, seconds=0).asked == 5
 

@@ -1,0 +1,1 @@
+"""Services that do the same work, and the callers that ask them."""

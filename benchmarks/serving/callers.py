@@ -1,0 +1,106 @@
+"""Callers in a process of their own, each of which asks again once it has its answer: `python -m ...callers TASK`.
+
+Their pictures are made beforehand, so that they take no processor time from the service that is measured.
+"""
+
+import http.client
+import itertools
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks.serving.pictures import requests
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What the callers do.
+
+    Attributes:
+        path: what they post to.
+        warm_s, seconds: how long they ask before it counts, and while it does.
+        pictures: how many are made beforehand; the callers stop when they run out.
+        seed: which pictures.
+    """
+
+    port: int
+    path: str
+    callers: int
+    warm_s: float
+    seconds: float
+    pictures: int
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What came back: milliseconds of the answers that were right, and how many were not."""
+
+    milliseconds: list[float]
+    seconds: float
+    statuses: dict[str, int]
+
+
+def ask(task: Task) -> Asked:
+    """Runs the callers and returns what they saw."""
+    command = [sys.executable, "-m", "benchmarks.serving.callers", json.dumps(asdict(task))]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True)
+    return Asked(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def run(task: Task) -> Asked:
+    """The callers themselves."""
+    bodies = iter(list(itertools.islice(requests(task.seed), task.pictures)))
+    lock, found, statuses = threading.Lock(), list[tuple[float, float]](), dict[str, int]()
+    start = time.perf_counter()
+    counted_from, end = start + task.warm_s, start + task.warm_s + task.seconds
+
+    def call() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", task.port, timeout=120)
+        while time.perf_counter() < end and (body := _next(bodies, lock)) is not None:
+            begun = time.perf_counter()
+            status = ask_once(connection, task.path, body)
+            ended = time.perf_counter()
+            if not counted_from <= ended <= end:
+                continue
+            with lock:
+                statuses[status] = statuses.get(status, 0) + 1
+                if status == "200":
+                    found.append((ended, 1000 * (ended - begun)))
+
+    threads = [threading.Thread(target=call) for _ in range(task.callers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if next(bodies, None) is None:
+        raise RuntimeError(f"{task.pictures} pictures were too few for {task.seconds} s")
+    return Asked(milliseconds=[took for _, took in found], seconds=task.seconds, statuses=statuses)
+
+
+def _next(bodies: Iterator[bytes], lock: threading.Lock) -> bytes | None:
+    with lock:
+        return next(bodies, None)
+
+
+def ask_once(connection: http.client.HTTPConnection, path: str, body: bytes) -> str:
+    """The answer's status, or the name of the error where there was none."""
+    try:
+        connection.request("POST", path, body, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        connection.close()
+        return type(error).__name__
+    return str(answer.status)
+
+
+if __name__ == "__main__":
+    print(json.dumps(asdict(run(Task(**json.loads(sys.argv[1]))))))

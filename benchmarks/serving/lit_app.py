@@ -1,0 +1,49 @@
+"""LitServe around the same encoder and index, with its own batching."""
+
+import base64
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import litserve
+import torch
+
+from indexer.machine import cores
+from indexer.search import Candidate
+from service.linker import Linker, Question
+from wikiclip.images import ImageLimits
+
+BATCH, WAIT_S = 16, 0.005
+
+
+class Linking(litserve.LitAPI):  # type: ignore[misc, unused-ignore]
+    """Decodes and answers in LitServe's worker, a batch at a time."""
+
+    def setup(self, device: str) -> None:
+        torch.set_num_threads(cores())
+        self.linker = Linker.open("tiny", Path(sys.argv[1]), limits=ImageLimits(), threads=cores())
+
+    def decode_request(self, request: dict[str, Any]) -> Question:
+        image = base64.b64decode(request["image"])
+        return self.linker.prepare(image, [request.get("region")], top_k=request.get("top_k", 10))
+
+    def batch(self, inputs: Sequence[Question]) -> list[Question]:
+        return list(inputs)
+
+    def predict(self, questions: list[Question]) -> list[list[Candidate]]:
+        found = self.linker.search(self.linker.encode(questions), questions)
+        return [of_mentions[0] for of_mentions in found]
+
+    def unbatch(self, output: list[list[Candidate]]) -> list[list[Candidate]]:
+        return output
+
+    def encode_response(self, output: list[Candidate]) -> dict[str, object]:
+        return {"candidates": [{"title": found.entity.title, "score": found.score} for found in output]}
+
+
+if __name__ == "__main__":
+    api = Linking(max_batch_size=BATCH, batch_timeout=WAIT_S, api_path="/link")
+    litserve.LitServer(api, accelerator="cpu", workers_per_device=1, timeout=120).run(
+        host="127.0.0.1", port=int(sys.argv[2]), log_level="warning", generate_client_file=False
+    )

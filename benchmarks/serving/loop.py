@@ -1,0 +1,67 @@
+"""The same work without a service, in a loop: decode, cut the mention out, encode. No search."""
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import torch
+
+from benchmarks.serving.pictures import requests
+from wikiclip.images import read_picture
+from wikiclip.masks import decode_region
+from wikiclip.model import WikiClip
+
+BATCHES = (1, 2, 4, 8, 16)
+
+
+@dataclass(frozen=True)
+class Way:
+    """How the loop is run: so many loops at once, each with so many of torch's threads, on batches of a size."""
+
+    loops: int
+    threads: int
+    batch: int
+
+
+def ways(cores: int) -> list[Way]:
+    """All that are worth trying."""
+    return [Way(loops, threads, batch) for loops, threads in {(1, cores), (cores, 1)} for batch in BATCHES]
+
+
+def rate(model: WikiClip, way: Way, *, seconds: float, seed: int) -> tuple[float, list[float]]:
+    """Mentions a second, and the milliseconds that each batch took."""
+    most = max(64, int(seconds * 200))
+    bodies = [json.loads(body) for body in islice(requests(seed), most)]
+    took: list[float] = []
+    end = time.perf_counter() + seconds
+
+    def loop(own: Sequence[dict[str, str]]) -> None:
+        torch.set_num_threads(way.threads)
+        start = 0
+        while time.perf_counter() < end:
+            begun = time.perf_counter()
+            _encode(model, [own[(start + place) % len(own)] for place in range(way.batch)])
+            start += way.batch
+            took.append(1000 * (time.perf_counter() - begun))
+
+    begun = time.perf_counter()
+    workers = [threading.Thread(target=loop, args=[bodies[number :: way.loops]]) for number in range(way.loops)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return len(took) * way.batch / (time.perf_counter() - begun), took
+
+
+def _encode(model: WikiClip, bodies: Sequence[dict[str, str]]) -> None:
+    mentions = []
+    for body in bodies:
+        picture = read_picture(base64.b64decode(body["image"]))
+        width, height = picture.rgb.size
+        mask = decode_region(body["region"], height=height, width=width)
+        mentions.append(model.prepare_mention(picture.rgb, mask))
+    model.encode_mentions(mentions)

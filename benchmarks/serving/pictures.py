@@ -1,0 +1,52 @@
+"""Requests that carry a picture never sent before: parts of the demo's scene, each cut out elsewhere."""
+
+import base64
+import io
+import json
+from collections.abc import Iterator
+from itertools import islice
+
+import numpy as np
+from PIL import Image
+
+from training.demo import demo_scene
+from wikiclip.masks import encode_rle
+
+SIZE = (640, 427)  # a photograph as people send it
+QUALITY = 90
+COMMENT_BYTES = 16
+
+
+def many_requests(seed: int, *, distinct: int = 200) -> Iterator[bytes]:
+    """The same without end and without cost: files that were never sent before, of so many different pictures.
+
+    Only the comment that each file carries is new, which is enough to be no other file's double.
+    """
+    random, pictures = np.random.default_rng(seed), []
+    for body in islice(requests(seed), distinct):
+        fields = json.loads(body)
+        file = base64.b64decode(fields["image"])
+        at = file.index(b"\xff\xfe") + 4  # the comment's marker and length
+        pictures.append((fields, file[:at], file[at + COMMENT_BYTES :]))
+    while True:
+        for fields, head, tail in pictures:
+            image = base64.b64encode(head + random.bytes(COMMENT_BYTES) + tail).decode()
+            yield json.dumps(fields | {"image": image}).encode()
+
+
+def requests(seed: int) -> Iterator[bytes]:
+    """JSON bodies of `POST /link`, each a JPEG of some 60 kB and the RLE of an ellipse; another seed has others."""
+    random = np.random.default_rng(seed)
+    scene = demo_scene().image.convert("RGB")
+    scale = 1.5 * max(SIZE[0] / scene.width, SIZE[1] / scene.height)
+    scene = scene.resize((round(scene.width * scale), round(scene.height * scale)), Image.Resampling.BICUBIC)
+    y_HW, x_HW = np.mgrid[: SIZE[1], : SIZE[0]]
+    while True:
+        left, top = (random.uniform(0, whole - part) for whole, part in zip(scene.size, SIZE, strict=True))
+        part = scene.resize(SIZE, Image.Resampling.BILINEAR, box=(left, top, left + SIZE[0], top + SIZE[1]))
+        file = io.BytesIO()
+        part.save(file, "JPEG", quality=QUALITY, comment=random.bytes(COMMENT_BYTES))
+        width, height = random.uniform(60, 200, size=2)
+        mask_HW = ((x_HW - SIZE[0] / 2) / width) ** 2 + ((y_HW - SIZE[1] / 2) / height) ** 2 < 1
+        body = {"image": base64.b64encode(file.getvalue()).decode(), "region": encode_rle(mask_HW), "top_k": 10}
+        yield json.dumps(body).encode()

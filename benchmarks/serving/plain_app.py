@@ -1,0 +1,42 @@
+"""What one writes in an afternoon: a FastAPI route that decodes, encodes and searches, a request at a time."""
+
+import base64
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+from indexer.machine import cores
+from service.linker import Linker
+from wikiclip.images import ImageLimits
+
+
+class Asked(BaseModel):
+    """The body, of which nothing is checked but its fields."""
+
+    image: str
+    region: Any = None
+    top_k: int = 10
+
+
+def create_app(index: Path) -> FastAPI:
+    """The application, with the model of the service and its index."""
+    app, one_at_a_time = FastAPI(), threading.Lock()
+    linker = Linker.open("tiny", index, limits=ImageLimits(), threads=cores())
+
+    @app.post("/link")
+    def link(asked: Asked) -> list[dict[str, object]]:
+        with one_at_a_time:
+            question = linker.prepare(base64.b64decode(asked.image), [asked.region], top_k=asked.top_k)
+            found = linker.answer(question)[0]
+        return [{"title": candidate.entity.title, "score": candidate.score} for candidate in found]
+
+    return app
+
+
+if __name__ == "__main__":
+    uvicorn.run(create_app(Path(sys.argv[1])), port=int(sys.argv[2]), log_level="warning")
