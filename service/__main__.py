@@ -2,6 +2,7 @@
 
 import ipaddress
 import socket
+from contextlib import suppress
 from typing import Annotated, Literal
 
 import typer
@@ -36,7 +37,7 @@ def serve(
 
     def announce(runtime: Runtime) -> None:
         if runtime.is_ready:
-            typer.echo(_ready(runtime, url))
+            _say(_ready(runtime, url))
         else:
             server.should_exit = True
 
@@ -57,7 +58,7 @@ def serve(
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     server = uvicorn.Server(config)
     url = _url(host, listening.getsockname()[1])
-    typer.echo("Loading model and index ...", err=True)
+    _say("Loading model and index ...", err=True)
     server.run(sockets=[listening])
     if not application.state.runtime.is_ready:
         raise typer.Exit(1)
@@ -78,6 +79,12 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _say(text: str, *, err: bool = False) -> None:
+    """Says it if it can be written: a full disk must not keep the service from serving."""
+    with suppress(OSError):
+        typer.echo(text, err=err)
 
 
 def _ready(runtime: Runtime, url: str) -> str:

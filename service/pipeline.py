@@ -81,6 +81,7 @@ class Pipeline:
         self._metrics = metrics
         self._pictures = DecodedPictures(serving.linker.read, most_bytes=settings.picture_cache_bytes)
         self._cores = Cores(settings.threads)
+        self._inside = 0  # requests; counted here alone, since one that was decoded and then refused would be work lost
         self._decode: Stage[tuple[bytes, Headers], _Decoded] = Stage(
             self._decode_each,
             name="decode",
@@ -99,7 +100,7 @@ class Pipeline:
         self._search: Stage[tuple[_Encoded, Question], _Found] = Stage(
             self._search_together,
             name="search",
-            capacity=settings.queue + settings.encoders * settings.batch,  # what was encoded is never refused
+            capacity=settings.queue,
             max_weight=settings.search_batch,
             watch=metrics.of_stage("search"),
         )
@@ -108,14 +109,22 @@ class Pipeline:
 
     def expect_room(self) -> None:
         """Raises Problem where a request would be refused anyway, so that its body need not be read."""
-        if self._decode.is_full:
-            raise busy()
+        if self._inside >= self._settings.queue:
+            raise Problem(Cause.BUSY, "Try again in a moment.", headers={"Retry-After": "1"})
 
     async def link(self, body: bytes, headers: Headers) -> Linked:
-        """Raises Problem for what the body asks, where too much waits, and once the deadline is over.
+        """Raises Problem for what the body asks, where too much is being done, and once the deadline is over.
 
-        Cancelling it, as the deadline does, frees the places it holds: what nobody waits for is not encoded.
+        Cancelling it, as the deadline does, frees its place: what nobody waits for is not encoded.
         """
+        self.expect_room()
+        self._inside += 1
+        try:
+            return await self._link(body, headers)
+        finally:
+            self._inside -= 1
+
+    async def _link(self, body: bytes, headers: Headers) -> Linked:
         start = time.perf_counter()
         try:
             async with asyncio.timeout(self._settings.deadline_s):
@@ -203,16 +212,11 @@ class Cores:
                 self._at_work -= 1
 
 
-def busy() -> Problem:
-    """What a caller is told where too much waits."""
-    return Problem(Cause.BUSY, "Try again in a moment.", headers={"Retry-After": "1"})
-
-
 async def _result(stage: Stage[In, Out], item: In, *, weight: int = 1) -> Out:
     try:
         future = stage.submit(item, weight=weight)
-    except Full:
-        raise busy() from None
+    except Full:  # only while the service stops: no more requests are inside than a queue has places
+        raise Problem(Cause.BUSY, "The service stops.", headers={"Retry-After": "1"}) from None
     return await asyncio.wrap_future(future)
 
 

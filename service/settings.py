@@ -53,7 +53,7 @@ class Settings(BaseSettings):
         PositiveInt, Field(description="Mentions encoded together at most; one request is never split.")
     ] = 32
     search_batch: Annotated[PositiveInt, Field(description="Mentions searched for together at most.")] = 64
-    queue: Annotated[PositiveInt, Field(description="Requests that may wait for each stage.")] = 64
+    queue: Annotated[PositiveInt, Field(description="Requests that are taken on at once.")] = 64
     picture_cache_bytes: Annotated[
         NonNegativeInt, Field(description="Memory for decoded pictures that may be sent again.")
     ] = 128 * MIB
