@@ -38,7 +38,7 @@ def overload(
 ) -> None:
     """Print what was answered, refused and late, and the memory before and after."""
     with server("service", index or index_home(), WIKICLIP_DEADLINE_S="10") as running:
-        capacity = _capacity(running)
+        capacity = capacity_of(running)
         memory, over = list[tuple[float, int]](), threading.Event()
         watcher = threading.Thread(target=_watch, args=[running, memory, over])
         watcher.start()
@@ -72,7 +72,8 @@ def overload(
         write_text(json_file, json.dumps(figures, indent=1) + "\n")
 
 
-def _capacity(running: Server) -> float:
+def capacity_of(running: Server) -> float:
+    """Answers a second with callers who wait for theirs."""
     task = Task(port=running.port, path="/link", callers=CALLERS, warm_s=3.0, seconds=10.0, pictures=1500, seed=1)
     asked = ask(task)
     return len(asked.milliseconds) / asked.seconds

@@ -1,6 +1,6 @@
 """What the linker found, as the service shows it."""
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from urllib.parse import quote
 
 from indexer.kb.record import Entity
@@ -20,7 +20,8 @@ class Answers:
 
     def __init__(self, index: EntityIndex) -> None:
         self._index = index
-        self._can_serve = lru_cache(maxsize=REMEMBERED)(self._look)
+        # Not a method: an index that another one has followed is let go at once, which a ring of references prevents.
+        self._can_serve = lru_cache(maxsize=REMEMBERED)(partial(_can_serve, index))
 
     def result(self, candidates: list[Candidate]) -> ResultOut:
         """The candidates of one region, best first."""
@@ -60,12 +61,13 @@ class Answers:
             if self._can_serve(entity.entity_id, number)
         ]
 
-    def _look(self, entity_id: str, number: int) -> bool:
-        path = self._index.picture_path(entity_id, number)
-        try:
-            return path is not None and media_type(path) is not None
-        except OSError:
-            return False
+
+def _can_serve(index: EntityIndex, entity_id: str, number: int) -> bool:
+    path = index.picture_path(entity_id, number)
+    try:
+        return path is not None and media_type(path) is not None
+    except OSError:
+        return False
 
 
 def shorten(text: str) -> str:

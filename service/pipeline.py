@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -26,7 +27,7 @@ from service.schemas import ResultOut
 from service.serving import Serving
 from service.settings import Settings
 from service.tracing import span
-from wikiclip.images import ImageError
+from wikiclip.images import ImageError, read_picture
 from wikiclip.masks import RegionError
 
 In = TypeVar("In")
@@ -79,7 +80,9 @@ class Pipeline:
         self.serving = serving
         self._settings = settings
         self._metrics = metrics
-        self._pictures = DecodedPictures(serving.linker.read, most_bytes=settings.picture_cache_bytes)
+        # Not the linker's own method, which would keep the first index for as long as the service runs.
+        read = partial(read_picture, limits=serving.linker.limits)
+        self._pictures = DecodedPictures(read, most_bytes=settings.picture_cache_bytes)
         self._cores = Cores(settings.threads)
         self._inside = 0  # requests; counted here alone, since one that was decoded and then refused would be work lost
         self._decode: Stage[tuple[bytes, Headers], _Decoded] = Stage(

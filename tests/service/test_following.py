@@ -6,6 +6,7 @@ import json
 import shutil
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,7 @@ def test_versions_are_swapped_under_load_and_no_answer_mixes_two(
                     return
                 answers.append(answer.json())
 
+    first = weakref.ref(service.app.state.runtime.serving.linker.index)
     callers = [threading.Thread(target=ask) for _ in range(3)]
     for caller in callers:
         caller.start()
@@ -86,6 +88,7 @@ def test_versions_are_swapped_under_load_and_no_answer_mixes_two(
     for caller in callers:
         caller.join()
     assert failures == []
+    assert first() is None, "an index that answers no more is let go without waiting for the garbage collector"
     assert {answer["index_version"] for answer in answers} == set(entities)
     for answer in answers:
         found = [candidate["entity_id"] for candidate in answer["results"][0]["candidates"]]
