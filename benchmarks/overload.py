@@ -16,14 +16,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.serving.callers import Task, ask
+from benchmarks.serving.callers import capacity_of
 from benchmarks.serving.flood import Flood, flood
 from benchmarks.serving.servers import Server, server
 from indexer.command import run
 from indexer.files import write_text
 from indexer.paths import index_home
 
-CALLERS = 16
 SETTLED_S = 10.0  # after which memory should grow no more
 CONNECTIONS = 400
 app = typer.Typer(add_completion=False)
@@ -38,7 +37,7 @@ def overload(
 ) -> None:
     """Print what was answered, refused and late, and the memory before and after."""
     with server("service", index or index_home(), WIKICLIP_DEADLINE_S="10") as running:
-        capacity = capacity_of(running)
+        capacity = capacity_of(running.port)
         memory, over = list[tuple[float, int]](), threading.Event()
         watcher = threading.Thread(target=_watch, args=[running, memory, over])
         watcher.start()
@@ -70,13 +69,6 @@ def overload(
     Console().print(table)
     if json_file is not None:
         write_text(json_file, json.dumps(figures, indent=1) + "\n")
-
-
-def capacity_of(running: Server) -> float:
-    """Answers a second with callers who wait for theirs."""
-    task = Task(port=running.port, path="/link", callers=CALLERS, warm_s=3.0, seconds=10.0, pictures=1500, seed=1)
-    asked = ask(task)
-    return len(asked.milliseconds) / asked.seconds
 
 
 def _watch(running: Server, memory: list[tuple[float, int]], over: threading.Event) -> None:

@@ -1,12 +1,17 @@
 """What a process holds in memory, and taking files out of the page cache."""
 
 import ctypes
+import mmap
 import os
 import re
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+
 MADV_DONTNEED = 4
+PATIENCE_S = 5.0
 MAPPING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ \S+\s+(/.*)")
 
 
@@ -22,7 +27,9 @@ def drop_pages(paths: Iterable[Path]) -> None:
     """Takes the files' pages out of the page cache, so that the next look at them goes to the disk.
 
     The system keeps pages that a process has mapped, so this process lets go of its own first; another process that
-    looks at the files keeps them warm.
+    looks at the files keeps them warm. It also skips a page that it is busy with just then, so it is asked again.
+
+    Raises OSError where pages stay.
     """
     names = {str(path.resolve()) for path in paths}
     libc = ctypes.CDLL(None, use_errno=True)
@@ -32,10 +39,27 @@ def drop_pages(paths: Iterable[Path]) -> None:
             start, end = int(found[1], 16), int(found[2], 16)
             if libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), MADV_DONTNEED):
                 raise OSError(ctypes.get_errno(), f"cannot let go of the mapping of {found[4]}")
-    for name in names:
-        handle = os.open(name, os.O_RDONLY)
-        try:
-            os.fsync(handle)  # what is not yet written stays
-            os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
-        finally:
-            os.close(handle)
+    for path in map(Path, names):
+        deadline = time.monotonic() + PATIENCE_S
+        with path.open("rb") as file:
+            os.fsync(file.fileno())  # what is not yet written stays
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            while any_cached(path):
+                if time.monotonic() > deadline:
+                    raise OSError(f"pages of {path} stay in the page cache: does another process use it?")
+                time.sleep(0.01)
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def any_cached(path: Path) -> bool:
+    """Whether any page of a file is in the page cache. Looking brings none there, as reading without waiting would."""
+    if path.stat().st_size == 0:
+        return False
+    mapped = np.memmap(path, dtype=np.uint8, mode="r")
+    pages_P = np.zeros(-(-len(mapped) // mmap.PAGESIZE), dtype=np.uint8)
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mincore(
+        ctypes.c_void_p(mapped.ctypes.data), ctypes.c_size_t(len(mapped)), ctypes.c_void_p(pages_P.ctypes.data)
+    ):
+        raise OSError(ctypes.get_errno(), f"cannot see which pages of {path} are cached")
+    return bool((pages_P & 1).any())

@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.overload import capacity_of
+from benchmarks.serving.callers import capacity_of
 from benchmarks.serving.flood import Flood, flood
 from benchmarks.serving.servers import Server, server
 from indexer.command import run
@@ -41,7 +41,7 @@ def soak(
     with tempfile.TemporaryDirectory(dir=(index or index_home()).parent) as folder:
         home = twofold(index or index_home(), Path(folder))
         with server("service", home, WIKICLIP_FOLLOW_S="1") as running:
-            rate = share * capacity_of(running)
+            rate = share * capacity_of(running.port)
             seen = Watched(running, home, swap_s)
             answered = flood(Flood(port=running.port, rate=rate, seconds=60 * minutes, connections=CONNECTIONS, seed=3))
             seen.stop()

@@ -10,7 +10,7 @@ from indexer.assemble import assemble, with_rows
 from indexer.canary import sing
 from indexer.command import run
 from indexer.embed import embed
-from indexer.errors import BadRecordFound, CorruptIndex
+from indexer.errors import BadRecordFound
 from indexer.estimate import estimate
 from indexer.kb import KnowledgeBase, KnowledgeBaseName, open_kb
 from indexer.kinds import KINDS, SHORT, kind_of
@@ -22,7 +22,7 @@ from indexer.paths import index_home
 from indexer.plan import Plan, make_plan, open_workshop
 from indexer.reuse import embedded_before, unpack
 from indexer.search import EntityIndex
-from indexer.version import PROBLEMS, Version, make_current, publish, read_version, version_ids
+from indexer.version import PROBLEMS, Version, make_current, newest, publish
 from wikiclip.model import WikiClip
 
 AUTO = "auto"
@@ -69,6 +69,8 @@ def build(
                 workshop = open_workshop(plan, home, fresh=force)
                 chunks = embed(source, encoder, plan, workshop, strict=strict)
             else:
+                if strict:
+                    expect_no_problems(before)
                 typer.echo(f"Index {before.id} holds these vectors; nothing is embedded again.")
                 workshop = open_workshop(plan, home, suffix="-again")
                 chunks = unpack(before, workshop)
@@ -125,17 +127,10 @@ def make(workshop: Path, chunks: int, plan: Plan, choice: Choice, home: Path) ->
 
 def published(plan: Plan, home: Path, choice: Choice) -> Version | None:
     """The newest version that was made by this plan, is of a kind that will do, and is whole. It is made current."""
-    for name in version_ids(home):
-        try:
-            version = read_version(home, name)
-            if version.manifest.plan != plan.id or not choice.allows(version.manifest.kind):
-                continue
-            version.verify()
-        except CorruptIndex:
-            continue
+    version = newest(home, lambda one: one.manifest.plan == plan.id and choice.allows(one.manifest.kind))
+    if version is not None:
         make_current(version, home)
-        return version
-    return None
+    return version
 
 
 def report(version: Version, *, strict: bool) -> None:
@@ -146,11 +141,21 @@ def report(version: Version, *, strict: bool) -> None:
     """
     counts = version.manifest.counts
     typer.echo(f"Index {version.id} in {version.folder}: {counts.entities} entities, {counts.rows} vectors.")
+    if strict:
+        expect_no_problems(version)
     if counts.problems:
-        listed = f"{counts.problems} records or pictures could not be read; {version.folder / PROBLEMS} lists them."
-        if strict:
-            raise BadRecordFound(listed)
-        typer.echo(listed, err=True)
+        typer.echo(_problems(version), err=True)
+
+
+def expect_no_problems(version: Version) -> None:
+    """Raises BadRecordFound where the build of a version left something out."""
+    if version.manifest.counts.problems:
+        raise BadRecordFound(_problems(version))
+
+
+def _problems(version: Version) -> str:
+    count = version.manifest.counts.problems
+    return f"{count} records or pictures could not be read; {version.folder / PROBLEMS} lists them."
 
 
 if __name__ == "__main__":

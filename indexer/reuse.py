@@ -7,25 +7,17 @@ import numpy as np
 
 from indexer.chunks import PROBLEMS, ROWS, VECTORS, StoredChunk, stored_chunk
 from indexer.entities import TABLE
-from indexer.errors import CorruptIndex
 from indexer.files import link, publish_folder
 from indexer.kinds import kind_of
 from indexer.plan import Plan
-from indexer.version import Version, read_version, version_ids
+from indexer.version import Version, newest
 
 
 def embedded_before(plan: Plan, home: Path) -> Version | None:
     """The newest whole version that was made by this plan and keeps its vectors as they were embedded."""
-    for name in version_ids(home):
-        try:
-            version = read_version(home, name)
-            if version.manifest.plan != plan.id or not kind_of(version.manifest.kind).keeps_vectors:
-                continue
-            version.verify()
-        except CorruptIndex:
-            continue
-        return version
-    return None
+    return newest(
+        home, lambda version: version.manifest.plan == plan.id and kind_of(version.manifest.kind).keeps_vectors
+    )
 
 
 def unpack(version: Version, workshop: Path) -> int:

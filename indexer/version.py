@@ -6,6 +6,7 @@ into place; then the pointer is replaced. A crash between any two steps leaves t
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -98,6 +99,19 @@ def version_ids(home: Path) -> list[str]:
     folder = home / VERSIONS
     names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
     return sorted((name for name in names if VERSION_ID.fullmatch(name)), reverse=True)
+
+
+def newest(home: Path, fits: Callable[[Version], bool]) -> Version | None:
+    """The newest version that fits and is whole; None where there is none."""
+    for name in version_ids(home):
+        try:
+            version = read_version(home, name)
+            if fits(version):
+                version.verify()
+                return version
+        except CorruptIndex:
+            continue
+    return None
 
 
 def publish(filled: Path, manifest: Manifest, home: Path) -> Version:

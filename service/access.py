@@ -2,7 +2,6 @@
 
 import math
 import time
-from dataclasses import dataclass
 
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
@@ -26,13 +25,6 @@ OPEN = (
 )
 ADMIN = ("/admin", "/metrics")
 SCHEME = "Bearer"
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks, for the log and the rate: a key's name, or an address where no key is asked for."""
-
-    name: str
 
 
 class Access:
@@ -64,16 +56,17 @@ class Access:
         scope.setdefault("state", {})["caller"] = caller
         await self._app(scope, receive, send)
 
-    def _admitted(self, scope: Scope) -> Caller:
+    def _admitted(self, scope: Scope) -> str:
+        """Who asks, for the log and the rate: a key's name, or an address where no key is asked for."""
         for_admin = any(scope["path"] == path or scope["path"].startswith(f"{path}/") for path in ADMIN)
         if self._keys is None:
             if for_admin and scope["path"] != "/metrics":
                 raise Problem(Cause.FORBIDDEN, "An operator makes one with `python -m service.keys add NAME --admin`.")
-            return Caller(scope["client"][0] if scope["client"] else "unknown")
+            return str(scope["client"][0]) if scope["client"] else "unknown"
         key = self._key(Headers(scope=scope))
         if for_admin and key.role is not Role.ADMIN:
             raise Problem(Cause.FORBIDDEN, "This path asks for an admin's key.")
-        return Caller(key.name)
+        return key.name
 
     def _key(self, headers: Headers) -> Key:
         scheme, _, secret = headers.get("authorization", "").partition(" ")
@@ -86,10 +79,10 @@ class Access:
             )
         return key
 
-    def _count(self, caller: Caller) -> None:
-        if self._rate is None or self._limiter.hit(self._rate, caller.name):
+    def _count(self, caller: str) -> None:
+        if self._rate is None or self._limiter.hit(self._rate, caller):
             return
-        free_at = self._limiter.get_window_stats(self._rate, caller.name).reset_time
+        free_at = self._limiter.get_window_stats(self._rate, caller).reset_time
         wait_s = max(1, math.ceil(free_at - time.time()))
         raise Problem(Cause.RATE_LIMITED, f"Allowed are {self._rate}.", headers={"Retry-After": str(wait_s)})
 

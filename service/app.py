@@ -71,11 +71,11 @@ def create_app(settings: Settings | None = None, *, announce: Callable[[Runtime]
 async def _keep(runtime: Runtime, announce: Callable[[Runtime], None] | None) -> None:
     """Loads, then follows the published index for as long as the server runs."""
     await _load(runtime, announce)
-    while runtime.follower is not None and runtime.settings.follow_s:
+    while runtime.is_ready and runtime.settings.follow_s:
         await asyncio.sleep(runtime.settings.follow_s)
         try:
             await asyncio.to_thread(runtime.follower.look)
-        except Exception:  # whatever it is, it must not end the following
+        except Exception:  # that nobody foresaw: the next version may do
             logger.exception("Looking for a new index failed.")
 
 

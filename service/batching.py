@@ -70,12 +70,6 @@ class Stage(Generic[In, Out]):
         """How many jobs wait."""
         return len(self._waiting)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether another job would be refused."""
-        with self._changed:
-            return self._has_no_place()
-
     def submit(self, item: In, *, weight: int = 1) -> "Future[Out]":
         """Queues `item`. Raises Full at once where no place is left, also once the stage is closed."""
         future: Future[Out] = Future()

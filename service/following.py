@@ -13,6 +13,9 @@ from wikiclip.errors import WikiClipError
 
 logger = logging.getLogger(__name__)
 
+# What else may come of a file that vanishes while it is read, or of a C++ reader: the old version is as good as before.
+UNOPENED = (OSError, RuntimeError, MemoryError, ValueError)
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:
@@ -62,6 +65,8 @@ class Follower:
                     self._take(version)
             except WikiClipError as error:
                 self._refuse(Refused(version, str(error)))
+            except UNOPENED as error:
+                self._refuse(Refused(version, f"It cannot be opened: {error or type(error).__name__}."))
             return self._current().version
 
     def _take(self, version: str) -> None:

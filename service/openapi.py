@@ -74,8 +74,7 @@ def document(app: FastAPI, runtime: Runtime) -> Callable[[], dict[str, Any]]:
             for operation in path.values():
                 _mend(operation)
         if runtime.settings.keys is not None:
-            components_of = schema["components"]
-            components_of["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+            schema["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
             schema["security"] = [{"key": []}]
         for name in ("HTTPValidationError", "ValidationError"):
             components.pop(name, None)

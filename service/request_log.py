@@ -8,7 +8,6 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.access import Caller
 from service.errors import Cause, Problem
 from service.logs import logger_of
 from service.metrics import Metrics
@@ -59,7 +58,6 @@ class RequestLog:
                 # The pattern of the path, which the router notes: an id in a path makes no metric of its own.
                 route = getattr(scope.get("route"), "path", "none")
                 self._metrics.request(route, status or 0, seconds)
-                caller = scope["state"].get("caller")
                 tell = log.debug if scope["path"] in QUIET and status == 200 else log.info
                 tell(
                     "request",
@@ -68,5 +66,5 @@ class RequestLog:
                     status=status,
                     ms=round(1000 * seconds, 1),
                     bytes=sent,
-                    caller=caller.name if isinstance(caller, Caller) else None,
+                    caller=scope["state"].get("caller"),
                 )

@@ -14,7 +14,7 @@ from service.metrics import CONTENT_TYPE
 from service.openapi import LINK_BODY, LINK_CAUSES
 from service.pictures import media_type
 from service.runtime import Runtime
-from service.schemas import EntityOut, Health, LinkResponse, Readiness, RefusedOut, Reloaded, Timings
+from service.schemas import EntityOut, Health, LinkResponse, Readiness, RefusedOut, RefusedWhyOut, Reloaded, Timings
 from service.serving import Serving
 from service.tracing import note
 
@@ -130,6 +130,7 @@ async def healthz() -> Health:
 async def readyz(runtime: Annotated[Runtime, Depends(_runtime)]) -> Readiness:
     """Model and index are loaded, and a search has answered."""
     linker = runtime.serving.linker
+    refused = runtime.follower.refused
     model, index = linker.model, linker.index
     return Readiness(
         status="ready",
@@ -138,7 +139,7 @@ async def readyz(runtime: Annotated[Runtime, Depends(_runtime)]) -> Readiness:
         index_version=index.version,
         entities=len(index),
         search=index.where,
-        refused=_refused(runtime),
+        refused=None if refused is None else RefusedOut(index_version=refused.version),
     )
 
 
@@ -149,10 +150,10 @@ async def readyz(runtime: Annotated[Runtime, Depends(_runtime)]) -> Readiness:
 )
 def reload(runtime: Annotated[Runtime, Depends(_runtime)]) -> Reloaded:
     """Tries the version that is current, also one that was refused before. The service follows it by itself, too."""
-    version = runtime.serving.version
-    if runtime.follower is not None:
-        version = runtime.follower.look(again=True)
-    return Reloaded(index_version=version, refused=_refused(runtime))
+    follower = runtime.follower
+    version, refused = follower.look(again=True), follower.refused
+    why = None if refused is None else RefusedWhyOut(index_version=refused.version, why=refused.why)
+    return Reloaded(index_version=version, refused=why)
 
 
 @router.get(
@@ -164,11 +165,6 @@ def reload(runtime: Annotated[Runtime, Depends(_runtime)]) -> Reloaded:
 async def metrics(runtime: Annotated[Runtime, Depends(_runtime)]) -> Response:
     """Time, queue and batches of each stage; pictures decoded lately; requests; the index version that answers."""
     return Response(runtime.metrics.text(), media_type=CONTENT_TYPE)
-
-
-def _refused(runtime: Runtime) -> RefusedOut | None:
-    refused = None if runtime.follower is None else runtime.follower.refused
-    return None if refused is None else RefusedOut(index_version=refused.version, why=refused.why)
 
 
 async def _while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:

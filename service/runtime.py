@@ -18,7 +18,7 @@ class Runtime:
     Attributes:
         metrics: what the service tells of itself.
         bodies: counts the bytes of bodies.
-        follower: follows the published index, once something is loaded.
+        follower: follows the published index.
         failure: why loading failed, once it did.
     """
 
@@ -26,9 +26,9 @@ class Runtime:
         self.settings = settings
         self.metrics = Metrics()
         self.bodies = ByteBudget(settings.max_held_bytes, self.metrics)
-        self.follower: Follower | None = None
         self.failure: WikiClipError | None = None
         self._pipeline: Pipeline | None = None
+        self.follower = Follower(lambda: self.serving, self._swap, settings, self.metrics)
 
     @property
     def is_ready(self) -> bool:
@@ -57,7 +57,6 @@ class Runtime:
             self.failure = error
             raise
         pipeline = Pipeline(serving, self.settings, self.metrics)
-        self.follower = Follower(lambda: pipeline.serving, self._swap, self.settings, self.metrics)
         self._pipeline = pipeline
         self._note(serving)
 

@@ -158,12 +158,17 @@ class RefusedOut(BaseModel):
     """A version that is published and not served; the one before it goes on answering."""
 
     index_version: Annotated[str | None, Field(description="Its id; null where the index's folder cannot be read.")]
+
+
+class RefusedWhyOut(RefusedOut):
+    """The same for an admin: the reason may name files."""
+
     why: str
 
 
 class Reloaded(BaseModel):
     index_version: Annotated[str, Field(description="The one that answers.")]
-    refused: RefusedOut | None
+    refused: RefusedWhyOut | None
 
 
 class Readiness(BaseModel):

@@ -28,12 +28,15 @@ def configure() -> None:
     """
     if ENDPOINT not in os.environ:
         return
-    if not INSTALLED or find_spec("opentelemetry.exporter.otlp.proto.http") is None:
-        raise WikiClipError(f"{ENDPOINT} is set, and nothing is installed that could send: pip install '.[otel]'.")
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    except ImportError as error:
+        raise WikiClipError(
+            f"{ENDPOINT} is set, and nothing is installed that could send: pip install '.[otel]'."
+        ) from error
 
     provider = TracerProvider(resource=Resource.create({SERVICE_NAME: os.environ.get("OTEL_SERVICE_NAME", NAME)}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))

@@ -55,6 +55,12 @@ def ask(task: Task) -> Asked:
     return Asked(**json.loads(done.stdout.splitlines()[-1]))
 
 
+def capacity_of(port: int) -> float:
+    """Answers a second with sixteen callers who wait for theirs."""
+    asked = ask(Task(port=port, path="/link", callers=16, warm_s=3.0, seconds=10.0, pictures=1500, seed=1))
+    return len(asked.milliseconds) / asked.seconds
+
+
 def run(task: Task) -> Asked:
     """The callers themselves."""
     bodies = iter(list(itertools.islice(requests(task.seed), task.pictures)))

@@ -17,7 +17,7 @@ from wikiclip.images import ImageLimits
 BATCH, WAIT_S = 16, 0.005
 
 
-class Linking(litserve.LitAPI):  # type: ignore[misc, unused-ignore]
+class Linking(litserve.LitAPI):  # type: ignore[misc, unused-ignore]  # has no types, and need not be installed
     """Decodes and answers in LitServe's worker, a batch at a time."""
 
     def setup(self, device: str) -> None:

@@ -13,7 +13,7 @@ from rich.console import Console
 import benchmarks.one_system as one_system
 from benchmarks.measure import latency, rate, recall
 from benchmarks.one_system import Row, Task
-from benchmarks.pages import anonymous_bytes, drop_pages
+from benchmarks.pages import anonymous_bytes, any_cached, drop_pages
 from benchmarks.search import built_folder, measured, search
 from benchmarks.search_tables import at_equal_recall, fastest
 from benchmarks.systems import SYSTEMS
@@ -124,20 +124,10 @@ def test_dropped_pages_are_read_from_the_disk_again(tmp_path: Path):
     path.write_bytes(os.urandom(2**20))
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
         before = mapped[:]
-        assert in_page_cache(path)
+        assert any_cached(path)
         drop_pages([path])
-        assert not in_page_cache(path)
+        assert not any_cached(path)
         assert mapped[:] == before
-
-
-def in_page_cache(path: Path) -> bool:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        return os.preadv(handle, [bytearray(4096)], 2**19, os.RWF_NOWAIT) > 0
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(handle)
 
 
 def test_anonymous_memory_grows_with_what_is_held():

@@ -92,6 +92,9 @@ def test_another_kind_embeds_nothing_again_and_is_what_a_build_from_scratch_is(r
     assert (made.manifest.files, made.manifest.counts) == (scratch.manifest.files, scratch.manifest.counts)
     assert list((home / "building").iterdir()) == []
 
+    before = sorted((home / "versions").iterdir())
+    assert run("--index", "exact-int8", "--strict")[0] == 1, "what was left out then is left out of these, too"
+    assert sorted((home / "versions").iterdir()) == before
     code, said = run("--index", "exact-int8")
     assert (code, "nothing is embedded again" in said) == (0, True)
     assert run("--index", "exact-int8", "--strict")[0] == 1

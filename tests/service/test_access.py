@@ -19,8 +19,7 @@ from wikiclip.errors import WikiClipError
 
 
 async def who(request: Request) -> PlainTextResponse:
-    caller = getattr(request.state, "caller", None)
-    return PlainTextResponse("nobody" if caller is None else caller.name)
+    return PlainTextResponse(getattr(request.state, "caller", "nobody"))
 
 
 def paths() -> Starlette:

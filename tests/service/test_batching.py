@@ -97,18 +97,16 @@ def test_a_job_that_fails_spoils_no_other_of_its_batch() -> None:
     assert held.batches == [[0], [1, 2, 3, 4], [1], [2], [3], [4]]
 
 
-def test_a_stage_tells_whether_it_is_full_and_what_its_batches_weighed() -> None:
+def test_a_stage_tells_how_many_wait_and_what_its_batches_weighed() -> None:
     held, told = Held(), []
     stage = Stage(held, name="test", capacity=2, max_weight=8, watch=lambda **batch: told.append(batch))
     stage.submit(0, weight=3)
     assert held.entered.acquire(timeout=WAIT_S)
     waiting = [stage.submit(1, weight=2), stage.submit(2, weight=4)]
-    assert (stage.is_full, stage.waiting) == (True, 2)
+    assert stage.waiting == 2
     waiting[0].cancel()
-    assert not stage.is_full
     held.gate.set()
     stage.close()
-    assert stage.is_full
     assert [batch["weight"] for batch in told] == [3, 4]
     assert all(batch["seconds"] > 0 for batch in told)
 

@@ -118,12 +118,16 @@ def test_a_bad_version_is_refused_and_the_old_one_goes_on(
     wait_for(lambda: state(service)["refused"] is not None)
     told = state(service)
     assert (told["index_version"], told["refused"]["index_version"]) == (old.id, new)
-    assert "exact.faiss" in told["refused"]["why"]
+    assert str(home) not in json.dumps(told), "anyone may ask /readyz, and paths are nobody's business"
     assert (
         httpx.post(f"{service.url}/link", **{**POST, "headers": POST["headers"] | key}).json()["index_version"]
         == old.id
     )
     assert 'reloads_total{outcome="refused"} 1.0' in httpx.get(f"{service.url}/metrics", headers=key).text
+
+    asked = httpx.post(f"{service.url}/admin/reload", headers=key, timeout=60).json()
+    assert asked["index_version"] == old.id
+    assert "exact.faiss" in asked["refused"]["why"]
 
     spoiled.write_bytes(whole)  # mended: a refused version is tried again only when someone asks for it
     time.sleep(0.5)

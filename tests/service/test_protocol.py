@@ -26,7 +26,7 @@ async def echo(request: Request) -> Response:
 
 async def large(_: Request) -> Response:
     class Noted(Response):
-        async def __call__(self, scope, receive, send):  # type: ignore[no-untyped-def]
+        async def __call__(self, scope, receive, send):
             try:
                 await super().__call__(scope, receive, send)
             finally:

@@ -1,6 +1,7 @@
 """Spans of real requests, kept in memory."""
 
 import base64
+import sys
 from collections.abc import Iterator
 
 import httpx
@@ -46,6 +47,6 @@ def test_an_endpoint_without_what_sends_is_an_error(monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv(tracing.ENDPOINT, raising=False)
     tracing.configure()
     monkeypatch.setenv(tracing.ENDPOINT, "http://127.0.0.1:4318")
-    monkeypatch.setattr(tracing, "INSTALLED", False)
+    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
     with pytest.raises(WikiClipError, match=r"pip install '\.\[otel\]'"):
         tracing.configure()
