@@ -4,7 +4,8 @@ from functools import lru_cache, partial
 from urllib.parse import quote
 
 from indexer.kb.record import Entity
-from indexer.search import Candidate, EntityIndex
+from indexer.search import EntityIndex
+from service.linker import Found
 from service.pictures import media_type
 from service.schemas import CandidateOut, EntityOut, ResultOut
 
@@ -23,22 +24,23 @@ class Answers:
         # Not a method: an index that another one has followed is let go at once, which a ring of references prevents.
         self._can_serve = lru_cache(maxsize=REMEMBERED)(partial(_can_serve, index))
 
-    def result(self, candidates: list[Candidate]) -> ResultOut:
-        """The candidates of one region, best first."""
+    def result(self, found: Found) -> ResultOut:
+        """What was found for one region."""
         return ResultOut(
+            confidence=None if found.confidence is None else round(found.confidence, 4),
             candidates=[
                 CandidateOut(
                     rank=rank,
-                    entity_id=found.entity.entity_id,
-                    title=found.entity.title,
-                    text=shorten(found.entity.text),
-                    score=found.score,
-                    url=found.entity.url,
-                    image=next(iter(self._pictures(found.entity, most=1)), None),
-                    attribution=found.entity.attribution,
+                    entity_id=entity.entity_id,
+                    title=entity.title,
+                    text=shorten(entity.text),
+                    score=score,
+                    url=entity.url,
+                    image=next(iter(self._pictures(entity, most=1)), None),
+                    attribution=entity.attribution,
                 )
-                for rank, found in enumerate(candidates, start=1)
-            ]
+                for rank, (entity, score) in enumerate(((one.entity, one.score) for one in found.candidates), start=1)
+            ],
         )
 
     def entity(self, entity: Entity) -> EntityOut:

@@ -204,7 +204,8 @@ def link(
         *map(str, mask or ()),
     ]
     for name, result in zip(names or [f"all of {picture}"], answer.results, strict=True):
-        table = Table("", "title", "score", "id", "", title=escape(name), title_justify="left")
+        sure = "" if result.confidence is None else f": the first is right with {result.confidence:.0%}"
+        table = Table("", "title", "score", "id", "", title=escape(name) + sure, title_justify="left")
         for found in result.candidates:
             cells = (found.title, f"{found.score:.3f}", found.entity_id, found.text)
             table.add_row(str(found.rank), *map(escape, cells))

@@ -5,6 +5,7 @@ Axes: B mention, M width of mention vectors.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,20 @@ class Question:
     mentions: tuple[PreparedMention, ...]
     top_k: int
     min_score: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a mention may be.
+
+    Attributes:
+        candidates: best first.
+        confidence: how likely the first is right, 0 to 1; None where the checkpoint does not tell, and where the index
+            holds fewer entities than it is told from.
+    """
+
+    candidates: list[Candidate]
+    confidence: float | None
 
 
 class Linker:
@@ -94,14 +109,29 @@ class Linker:
         """Vectors [B, M] of the mentions of all questions, in one batch."""
         return self.model.encode_mentions([mention for question in questions for mention in question.mentions])
 
-    def search(self, queries_BM: NDArray[np.float32], questions: Sequence[Question]) -> list[list[list[Candidate]]]:
-        """For each question, for each of its mentions, the candidates, best first; searched for in one batch."""
-        found = iter(self.index.search(queries_BM, max(question.top_k for question in questions)))
-        return [[_cut(next(found), question) for _ in question.mentions] for question in questions]
+    def search(self, queries_BM: NDArray[np.float32], questions: Sequence[Question]) -> list[list[Found]]:
+        """For each question, for each of its mentions, what was found; searched for in one batch."""
+        enough = 0 if self.model.confidence is None else self.model.confidence.candidates
+        found = self.index.search(queries_BM, max(enough, *(question.top_k for question in questions)))
+        each = zip(found, self._confidences(found), strict=True)
+        return [
+            [
+                Found(_cut(candidates, question), confidence)
+                for candidates, confidence in islice(each, len(question.mentions))
+            ]
+            for question in questions
+        ]
 
-    def answer(self, question: Question) -> list[list[Candidate]]:
-        """Encodes and searches: candidates for each mention, best first."""
+    def answer(self, question: Question) -> list[Found]:
+        """Encodes and searches: what was found for each mention."""
         return self.search(self.encode([question]), [question])[0]
+
+    def _confidences(self, found: Sequence[Sequence[Candidate]]) -> list[float | None]:
+        told = self.model.confidence
+        if told is None or len(self.index) < told.candidates:
+            return [None] * len(found)
+        scores_BK = np.array([[one.score for one in candidates[: told.candidates]] for candidates in found])
+        return list(told(scores_BK).tolist())
 
 
 def open_linker(settings: Settings) -> Linker:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Any, TypeVar
 
-from indexer.search import Candidate
 from service.coco import Mention
 from service.errors import BY_CODE, Cause
-from service.linker import Linker, Question
+from service.linker import Found, Linker, Question
 from service.rows import Rows
 from wikiclip.images import ImageError
 from wikiclip.masks import RegionError
@@ -115,17 +114,20 @@ def _rows(waiting: list[_Prepared], linker: Linker, job: Job) -> list[dict[str, 
         {
             "annotation_id": one.mention.annotation_id,
             "image_id": one.mention.image_id,
-            **({"error": one.error} if one.ready is None else {"candidates": _shown(next(found))}),
+            **({"error": one.error} if one.ready is None else _shown(next(found))),
         }
         for one in waiting
     ]
 
 
-def _shown(candidates: list[Candidate]) -> list[dict[str, Any]]:
-    return [
-        {"entity_id": found.entity.entity_id, "title": found.entity.title, "score": round(found.score, 6)}
-        for found in candidates
-    ]
+def _shown(found: Found) -> dict[str, Any]:
+    return {
+        "confidence": None if found.confidence is None else round(found.confidence, 4),
+        "candidates": [
+            {"entity_id": one.entity.entity_id, "title": one.entity.title, "score": round(one.score, 6)}
+            for one in found.candidates
+        ],
+    }
 
 
 def _error(cause: Cause, detail: str) -> dict[str, str]:

@@ -121,6 +121,13 @@ class CandidateOut(BaseModel):
 
 
 class ResultOut(BaseModel):
+    confidence: Annotated[
+        float | None,
+        Field(
+            description="How likely the first candidate is right, 0 to 1, told from the scores of the best ten;"
+            " `min_score` does not change it. Null where the checkpoint was not calibrated."
+        ),
+    ]
     candidates: Annotated[list[CandidateOut], Field(description="Best first.")]
 
 

@@ -40,7 +40,7 @@ class Serving:
     def results(self, queries_BM: NDArray[np.float32], questions: Sequence[Question]) -> list[list[ResultOut]]:
         """For each question, for each of its mentions, the answer as it is shown."""
         found = self.linker.search(queries_BM, questions)
-        return [[self.answers.result(candidates) for candidates in each] for each in found]
+        return [[self.answers.result(one) for one in each] for each in found]
 
     def with_version(self, name: str, settings: Settings) -> "Serving":
         """Opens another version of the index beside this one, and lets it search before anyone else may.

@@ -40,7 +40,7 @@ def titles(linker: Linker, scene: Scene, regions: list[object], top_k: int = 3) 
     file = io.BytesIO()
     scene.image.save(file, "PNG")
     answer = linker.answer(linker.prepare(file.getvalue(), regions, top_k=top_k))
-    return [[candidate.entity.title for candidate in candidates] for candidates in answer]
+    return [[candidate.entity.title for candidate in found.candidates] for found in answer]
 
 
 def test_the_demo_scene_names_each_thing_under_its_mask(linker: Linker) -> None:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from wikiclip.checkpoint import read_checkpoint, write_checkpoint
+from wikiclip.checkpoint import read_checkpoint, read_confidence, write_checkpoint
+from wikiclip.confidence import Confidence
 from wikiclip.encoders import TextEncoder, TextFeatures, VisionEncoder, VisionFeatures
 from wikiclip.entity import EntityEncoder, EntityFeatures
 from wikiclip.errors import WikiClipError
@@ -49,6 +50,7 @@ class WikiClip(nn.Module):
     Attributes:
         preset: what settles its shape.
         fingerprint: sha256 of the checkpoint; "untrained" for a model that was not loaded from one.
+        confidence: how sure an answer is, from its scores; None where the checkpoint does not say.
         mention_width: M.
     """
 
@@ -56,6 +58,7 @@ class WikiClip(nn.Module):
         """Loads the preset's frozen backbones, or takes those given."""
         super().__init__()
         self.preset, self.fingerprint = preset, "untrained"
+        self.confidence: Confidence | None = None
         self.vision = vision or VisionEncoder(preset.vision)
         self.text = text or TextEncoder(preset.text)
         self.entity = self.new_entity_encoder()
@@ -85,7 +88,7 @@ class WikiClip(nn.Module):
             model.entity.load_state_dict(state)
         except RuntimeError as error:
             raise WikiClipError(f"The weights in {directory} do not fit its preset: {error}") from error
-        model.fingerprint = fingerprint
+        model.fingerprint, model.confidence = fingerprint, read_confidence(directory)
         return model
 
     def new_entity_encoder(self) -> EntityEncoder:

@@ -10,8 +10,7 @@ import litserve
 import torch
 
 from indexer.machine import cores
-from indexer.search import Candidate
-from service.linker import Linker, Question
+from service.linker import Found, Linker, Question
 from wikiclip.images import ImageLimits
 
 BATCH, WAIT_S = 16, 0.005
@@ -31,15 +30,15 @@ class Linking(litserve.LitAPI):  # type: ignore[misc, unused-ignore]  # has no t
     def batch(self, inputs: Sequence[Question]) -> list[Question]:
         return list(inputs)
 
-    def predict(self, questions: list[Question]) -> list[list[Candidate]]:
+    def predict(self, questions: list[Question]) -> list[Found]:
         found = self.linker.search(self.linker.encode(questions), questions)
         return [of_mentions[0] for of_mentions in found]
 
-    def unbatch(self, output: list[list[Candidate]]) -> list[list[Candidate]]:
+    def unbatch(self, output: list[Found]) -> list[Found]:
         return output
 
-    def encode_response(self, output: list[Candidate]) -> dict[str, object]:
-        return {"candidates": [{"title": found.entity.title, "score": found.score} for found in output]}
+    def encode_response(self, output: Found) -> dict[str, object]:
+        return {"candidates": [{"title": found.entity.title, "score": found.score} for found in output.candidates]}
 
 
 if __name__ == "__main__":

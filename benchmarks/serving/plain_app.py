@@ -32,7 +32,7 @@ def create_app(index: Path) -> FastAPI:
     def link(asked: Asked) -> list[dict[str, object]]:
         with one_at_a_time:
             question = linker.prepare(base64.b64decode(asked.image), [asked.region], top_k=asked.top_k)
-            found = linker.answer(question)[0]
+            found = linker.answer(question)[0].candidates
         return [{"title": candidate.entity.title, "score": candidate.score} for candidate in found]
 
     return app
