@@ -204,7 +204,7 @@ def link(
         *map(str, mask or ()),
     ]
     for name, result in zip(names or [f"all of {picture}"], answer.results, strict=True):
-        sure = "" if result.confidence is None else f": the first is right with {result.confidence:.0%}"
+        sure = "" if result.confidence is None else f": {result.confidence:.0%} sure of the first"
         table = Table("", "title", "score", "id", "", title=escape(name) + sure, title_justify="left")
         for found in result.candidates:
             cells = (found.title, f"{found.score:.3f}", found.entity_id, found.text)
