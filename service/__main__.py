@@ -47,6 +47,7 @@ def serve(
         host=host,
         port=port,
         http=with_deadlines(settings.head_s),
+        timeout_keep_alive=settings.keep_alive_s,
         limit_concurrency=settings.max_connections,
         timeout_graceful_shutdown=GRACE_S,
         log_config=None,

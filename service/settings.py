@@ -63,6 +63,10 @@ class Settings(BaseSettings):
     head_s: Annotated[
         PositiveFloat, Field(description="Seconds a request's head may take to come, and an answer may find no reader.")
     ] = 10.0
+    keep_alive_s: Annotated[
+        PositiveInt,
+        Field(description="Seconds a connection may idle; more than a load balancer in front keeps its own."),
+    ] = 75
     max_body_bytes: Annotated[PositiveInt, Field(description="Bytes of a whole request.")] = 32 * MIB
     max_held_bytes: Annotated[PositiveInt, Field(description="Bytes of all bodies that are held at once.")] = 256 * MIB
     max_image_bytes: Annotated[PositiveInt, Field(description="Bytes of the picture as it is encoded.")] = 20 * MIB
