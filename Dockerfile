@@ -42,6 +42,7 @@ ENV PATH=/opt/wikiclip/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONSAFEPATH=1 \
     GLIBC_TUNABLES=glibc.malloc.hugetlb=1 \
+    OMP_WAIT_POLICY=PASSIVE \
     WIKICLIP_HOME=/data
 
 USER 10001:10001

@@ -25,6 +25,7 @@ from indexer.paths import index_home
 
 SETTLED_S = 10.0  # after which memory should grow no more
 CONNECTIONS = 400
+CAPACITY_S = 20.0
 app = typer.Typer(add_completion=False)
 
 
@@ -37,7 +38,7 @@ def overload(
 ) -> None:
     """Print what was answered, refused and late, and the memory before and after."""
     with server("service", index or index_home(), WIKICLIP_DEADLINE_S="10") as running:
-        capacity = capacity_of(running.port)
+        capacity = capacity_of(running.port, seconds=min(CAPACITY_S, seconds))
         memory, over = list[tuple[float, int]](), threading.Event()
         watcher = threading.Thread(target=_watch, args=[running, memory, over])
         watcher.start()

@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.serving.callers import Task, ask
+from benchmarks.serving.callers import MOST_A_SECOND, Task, ask
 from benchmarks.serving.loop import rate, ways
 from benchmarks.serving.servers import SERVERS, cache_hits, server
 from indexer.command import run
@@ -30,7 +30,6 @@ from wikiclip.model import WikiClip
 
 CALLERS = "1,4,16,64"
 WARM_S = 2.0
-MOST_A_SECOND = 100  # answers, for which pictures are made beforehand
 app = typer.Typer(add_completion=False)
 
 

@@ -26,6 +26,7 @@ from indexer.paths import index_home
 from indexer.version import make_current, publish, read_version
 
 CONNECTIONS = 128
+CAPACITY_S = 20.0
 app = typer.Typer(add_completion=False)
 
 
@@ -41,7 +42,7 @@ def soak(
     with tempfile.TemporaryDirectory(dir=(index or index_home()).parent) as folder:
         home = twofold(index or index_home(), Path(folder))
         with server("service", home, WIKICLIP_FOLLOW_S="1") as running:
-            rate = share * capacity_of(running.port)
+            rate = share * capacity_of(running.port, seconds=min(CAPACITY_S, 60 * minutes))
             seen = Watched(running, home, swap_s)
             answered = flood(Flood(port=running.port, rate=rate, seconds=60 * minutes, connections=CONNECTIONS, seed=3))
             seen.stop()

@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.serving.pictures import requests
+from benchmarks.serving.pictures import many_requests
 
+MOST_A_SECOND = 100  # answers, for which pictures are made beforehand
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -55,15 +56,17 @@ def ask(task: Task) -> Asked:
     return Asked(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def capacity_of(port: int) -> float:
+def capacity_of(port: int, *, seconds: float) -> float:
     """Answers a second with sixteen callers who wait for theirs."""
-    asked = ask(Task(port=port, path="/link", callers=16, warm_s=3.0, seconds=10.0, pictures=1500, seed=1))
+    warm_s = seconds / 4
+    pictures = int(MOST_A_SECOND * (warm_s + seconds))
+    asked = ask(Task(port=port, path="/link", callers=16, warm_s=warm_s, seconds=seconds, pictures=pictures, seed=1))
     return len(asked.milliseconds) / asked.seconds
 
 
 def run(task: Task) -> Asked:
     """The callers themselves."""
-    bodies = iter(list(itertools.islice(requests(task.seed), task.pictures)))
+    bodies = iter(list(itertools.islice(many_requests(task.seed), task.pictures)))
     lock, found, statuses = threading.Lock(), list[tuple[float, float]](), dict[str, int]()
     start = time.perf_counter()
     counted_from, end = start + task.warm_s, start + task.warm_s + task.seconds

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.overload import overload
 from benchmarks.serve import Row, serve
 from benchmarks.serving.callers import Task, ask
 from benchmarks.serving.loop import ways
+from benchmarks.soak import soak
 from tests.service.conftest import Service
 
 
@@ -34,6 +36,31 @@ def test_errors_are_counted_and_not_timed(service: Service, stamps_data: Path) -
     asked = ask(task)
     assert asked.milliseconds == []
     assert set(asked.statuses) == {"404"}
+
+
+@pytest.mark.slow
+def test_too_many_requests_are_refused_and_the_others_answered(
+    index_home: Path, stamps_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "overload.json"
+    monkeypatch.setenv("WIKICLIP_QUEUE", "16")
+    overload(index=index_home, times=4, seconds=5.0, json_file=out)
+    figures = json.loads(out.read_text())
+    assert set(figures["statuses"]) == {"200", "503"}
+    assert figures["statuses"]["200"] + figures["statuses"]["503"] + figures["unsent"] == int(
+        5 * figures["asked_a_second"]
+    )
+    assert 0 < figures["memory_settled_gb"] <= figures["memory_most_gb"]
+
+
+@pytest.mark.slow
+def test_swaps_under_load_fail_no_request(index_home: Path, stamps_data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "soak.json"
+    soak(index=index_home, minutes=0.1, swap_s=2, share=0.5, json_file=out)
+    figures = json.loads(out.read_text())
+    assert (set(figures["statuses"]), figures["failed"]) == ({"200"}, 0)
+    assert figures["swaps"] >= 2
+    assert len(figures["memory_gb"]) == 10
 
 
 def test_every_way_to_loop_is_tried_once() -> None:
