@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.entities import NOBODY, EntityTable
+from indexer.entities import EntityTable
 from indexer.errors import CorruptIndex, UnknownEntity
 from indexer.kb.record import Entity
 from indexer.titles import Titles, fold
@@ -63,21 +63,6 @@ class Catalogue:
         """
         shard = self.shard_of(number)
         return self._tables[shard][number - self.first_numbers[shard]]
-
-    def many(self, numbers_K: NDArray[np.integer]) -> list[Entity]:
-        """The entities of these numbers, in their order.
-
-        Raises:
-            IndexError: there is no such number.
-        """
-        found: list[Entity] = [NOBODY] * len(numbers_K)
-        shards_K = np.searchsorted(self.first_numbers, numbers_K, side="right") - 1
-        for shard in np.unique(shards_K):
-            places = np.flatnonzero(shards_K == shard)
-            own_K = numbers_K[places] - self.first_numbers[shard]
-            for place, entity in zip(places, self._tables[shard].many(own_K), strict=True):
-                found[place] = entity
-        return found
 
     def shard_of(self, number: int) -> int:
         """Which shard an entity lies in.

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from indexer.errors import CorruptIndex, UnknownEntity
 from indexer.kb.record import Entity
+from indexer.strings import StringLists, Strings
 
 SCHEMA = pa.schema(
     [
@@ -88,9 +89,6 @@ def _joined(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield from pa.Table.from_batches(waiting).combine_chunks().to_batches()
 
 
-NOBODY = Entity(entity_id="", title="", text="")
-
-
 class EntityTable:
     """Entities by number, in the order of the knowledge base, or by id. Safe on any thread.
 
@@ -100,7 +98,7 @@ class EntityTable:
 
     def __init__(self, folder: Path) -> None:
         batches = read_batches(folder / TABLE)
-        self._columns = [batch.columns for batch in batches]
+        self._blocks = [_Block(batch) for batch in batches]
         self._starts = [0, *accumulate(len(batch) for batch in batches)]
         self._hashes = read_array(folder / HASHES, np.uint64)
         self._numbers = read_array(folder / NUMBERS, np.uint32)
@@ -111,33 +109,21 @@ class EntityTable:
         return self._starts[-1]
 
     def __getitem__(self, number: int) -> Entity:
-        return self.many(np.array([number]))[0]
-
-    def many(self, numbers_K: NDArray[np.integer]) -> list[Entity]:
-        """The entities of these numbers, in their order; many times faster than one by one.
-
-        Raises:
-            IndexError: there is no such number.
-        """
-        if len(numbers_K) and not 0 <= numbers_K.min() <= numbers_K.max() < len(self):
-            raise IndexError(f"entities {numbers_K.min()} to {numbers_K.max()} of {len(self)}")
-        found: list[Entity] = [NOBODY] * len(numbers_K)
-        blocks_K = np.searchsorted(self._starts, numbers_K, side="right") - 1
-        for block in np.unique(blocks_K):
-            places = np.flatnonzero(blocks_K == block)
-            rows = pa.array(numbers_K[places] - self._starts[block])
-            columns = (column.take(rows).to_pylist() for column in self._columns[block])
-            for place, values in zip(places, zip(*columns, strict=True), strict=True):
-                entity_id, title, text, images, url, attribution = values
-                found[place] = Entity(
-                    entity_id=entity_id, title=title, text=text, images=tuple(images), url=url, attribution=attribution
-                )
-        return found
+        """Raises IndexError where there is no such number."""
+        block, row = self._place(number)
+        return Entity(
+            entity_id=block.entity_id[row],
+            title=block.title[row],
+            text=block.text[row],
+            images=block.images[row],
+            url=block.url.get(row),
+            attribution=block.attribution.get(row),
+        )
 
     def title(self, number: int) -> str:
         """An entity's title alone."""
-        columns, row = self._place(number)
-        return str(columns[1][row].as_py())
+        block, row = self._place(number)
+        return block.title[row]
 
     def number_of(self, entity_id: str) -> int:
         """Raises UnknownEntity where no entity has the id."""
@@ -145,18 +131,27 @@ class EntityTable:
         place = int(np.searchsorted(self._hashes, wanted))
         while place < len(self._hashes) and self._hashes[place] == wanted:
             number = int(self._numbers[place])
-            columns, row = self._place(number)
-            if columns[0][row].as_py() == entity_id:
+            block, row = self._place(number)
+            if block.entity_id[row] == entity_id:
                 return number
             place += 1
         raise UnknownEntity(f"The index holds no entity {entity_id[:100]!r}.")
 
-    def _place(self, number: int) -> tuple[list[Any], int]:
-        """(columns of its block, row in the block)."""
+    def _place(self, number: int) -> "tuple[_Block, int]":
+        """An entity's block, and its row there."""
         if not 0 <= number < len(self):
             raise IndexError(number)
         block = bisect_right(self._starts, number) - 1
-        return self._columns[block], number - self._starts[block]
+        return self._blocks[block], number - self._starts[block]
+
+
+class _Block:
+    """The columns of one of the table's blocks."""
+
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        self.entity_id, self.title, self.text = (Strings(batch[name]) for name in ("entity_id", "title", "text"))
+        self.images = StringLists(batch["images"])
+        self.url, self.attribution = Strings(batch["url"]), Strings(batch["attribution"])
 
 
 def read_array(path: Path, kind: type[np.generic], *, axes: int = 1) -> NDArray[Any]:

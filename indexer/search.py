@@ -4,7 +4,6 @@ Axes: B query, M vector width, K hit.
 """
 
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -98,10 +97,12 @@ class EntityIndex:
         if k < 1:
             raise ValueError(f"k is {k}, below 1")
         numbers, scores = self._distinct(queries_BM, min(k, len(self._entities)))
-        entities = iter(self._entities.many(np.concatenate([np.empty(0, np.int64), *numbers])))
         return [
-            [Candidate(entity, score) for entity, score in zip(islice(entities, len(own)), own, strict=True)]
-            for own in (scores_K.tolist() for scores_K in scores)
+            [
+                Candidate(self._entities[number], score)
+                for number, score in zip(numbers_K.tolist(), scores_K.tolist(), strict=True)
+            ]
+            for numbers_K, scores_K in zip(numbers, scores, strict=True)
         ]
 
     def entity(self, entity_id: str) -> Entity:
