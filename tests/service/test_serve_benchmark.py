@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.lone_caller import lone_caller
 from benchmarks.overload import overload
 from benchmarks.serve import Row, serve
 from benchmarks.serving.callers import Task, ask
@@ -36,6 +37,14 @@ def test_errors_are_counted_and_not_timed(service: Service, stamps_data: Path) -
     asked = ask(task)
     assert asked.milliseconds == []
     assert set(asked.statuses) == {"404"}
+
+
+@pytest.mark.slow
+def test_a_lone_caller_is_held_against_the_work_by_hand(index_home: Path, stamps_data: Path, tmp_path: Path) -> None:
+    lone_caller(index=index_home, calls=5, json_file=tmp_path / "lone.json")
+    paid = json.loads((tmp_path / "lone.json").read_text())
+    assert paid["service_ms"] > 0
+    assert paid["by_hand_ms"] > 0
 
 
 @pytest.mark.slow
