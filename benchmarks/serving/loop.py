@@ -10,7 +10,7 @@ from itertools import islice
 
 import torch
 
-from benchmarks.serving.pictures import requests
+from benchmarks.serving.pictures import many_requests
 from wikiclip.images import read_picture
 from wikiclip.masks import decode_region
 from wikiclip.model import WikiClip
@@ -35,7 +35,7 @@ def ways(cores: int) -> list[Way]:
 def rate(model: WikiClip, way: Way, *, seconds: float, seed: int) -> tuple[float, list[float]]:
     """Mentions a second, and the milliseconds that each batch took."""
     most = max(64, int(seconds * 200))
-    bodies = [json.loads(body) for body in islice(requests(seed), most)]
+    bodies = [json.loads(body) for body in islice(many_requests(seed), most)]
     took: list[float] = []
     end = time.perf_counter() + seconds
 
