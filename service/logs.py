@@ -50,8 +50,9 @@ def configure(level: str, form: Literal["text", "json"]) -> None:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = name != "uvicorn.access"  # whose lines `request_log` writes, with an id
-    # It warns of each malformed body; the caller is told already, and should not be able to fill the log.
-    logging.getLogger("python_multipart").setLevel(logging.ERROR)
+    # They warn of each malformed request; the caller is told already, and should not be able to fill the log.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 
 def _is_terminal() -> bool:

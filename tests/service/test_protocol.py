@@ -46,7 +46,11 @@ def port() -> Iterator[int]:
         routes=[Route("/echo", echo, methods=["POST", "GET"]), Route("/large", large), Route("/slow", slow)]
     )
     config = uvicorn.Config(
-        app, port=0, http=with_deadlines(SECONDS), timeout_keep_alive=2 * SECONDS, log_level="critical"
+        app,
+        port=0,
+        http=with_deadlines(SECONDS, most_connections=16),
+        timeout_keep_alive=2 * SECONDS,
+        log_level="critical",
     )
     listening = config.bind_socket()
     server = uvicorn.Server(config)
