@@ -49,7 +49,7 @@ def with_deadlines(seconds: float, *, most_connections: int) -> type[H11Protocol
             if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
                 told = Problem(Cause.MALFORMED_HTTP, "The connection is closed.").response()
                 head = h11.Response(status_code=told.status_code, headers=[*told.raw_headers, CLOSE])
-                for event in (head, h11.Data(data=told.body), h11.EndOfMessage()):
+                for event in (head, h11.Data(data=bytes(told.body)), h11.EndOfMessage()):
                     self.transport.write(self.conn.send(event))
             self.transport.close()
 

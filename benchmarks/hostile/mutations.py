@@ -3,11 +3,10 @@
 import struct
 import zlib
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from hypothesis import strategies as st
 
-Draw = Callable[[st.SearchStrategy[Any]], Any]
+Draw = st.DrawFn
 Part = tuple[bytes, bytes]  # its name, and what it holds
 Parts = list[Part]
 
