@@ -9,10 +9,12 @@ import http.client
 import json
 import multiprocessing
 import signal
+from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -30,7 +32,7 @@ from indexer.paths import index_home
 from service.settings import Settings
 
 ROUND = 500  # cases of one seed
-MOST_KEPT = 200  # failures that are written out
+MOST_KEPT = 20  # failures of a round that are written out
 app = typer.Typer(add_completion=False)
 
 
@@ -62,7 +64,8 @@ def hostile(
             )
             for number in range(-(-cases // ROUND))
         ]
-        seen = _send(tasks, callers)
+        held: list[int] = []
+        seen = _send(tasks, callers, lambda found: _after_round(found, folder, running, held))
         alone = running.peak_memory()
         together = crowd(running.port, limit_s=settings.deadline_s + 1)
         figures = {
@@ -73,6 +76,7 @@ def hostile(
             "crowd": together.statuses,
             "memory_gb": {
                 "loaded": _gb(loaded),
+                "by_tenths": [_gb(max(tenth, default=0)) for tenth in np.array_split(held, 10)],
                 "most": _gb(alone),
                 "most_in_a_crowd": _gb(running.peak_memory()),
                 "bound": _gb(loaded + most_bytes(settings)),
@@ -82,7 +86,6 @@ def hostile(
             "failures": _counted([failure.why for failure in seen.failures] + together.faults),
         }
         too_much = running.peak_memory() > loaded + most_bytes(settings)
-    _keep(seen.failures, folder)
     _print(figures, folder)
     if json_file is not None:
         write_text(json_file, json.dumps(figures, indent=1) + "\n")
@@ -90,7 +93,7 @@ def hostile(
         raise typer.Exit(1)
 
 
-def _send(tasks: list[Task], callers: int) -> Seen:
+def _send(tasks: list[Task], callers: int, after_round: Callable[[Seen], None]) -> Seen:
     """Sends all rounds; Ctrl-C ends it with what there is."""
     seen = Seen()
     pool = ProcessPoolExecutor(
@@ -99,17 +102,25 @@ def _send(tasks: list[Task], callers: int) -> Seen:
         initializer=signal.signal,
         initargs=(signal.SIGINT, signal.SIG_IGN),
     )
-    print(f"Seeds {tasks[0].seed} to {tasks[-1].seed}, {ROUND} cases each.")
+    typer.echo(f"Seeds {tasks[0].seed} to {tasks[-1].seed}, {ROUND} cases each.")
     with pool, tqdm(total=sum(task.cases for task in tasks), unit="case", smoothing=0.05) as bar:
         rounds: list[Future[Seen]] = [pool.submit(send_round, task) for task in tasks]
         try:
             for done in as_completed(rounds):
-                seen.add(done.result())
-                bar.update(done.result().answers.total())
+                found = done.result()
+                seen.add(found)
+                after_round(found)
+                bar.update(found.answers.total())
                 bar.set_postfix(failures=len(seen.failures))
         except KeyboardInterrupt:
             pool.shutdown(cancel_futures=True)
     return seen
+
+
+def _after_round(found: Seen, folder: Path, running: Server, held: list[int]) -> None:
+    """Keeps what failed at once, and notes the memory."""
+    _keep(found.failures, folder)
+    held.append(running.memory())
 
 
 def _document(port: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.hostile.asking import Caller
 from benchmarks.hostile.bodies import GOOD, JSON_TYPE
 from benchmarks.hostile.case import Case, case
-from benchmarks.hostile.pictures import BOMB_SIDE, blank_png, bombs
+from benchmarks.hostile.pictures import BOMB_SIDE, BOMBS
 from service.settings import Settings
 
 CALLERS = 96
@@ -55,7 +55,6 @@ def heaviest() -> list[Case]:
     """One request for each way to take memory."""
     limits = Settings()
     side = BOMB_SIDE
-    clear = blank_png(side, side, colour=6)
     stripes = {"size": [side, side], "counts": [side * side - 400_000, *[1] * 400_000]}
     long = "A" * (limits.max_body_bytes - 2000)
     return [
@@ -63,10 +62,13 @@ def heaviest() -> list[Case]:
         _json("much wide text", {"image": GOOD, "region": {"png": "\U0001f600" + long[:-4]}}, ascii_only=False),
         _json("many values", {"image": GOOD, "region": {"polygon": [[[]] * 50_000, [{}] * 150_000]}}),
         _json("many mentions", {"image": GOOD, "regions": [None] * limits.max_regions}),
-        _json("a cut-out of many pixels", {"image": _b64(clear), "regions": [None, {"box": [0, 0, side, side]}]}),
-        _json("a progressive JPEG", {"image": _b64(bombs()[2]), "regions": [None]}),
-        _json("a large WebP", {"image": _b64(bombs()[4]), "regions": [None]}),
-        _json("many runs", {"image": _b64(blank_png(side, side, colour=2)), "region": stripes}),
+        _json(
+            "a cut-out of many pixels",
+            {"image": _b64(BOMBS["transparent"]()), "regions": [None, {"box": [0, 0, side, side]}]},
+        ),
+        _json("a progressive JPEG", {"image": _b64(BOMBS["progressive"]()), "regions": [None]}),
+        _json("a large WebP", {"image": _b64(BOMBS["webp"]()), "regions": [None]}),
+        _json("many runs", {"image": _b64(BOMBS["colour"]()), "region": stripes}),
     ]
 
 

@@ -62,9 +62,10 @@ class Judge:
             return BEFORE_ROUTING | {int(status) for operation in operations for status in operation["responses"]}
         path = unquote(case.target.partition("?")[0])
         found = [
-            operations[case.method.lower()]["responses"]
+            operation["responses"]
             for pattern, operations in self.document["paths"].items()
-            if case.method.lower() in operations and re.fullmatch(_expression(pattern), path, re.DOTALL)
+            for method, operation in operations.items()
+            if method.upper() == case.method and re.fullmatch(_expression(pattern), path, re.DOTALL)
         ]
         documented = {int(status) for responses in found for status in responses}
         return documented or BEFORE_ROUTING | {200}

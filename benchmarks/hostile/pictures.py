@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -88,24 +89,31 @@ def foreign() -> tuple[bytes, ...]:
     return tuple(saved(_scene(), kind) for kind in kinds)
 
 
-@cache
-def bombs() -> tuple[bytes, ...]:
-    """Small files of many pixels, and of much text."""
-    size = (BOMB_SIDE, BOMB_SIDE)
-    grey = Image.new("L", size, 90)
-    long_text = zlib.compress(bytes(100_000_000), 9)
+def _grey() -> Image.Image:
+    return Image.new("L", (BOMB_SIDE, BOMB_SIDE), 90)
+
+
+def _with_chunk(name: bytes, before: bytes) -> bytes:
+    """A small PNG with a chunk that inflates to a hundred million bytes."""
     header = (b"IHDR", struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 2, 0, 0, 0))
-    return (
-        blank_png(*size, colour=2),
-        blank_png(*size, colour=6),
-        saved(grey, "JPEG", progressive=True),
-        saved(grey, "GIF"),
-        saved(grey, "WEBP", quality=0, method=0),
-        blank_png(BOMB_SIDE + 100, BOMB_SIDE + 100, colour=0),
-        png_of([header, (b"zTXt", f"{MARK}\0\0".encode() + long_text), (b"IEND", b"")]),
-        png_of([header, (b"iCCP", b"x\0\0" + long_text), (b"IEND", b"")]),
-        png_of([header, (b"IDAT", long_text), (b"IEND", b"")]),
-    )
+    return png_of([header, (name, before + zlib.compress(bytes(100_000_000), 9)), (b"IEND", b"")])
+
+
+# Small files of many pixels, and of much text; each takes a second to make, so once for all.
+BOMBS: dict[str, Callable[[], bytes]] = {
+    name: cache(make)
+    for name, make in {
+        "colour": lambda: blank_png(BOMB_SIDE, BOMB_SIDE, colour=2),
+        "transparent": lambda: blank_png(BOMB_SIDE, BOMB_SIDE, colour=6),
+        "too large": lambda: blank_png(BOMB_SIDE + 100, BOMB_SIDE + 100, colour=0),
+        "progressive": lambda: saved(_grey(), "JPEG", progressive=True),
+        "gif": lambda: saved(_grey(), "GIF"),
+        "webp": lambda: saved(_grey(), "WEBP", quality=0, method=0),
+        "text": lambda: _with_chunk(b"zTXt", f"{MARK}\0\0".encode()),
+        "profile": lambda: _with_chunk(b"iCCP", b"x\0\0"),
+        "pixels": lambda: _with_chunk(b"IDAT", b""),
+    }.items()
+}
 
 
 def blank_png(width: int, height: int, *, colour: int) -> bytes:
@@ -146,7 +154,7 @@ def picture_files() -> st.SearchStrategy[bytes]:
 
 def _files(number: int) -> st.SearchStrategy[bytes]:
     if number == 299:
-        return st.sampled_from(bombs())
+        return st.sampled_from(sorted(BOMBS)).map(lambda name: BOMBS[name]())
     if number < 15:
         return st.sampled_from(readable())
     if number < 30:

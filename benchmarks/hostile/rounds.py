@@ -14,7 +14,7 @@ from benchmarks.hostile.cases import cases
 from benchmarks.hostile.judging import Judge
 from service import examples
 
-PROBE_EVERY = 25  # cases, after which a good request must get its good answer
+PROBE_EVERY = 50  # cases, after which a good request must get its good answer
 PROBE = case("good", json.dumps({"image": GOOD, "region": examples.regions()["rle"], "top_k": 3}).encode(), JSON_TYPE)
 
 

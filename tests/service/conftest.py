@@ -127,6 +127,8 @@ def start() -> Iterator[Callable[[Settings], Service]]:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         running.append((server, thread))
+        while thread.is_alive() and not server.started:  # until then it does not listen
+            time.sleep(0.01)
         port = listening.getsockname()[1]
         return Service(f"http://127.0.0.1:{port}", port, app)
 
