@@ -1,10 +1,7 @@
 """Requests that nobody chose by hand, from the strategies of `benchmarks.hostile`, over real connections."""
 
-import pytest
-
-pytest.importorskip("hypothesis")
-
 import httpx
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from benchmarks.hostile.asking import Caller
@@ -15,7 +12,7 @@ from benchmarks.hostile.rounds import PROBE, fault_of_probe, ids
 from service.settings import Settings
 from tests.service.conftest import Service
 
-EXAMPLES = 500
+EXAMPLES = 300
 
 
 @pytest.mark.slow
