@@ -46,9 +46,8 @@ def serve(
         application,
         host=host,
         port=port,
-        http=with_deadlines(settings.head_s),
+        http=with_deadlines(settings.head_s, most_connections=settings.max_connections),
         timeout_keep_alive=settings.keep_alive_s,
-        limit_concurrency=settings.max_connections,
         timeout_graceful_shutdown=GRACE_S,
         log_config=None,
         access_log=False,  # `request_log` writes a line for each request, with its id

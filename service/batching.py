@@ -74,10 +74,12 @@ class Stage(Generic[In, Out]):
         """Queues `item`. Raises Full at once where no place is left, also once the stage is closed."""
         future: Future[Out] = Future()
         with self._changed:
-            if self._has_no_place():
+            if self._closed or len(self._waiting) >= self._capacity:
                 raise Full
             self._waiting.append(_Job(item, weight, future))
             self._changed.notify()
+        # At once and not when its turn comes: what it holds may be large, and nobody counts it any more.
+        future.add_done_callback(self._forget_cancelled)
         return future
 
     def close(self) -> None:
@@ -104,11 +106,10 @@ class Stage(Generic[In, Out]):
             self._do(batch)
         return True
 
-    def _has_no_place(self) -> bool:
-        """Called with the lock held. The cancelled hold places only until someone needs them."""
-        if len(self._waiting) >= self._capacity:
-            self._waiting = deque(job for job in self._waiting if not job.future.cancelled())
-        return self._closed or len(self._waiting) >= self._capacity
+    def _forget_cancelled(self, future: "Future[Out]") -> None:
+        if future.cancelled():
+            with self._changed:
+                self._waiting = deque(job for job in self._waiting if job.future is not future)
 
     def _take(self) -> list[_Job[In, Out]]:
         """Takes jobs from the head while they fit; called with the lock held."""

@@ -29,6 +29,7 @@ class About:
 class Cause(Enum):
     """Every cause of an error, by the last part of its `type`. Names are part of the interface: add, never rename."""
 
+    MALFORMED_HTTP = "malformed-http", About(400, "The request is not HTTP/1.1 as RFC 9112 has it.")
     MALFORMED_JSON = "malformed-json", About(400, "The body is not strict JSON.")
     MALFORMED_MULTIPART = "malformed-multipart", About(400, "The body is not well-formed multipart/form-data.")
     CONNECTION_CLOSED = "connection-closed", About(400, "The caller closed the connection before it had its answer.")
@@ -75,6 +76,16 @@ class Cause(Enum):
     def type(self) -> str:
         return TYPE_PREFIX + self.code
 
+
+# What protocol and middleware answer, whatever route is asked for.
+ANYWHERE = (
+    Cause.MALFORMED_HTTP,
+    Cause.UNAUTHORIZED,
+    Cause.WRONG_HOST,
+    Cause.RATE_LIMITED,
+    Cause.INTERNAL_ERROR,
+    Cause.BUSY,
+)
 
 BY_CODE = {cause.code: cause for cause in Cause}
 
@@ -158,9 +169,9 @@ def install(app: FastAPI) -> None:
 
 
 def documented(*causes: Cause) -> dict[int | str, dict[str, Any]]:
-    """The OpenAPI `responses` of a route that answers these causes."""
+    """The OpenAPI `responses` of a route that answers these causes, beside those that may come before any route."""
     responses: dict[int | str, dict[str, Any]] = {}
-    for cause in causes:
+    for cause in (cause for cause in Cause if cause in (*causes, *ANYWHERE)):
         entry = responses.setdefault(
             cause.status,
             {"description": "", "content": {MEDIA_TYPE: {"schema": {"$ref": PROBLEM_SCHEMA}, "examples": {}}}},

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import warnings
 from typing import Literal
 
 import structlog
@@ -50,8 +51,11 @@ def configure(level: str, form: Literal["text", "json"]) -> None:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = name != "uvicorn.access"  # whose lines `request_log` writes, with an id
-    # It warns of each malformed body; the caller is told already, and should not be able to fill the log.
-    logging.getLogger("python_multipart").setLevel(logging.ERROR)
+    # They warn of each malformed request; the caller is told already, and should not be able to fill the log.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
+    # With numbers of the file in each text, so that none is like another: once for each would be once for every file.
+    warnings.filterwarnings("ignore", module="PIL")
 
 
 def _is_terminal() -> bool:

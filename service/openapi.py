@@ -7,10 +7,11 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from service import examples
+from service.access import OPEN
 from service.bodies import JSON, MULTIPART
 from service.errors import Cause
 from service.runtime import Runtime
-from service.schemas import REGION_SCHEMA, LinkOptions, LinkRequest, ProblemOut
+from service.schemas import ONE_OF_TWO, REGION_SCHEMA, LinkOptions, LinkRequest, ProblemOut
 
 DESCRIPTION = """A picture and a mask in, the entities it shows out.
 
@@ -49,6 +50,7 @@ LINK_BODY: dict[str, Any] = {
                 },
                 "required": ["image"],
                 "additionalProperties": False,
+                **ONE_OF_TWO,
             },
             "encoding": {"regions": {"contentType": JSON}},
         },
@@ -76,6 +78,9 @@ def document(app: FastAPI, runtime: Runtime) -> Callable[[], dict[str, Any]]:
         if runtime.settings.keys is not None:
             schema["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
             schema["security"] = [{"key": []}]
+            for path in schema["paths"].keys() & set(OPEN):
+                for operation in schema["paths"][path].values():
+                    operation["security"] = []
         for name in ("HTTPValidationError", "ValidationError"):
             components.pop(name, None)
         if runtime.is_ready:

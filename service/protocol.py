@@ -1,6 +1,7 @@
 """HTTP/1.1 as uvicorn speaks it, with deadlines that it lacks: for a request's head, and for an answer to be read.
 
-A body's own deadline is kept in `bodies`, and that of a connection on which nothing is asked in uvicorn.
+A body's own deadline is kept in `bodies`, and that of a connection on which nothing is asked in uvicorn. What uvicorn
+would refuse in plain text is refused with a problem document.
 """
 
 import asyncio
@@ -9,12 +10,17 @@ from typing import Any, Literal
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from service.errors import Cause, Problem
 
-def with_deadlines(seconds: float) -> type[H11Protocol]:
+CLOSE = (b"connection", b"close")
+
+
+def with_deadlines(seconds: float, *, most_connections: int) -> type[H11Protocol]:
     """The protocol, which closes a connection whose caller dawdles.
 
     Args:
         seconds: how long a request's head may take, and how long an answer may find nobody who reads it.
+        most_connections: that are open at once; on further ones whatever is asked is told to come back.
     """
 
     class Protocol(H11Protocol):
@@ -23,6 +29,9 @@ def with_deadlines(seconds: float) -> type[H11Protocol]:
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
+            if len(self.connections) > most_connections:
+                headers = {"Retry-After": "1", "Connection": "close"}
+                self.app = Problem(Cause.BUSY, "Too many connections are open; try again.", headers=headers).response()
             self._head = self._soon()
 
         def data_received(self, data: bytes) -> None:
@@ -31,6 +40,18 @@ def with_deadlines(seconds: float) -> type[H11Protocol]:
                 self._end("_head")
             elif self._head is None:  # the connection's next request has begun
                 self._head = self._soon()
+
+        def send_400_response(self, msg: str) -> None:
+            if self.cycle is not None and not self.cycle.response_complete:
+                # Its body turned out to be broken. Whoever reads it learns that nobody waits, and does not answer, too.
+                self.cycle.disconnected = True
+                self.cycle.message_event.set()
+            if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+                told = Problem(Cause.MALFORMED_HTTP, "The connection is closed.").response()
+                head = h11.Response(status_code=told.status_code, headers=[*told.raw_headers, CLOSE])
+                for event in (head, h11.Data(data=bytes(told.body)), h11.EndOfMessage()):
+                    self.transport.write(self.conn.send(event))
+            self.transport.close()
 
         def pause_writing(self) -> None:
             super().pause_writing()

@@ -5,14 +5,13 @@ from collections.abc import Coroutine
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from fastapi.responses import FileResponse
 
 from indexer.errors import UnknownEntity
 from service import bodies
 from service.errors import Cause, Problem, documented
 from service.metrics import CONTENT_TYPE
 from service.openapi import LINK_BODY, LINK_CAUSES
-from service.pictures import media_type
+from service.pictures import PictureFile, media_type
 from service.runtime import Runtime
 from service.schemas import EntityOut, Health, LinkResponse, Readiness, RefusedOut, RefusedWhyOut, Reloaded, Timings
 from service.serving import Serving
@@ -76,7 +75,7 @@ async def link(request: Request, runtime: Annotated[Runtime, Depends(_runtime)])
 
 @router.get(
     "/entities/{entity_id:path}/image",
-    response_class=FileResponse,
+    response_class=PictureFile,
     responses=documented(Cause.UNKNOWN_ENTITY, Cause.NO_PICTURE, Cause.INVALID_REQUEST, Cause.NOT_READY),
     summary="An entity's picture",
 )
@@ -84,7 +83,7 @@ def entity_image(
     entity_id: EntityId,
     serving: Annotated[Serving, Depends(_serving)],
     number: Annotated[int, Query(ge=0, le=1_000_000, description="Which of its pictures.")] = 0,
-) -> FileResponse:
+) -> PictureFile:
     """The file as it is in the knowledge base: JPEG, PNG, WebP or GIF."""
     try:
         path = serving.linker.index.picture_path(entity_id, number)
@@ -95,7 +94,7 @@ def entity_image(
         kind = None
     if path is None or kind is None:
         raise Problem(Cause.NO_PICTURE, "The record of the entity lists its pictures.")
-    return FileResponse(
+    return PictureFile(
         path,
         media_type=kind,
         # The file is someone else's: whatever it holds, a browser shall only ever show it as a picture.
@@ -103,6 +102,7 @@ def entity_image(
             "X-Content-Type-Options": "nosniff",
             "Content-Security-Policy": "default-src 'none'; sandbox",
             "Cache-Control": "public, max-age=3600",
+            "Accept-Ranges": "none",
         },
     )
 
@@ -120,7 +120,7 @@ def entity(entity_id: EntityId, serving: Annotated[Serving, Depends(_serving)]) 
         raise Problem(Cause.UNKNOWN_ENTITY, "Take the id from an answer of /link.") from None
 
 
-@router.get("/healthz", summary="Is the process alive?")
+@router.get("/healthz", responses=documented(), summary="Is the process alive?")
 async def healthz() -> Health:
     """Says nothing about model and index: see `/readyz`."""
     return Health(status="alive")
@@ -145,7 +145,7 @@ async def readyz(runtime: Annotated[Runtime, Depends(_runtime)]) -> Readiness:
 
 @router.post(
     "/admin/reload",
-    responses=documented(Cause.UNAUTHORIZED, Cause.FORBIDDEN, Cause.NOT_READY),
+    responses=documented(Cause.FORBIDDEN, Cause.FOREIGN_ORIGIN, Cause.NOT_READY),
     summary="Look for a newly published index now",
 )
 def reload(runtime: Annotated[Runtime, Depends(_runtime)]) -> Reloaded:
@@ -159,7 +159,7 @@ def reload(runtime: Annotated[Runtime, Depends(_runtime)]) -> Reloaded:
 @router.get(
     "/metrics",
     response_class=Response,
-    responses={200: {"content": {CONTENT_TYPE: {}}}, **documented(Cause.UNAUTHORIZED, Cause.FORBIDDEN)},
+    responses={200: {"content": {CONTENT_TYPE: {}}}, **documented(Cause.FORBIDDEN)},
     summary="Prometheus metrics",
 )
 async def metrics(runtime: Annotated[Runtime, Depends(_runtime)]) -> Response:

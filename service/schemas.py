@@ -71,8 +71,19 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 
 
+# That `region` and `regions` are not given together, as the validator of LinkOptions has it.
+ONE_OF_TWO: dict[str, Any] = {
+    "not": {
+        "properties": {name: {"not": {"type": "null"}} for name in ("region", "regions")},
+        "required": ["region", "regions"],
+    }
+}
+
+
 class LinkOptions(_Strict):
     """What is asked about a picture."""
+
+    model_config = ConfigDict(json_schema_extra=ONE_OF_TWO)
 
     region: Annotated[Region, Field(description="One region; absent for the whole picture.")] = None
     regions: Annotated[list[Region] | None, Field(min_length=1, description="Several regions of one picture.")] = None

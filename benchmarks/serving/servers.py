@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from benchmarks.serving.callers import ROOT, ask_once
 from benchmarks.serving.pictures import requests
@@ -36,13 +37,25 @@ class Server:
 
     def memory(self) -> int:
         """Bytes that its process holds in memory."""
+        return self._status("VmRSS")
+
+    def peak_memory(self) -> int:
+        """The most that it ever held."""
+        return self._status("VmHWM")
+
+    def _status(self, name: str) -> int:
         status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
-        return 1024 * int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0])
+        return 1024 * int(re.findall(rf"{name}:\s+(\d+) kB", status)[0])
 
 
 @contextmanager
-def server(system: str, home: Path, **settings: str) -> Iterator[Server]:
-    """A server on a free port, while the block runs; with settings of the service, as WIKICLIP_NAME has them."""
+def server(system: str, home: Path, *, log: IO[bytes] | None = None, **settings: str) -> Iterator[Server]:
+    """A server on a free port, while the block runs.
+
+    Args:
+        log: where its standard error goes; where ours goes if left out.
+        settings: of the service, as WIKICLIP_NAME has them.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -51,6 +64,7 @@ def server(system: str, home: Path, **settings: str) -> Iterator[Server]:
         [sys.executable, *SERVERS[system], *arguments],
         cwd=ROOT,
         env={**os.environ, "WIKICLIP_INDEX": str(home), **settings},
+        stderr=log,
         start_new_session=True,
     )
     try:

@@ -115,7 +115,11 @@ def start() -> Iterator[Callable[[Settings], Service]]:
     def run(settings: Settings) -> Service:
         app = create_app(settings)
         config = uvicorn.Config(
-            app, host="127.0.0.1", port=0, http=with_deadlines(settings.head_s), log_level="critical"
+            app,
+            host="127.0.0.1",
+            port=0,
+            http=with_deadlines(settings.head_s, most_connections=settings.max_connections),
+            log_level="critical",
         )
         listening = config.bind_socket()
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as `python -m service` does
@@ -123,6 +127,8 @@ def start() -> Iterator[Callable[[Settings], Service]]:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         running.append((server, thread))
+        while thread.is_alive() and not server.started:  # until then it does not listen
+            time.sleep(0.01)
         port = listening.getsockname()[1]
         return Service(f"http://127.0.0.1:{port}", port, app)
 

@@ -1,4 +1,5 @@
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, wait
 from contextlib import contextmanager
@@ -163,3 +164,23 @@ def test_every_item_gets_its_own_result(weights: list[int], workers: int, max_we
         wait(futures.values(), WAIT_S)
     assert {item: future.result(0) for item, future in futures.items()} == {i: i * 10 for i in range(len(weights))}
     assert sorted(seen) == list(range(len(weights)))
+
+
+def test_what_was_cancelled_while_it_waited_is_let_go_at_once() -> None:
+    class Body:
+        """As large as a caller likes."""
+
+    held = Held()
+    with stage_of(held) as stage:
+        stage.submit(0)
+        assert held.entered.acquire(timeout=WAIT_S)
+        body = Body()
+        kept = weakref.ref(body)
+        future = stage.submit(body)
+        del body
+        assert kept() is not None
+        future.cancel()
+        assert kept() is None
+        assert stage.waiting == 0
+        held.gate.set()
+    assert held.batches == [[0]]

@@ -1,6 +1,7 @@
 """What callers see when things go wrong around the service: as a process of its own."""
 
 import base64
+import io
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ from typing import IO
 
 import httpx
 import pytest
+from PIL import Image
 
 from service import examples
 from service.settings import Settings
@@ -130,6 +132,29 @@ def test_a_full_disk_costs_the_log_and_nothing_else(settings: Settings) -> None:
         for _ in range(5):
             assert httpx.post(f"http://127.0.0.1:{port}/link", timeout=30, **POST).status_code == 200
         assert httpx.post(f"http://127.0.0.1:{port}/link", content=b"{").status_code == 415
+
+
+def test_malformed_requests_cannot_fill_the_log(settings: Settings, tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "log"
+    picture = Image.new("RGB", (9, 9))
+    file = io.BytesIO()
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x0e\x01\x02\0\xff\xff\0\0\xf0\0\0\0\0\0\0\0"
+    picture.save(file, "JPEG", exif=exif)
+    with log.open("wb") as errors, running(settings, port, errors=errors):
+        for request in (
+            b"no http\r\n\r\n",
+            b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade, close\r\nUpgrade: websocket\r\n\r\n",
+            b"POST /link HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\nbroken\r\n",
+        ):
+            with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+                connection.sendall(request)
+                while connection.recv(65536):
+                    pass
+        url = f"http://127.0.0.1:{port}/link"
+        httpx.post(url, content=b"--x", headers={"content-type": "multipart/form-data"})
+        assert httpx.post(url, files={"image": file.getvalue()}, timeout=30).status_code == 200
+    assert log.read_text() == "Loading model and index ...\n"
 
 
 def test_log_lines_are_json_and_carry_the_answer_s_id(settings: Settings, tmp_path: Path) -> None:

@@ -301,6 +301,7 @@ def test_every_cause_that_a_caller_can_bring_about_is_in_the_table() -> None:
         Cause.NOT_READY,
         Cause.BUSY,
         Cause.UNREADABLE_IMAGE,
+        Cause.MALFORMED_HTTP,
         # of who asks, and how slowly: tests of their own
         Cause.UNAUTHORIZED,
         Cause.RATE_LIMITED,

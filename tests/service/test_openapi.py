@@ -2,6 +2,7 @@
 
 import base64
 import io
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -11,7 +12,7 @@ from PIL import Image
 
 from service import examples
 from service.app import create_app
-from service.errors import Cause
+from service.errors import ANYWHERE, Cause
 from service.schemas import LinkResponse
 from service.settings import Settings
 
@@ -53,6 +54,28 @@ def test_every_error_is_documented_as_a_problem(document: dict[str, Any]) -> Non
         assert cause.code in documented
         assert cause.type in document["info"]["description"]
     assert "HTTPValidationError" not in str(document)
+
+
+def test_every_operation_says_what_may_come_before_it_is_reached(document: dict[str, Any]) -> None:
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            documented = {code for each in operation["responses"].values() for code in _codes(each)}
+            assert {cause.code for cause in ANYWHERE} <= documented, path
+
+
+def _codes(response: dict[str, Any]) -> set[str]:
+    return set(response.get("content", {}).get("application/problem+json", {}).get("examples", {}))
+
+
+def test_with_keys_the_open_paths_ask_for_none(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text("")
+    document = create_app(Settings(keys=keys)).openapi()
+    assert document["security"] == [{"key": []}]
+    unasked = {
+        path for path, operations in document["paths"].items() if operations.get("get", {}).get("security") == []
+    }
+    assert unasked == {"/healthz", "/readyz"}
 
 
 def content(response: dict[str, Any]) -> dict[str, Any]:

@@ -1,23 +1,29 @@
 """Callers who dawdle, on sockets of a real server with short deadlines."""
 
 import asyncio
+import json
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
+from http.client import HTTPResponse
 
 import pytest
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from service.protocol import with_deadlines
+from service.schemas import ProblemOut
 
 SECONDS = 0.5
 LARGE = 32 * 1024 * 1024  # more than the buffers of both ends hold
+MOST_CONNECTIONS = 16
 ended = threading.Event()
+unsendable: list[BaseException] = []
 
 
 async def echo(request: Request) -> Response:
@@ -35,6 +41,26 @@ async def large(_: Request) -> Response:
     return Noted(bytes(LARGE))
 
 
+async def patient(request: Request) -> Response:
+    """Answers also who broke off."""
+
+    class Noted(Response):
+        async def __call__(self, scope, receive, send):
+            try:
+                await super().__call__(scope, receive, send)
+            except BaseException as error:
+                unsendable.append(error)
+                raise
+            finally:
+                ended.set()
+
+    try:
+        await request.body()
+    except ClientDisconnect:
+        return Noted(b"gone")
+    return Noted(b"whole")
+
+
 async def slow(_: Request) -> Response:
     await asyncio.sleep(3 * SECONDS)
     return Response(b"late")
@@ -43,10 +69,19 @@ async def slow(_: Request) -> Response:
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     app = Starlette(
-        routes=[Route("/echo", echo, methods=["POST", "GET"]), Route("/large", large), Route("/slow", slow)]
+        routes=[
+            Route("/echo", echo, methods=["POST", "GET"]),
+            Route("/patient", patient, methods=["POST"]),
+            Route("/large", large),
+            Route("/slow", slow),
+        ]
     )
     config = uvicorn.Config(
-        app, port=0, http=with_deadlines(SECONDS), timeout_keep_alive=2 * SECONDS, log_level="critical"
+        app,
+        port=0,
+        http=with_deadlines(SECONDS, most_connections=MOST_CONNECTIONS),
+        timeout_keep_alive=2 * SECONDS,
+        log_level="critical",
     )
     listening = config.bind_socket()
     server = uvicorn.Server(config)
@@ -134,3 +169,55 @@ def test_an_answer_that_nobody_reads_is_given_up(port: int) -> None:
             received += len(chunk)
             time.sleep(0.005)
         assert received > LARGE
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"hunter2",
+        b"GET / HTTP/1.1\r\nHost: x\r\n: hunter2\r\n\r\n",
+        b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: hunter2\r\n\r\n",
+    ],
+)
+def test_what_is_no_http_is_told_so_in_a_problem_document(port: int, request_: bytes) -> None:
+    with connect(port) as connection:
+        connection.sendall(request_ + b"\r\n\r\n")
+        status, problem = answer(connection)
+    assert (status, problem["type"]) == (400, "urn:wikiclip:problem:malformed-http")
+    ProblemOut.model_validate(problem, strict=True)
+    assert "hunter2" not in str(problem)
+
+
+def test_a_body_that_breaks_while_it_is_read_gets_one_answer(port: int) -> None:
+    """That of the protocol: what the application says after it could not be sent."""
+    ended.clear()
+    unsendable.clear()
+    with connect(port) as connection:
+        connection.sendall(
+            b"POST /patient HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\nhunter2\r\n"
+        )
+        status, problem = answer(connection)
+    assert (status, problem["type"]) == (400, "urn:wikiclip:problem:malformed-http")
+    assert ended.wait(20)
+    assert unsendable == []
+
+
+def test_a_connection_too_many_is_told_to_come_back(port: int) -> None:
+    with ExitStack() as stack:
+        connections = [stack.enter_context(connect(port)) for _ in range(MOST_CONNECTIONS)]
+        time.sleep(SECONDS / 4)
+        one_more = stack.enter_context(connect(port))
+        one_more.sendall(b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n")
+        response = HTTPResponse(one_more)
+        response.begin()
+        assert (response.status, response.headers["retry-after"]) == (503, "1")
+        assert json.loads(response.read())["type"] == "urn:wikiclip:problem:busy"
+        connections[0].sendall(b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert connections[0].recv(100).startswith(b"HTTP/1.1 200")
+
+
+def answer(connection: socket.socket) -> tuple[int, dict[str, object]]:
+    response = HTTPResponse(connection)
+    response.begin()
+    assert response.headers["content-type"] == "application/problem+json"
+    return response.status, json.loads(response.read())

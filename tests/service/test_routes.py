@@ -219,3 +219,11 @@ def test_metrics_tell_what_was_asked(client: httpx.Client, png: bytes) -> None:
 def test_texts_are_cut_between_words(text: str, short: str) -> None:
     assert shorten(text) == short
     assert len(short) <= 240
+
+
+@pytest.mark.parametrize("range_", ["bytes=0-0", "bytes=5-1", "bytes=99999999-", "hunter2", "bytes=" + "0-0," * 50])
+def test_a_picture_is_sent_whole_whatever_range_is_asked_for(client: httpx.Client, range_: str) -> None:
+    whole = client.get("/entities/red-disc/image").raise_for_status()
+    part = client.get("/entities/red-disc/image", headers={"Range": range_})
+    assert (part.status_code, part.headers["accept-ranges"]) == (200, "none")
+    assert part.content == whole.content

@@ -1,0 +1,65 @@
+"""What the OpenAPI document says of every operation, held against the running service by schemathesis."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from service.keys import app as keys
+from service.settings import Settings
+from tests.service.conftest import Service, ready
+
+pytest.importorskip("schemathesis", reason="needs the extra dev")
+
+# As a process of its own: its plugin follows pytest's insides, and not every version of them.
+COMMAND = [
+    str(Path(sys.executable).with_name("schemathesis")),
+    "run",
+    "--no-color",
+    "--generation-deterministic",
+    "--max-examples=15",
+    "--max-time=30",
+    "--request-timeout=60",
+    "--continue-on-failure",
+]
+# No schema can say that a string is a picture's file, so what fits the schema of a body may be refused.
+REFUSES_WHAT_FITS = """
+[[operations]]
+include-name = "{name}"
+
+[operations.checks.positive_data_acceptance]
+enabled = false
+"""
+
+
+@pytest.mark.slow
+def test_the_service_keeps_to_its_document(
+    start: Callable[[Settings], Service], settings: Settings, tmp_path: Path
+) -> None:
+    """With an admin's key, so that every operation can be asked."""
+    file = tmp_path / "keys"
+    said = CliRunner().invoke(keys, ["add", "admin", "--admin", "--file", str(file)]).stdout
+    (key,) = re.findall(r"wk_\S+", said)
+    service = ready(start(settings.model_copy(update={"keys": file})))
+    url = f"{service.url}/openapi.json"
+    (tmp_path / "schemathesis.toml").write_text(
+        "".join(
+            REFUSES_WHAT_FITS.format(name=f"{method.upper()} {path}")
+            for path, operations in httpx.get(url).json()["paths"].items()
+            for method, operation in operations.items()
+            if "requestBody" in operation
+        )
+    )
+    ended = subprocess.run(
+        [*COMMAND, "--header", f"Authorization: Bearer {key}", url],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout[-20_000:] + ended.stderr
