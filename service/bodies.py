@@ -21,6 +21,7 @@ from service.requests import Options, Shape
 
 JSON, MULTIPART = "application/json", "multipart/form-data"
 MAX_PARTS = 16
+TEXT_PARTS = ("entity_id",)  # which a form sends as they are; every other one but a picture is JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,8 @@ def _parse_multipart(body: bytes, headers: Headers, shape: Shape[Options]) -> As
             fields[name] = content
         elif name == "region" and not content.lstrip().startswith((b"{", b"[", b"null")):
             fields[name] = {"png": base64.b64encode(content).decode("ascii")}
+        elif name in TEXT_PARTS:
+            fields[name] = content.decode("utf-8", errors="replace")
         else:
             fields[name] = _loads(content, "A part other than `image` and a mask")
     form = shape.form.model_validate(fields)

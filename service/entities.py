@@ -9,12 +9,49 @@ from indexer.errors import UnknownEntity
 from service.dependencies import serving_of
 from service.errors import Cause, Problem, documented
 from service.pictures import SHOWN_ONLY, media_type
-from service.schemas import EntityOut
+from service.schemas import EntitiesResponse, EntityOut, NeighboursResponse
 from service.serving import Serving
 
 router = APIRouter()
 
+UNKNOWN = "Take the id from an answer of /link."
+
 EntityId = Annotated[str, Path(description="Percent-encoded where it holds characters such as `/`.")]
+
+
+@router.get(
+    "/entities",
+    responses=documented(Cause.INVALID_REQUEST, Cause.NOT_READY),
+    summary="Entities by the start of a title",
+)
+def entities(
+    serving: Annotated[Serving, Depends(serving_of)],
+    title: Annotated[
+        str, Query(max_length=200, description="How the title begins; case and accents do not count.")
+    ] = "",
+    limit: Annotated[int, Query(ge=1, le=100, description="Entities at most.")] = 20,
+) -> EntitiesResponse:
+    """The first ones in the order of titles."""
+    found = serving.linker.index.entities_titled(title, limit)
+    return EntitiesResponse(entities=[serving.answers.entity(each) for each in found])
+
+
+@router.get(
+    "/entities/{entity_id:path}/neighbours",
+    responses=documented(Cause.UNKNOWN_ENTITY, Cause.INVALID_REQUEST, Cause.NOT_READY),
+    summary="The entities nearest to one",
+)
+def neighbours(
+    entity_id: EntityId,
+    serving: Annotated[Serving, Depends(serving_of)],
+    top_k: Annotated[int, Query(ge=1, le=100, description="Candidates.")] = 10,
+) -> NeighboursResponse:
+    """Those whose vectors in the index are nearest to its own, itself left out; the score is their cosine."""
+    try:
+        found = serving.linker.index.neighbours(entity_id, top_k)
+    except UnknownEntity:
+        raise Problem(Cause.UNKNOWN_ENTITY, UNKNOWN) from None
+    return NeighboursResponse(candidates=serving.answers.candidates(found))
 
 
 @router.get(
@@ -33,7 +70,7 @@ def entity_image(
         path = serving.linker.index.picture_path(entity_id, number)
         kind = None if path is None else media_type(path)
     except UnknownEntity:
-        raise Problem(Cause.UNKNOWN_ENTITY, "Take the id from an answer of /link.") from None
+        raise Problem(Cause.UNKNOWN_ENTITY, UNKNOWN) from None
     except OSError:
         kind = None
     if path is None or kind is None:
@@ -55,4 +92,4 @@ def entity(entity_id: EntityId, serving: Annotated[Serving, Depends(serving_of)]
     try:
         return serving.answers.entity(serving.linker.index.entity(entity_id))
     except UnknownEntity:
-        raise Problem(Cause.UNKNOWN_ENTITY, "Take the id from an answer of /link.") from None
+        raise Problem(Cause.UNKNOWN_ENTITY, UNKNOWN) from None

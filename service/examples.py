@@ -78,6 +78,16 @@ def segment_requests() -> dict[str, dict[str, Any]]:
     }
 
 
+@cache
+def explain_requests(entity_id: str = "") -> dict[str, dict[str, Any]]:
+    """Bodies of `POST /explain` by name, as OpenAPI examples, about an entity of the index that answers."""
+    asked = {"image": base64.b64encode(picture()).decode("ascii"), "entity_id": entity_id}
+    return {
+        "region": {"summary": "A region and an entity", "value": {**asked, "region": regions()["rle"]}},
+        "whole": {"summary": "The whole picture and an entity", "value": asked},
+    }
+
+
 def _png(image: Image.Image) -> bytes:
     stream = io.BytesIO()
     image.save(stream, format="PNG", optimize=True)

@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from service import examples
 from service.bodies import JSON, MULTIPART
 from service.errors import Cause
-from service.requests import LINK, REGION_SCHEMA, SEGMENT, Shape
+from service.requests import EXPLAIN, LINK, REGION_SCHEMA, SEGMENT, Shape
 from service.runtime import Runtime
 from service.schemas import ProblemOut
 from wikiclip.masks import REGION_CODES
@@ -31,6 +31,7 @@ _ELSEWHERE = {
 }
 _OF_REGIONS = {cause for cause in Cause if cause.code in REGION_CODES} | {Cause.TOO_MANY_REGIONS}
 LINK_CAUSES = tuple(cause for cause in Cause if cause not in _ELSEWHERE)
+EXPLAIN_CAUSES = (*(cause for cause in LINK_CAUSES if cause is not Cause.TOO_MANY_REGIONS), Cause.UNKNOWN_ENTITY)
 SEGMENT_CAUSES = tuple(
     cause
     for cause in LINK_CAUSES
@@ -70,6 +71,7 @@ def _body(shape: Shape[Any], shown: dict[str, dict[str, Any]]) -> dict[str, Any]
 
 
 LINK_BODY = _body(LINK, examples.link_requests())
+EXPLAIN_BODY = _body(EXPLAIN, examples.explain_requests())
 SEGMENT_BODY = _body(SEGMENT, examples.segment_requests())
 
 
@@ -111,8 +113,15 @@ def _mend(operation: dict[str, Any]) -> None:
 
 def _name_entities(paths: dict[str, Any], runtime: Runtime) -> None:
     index, sample = runtime.serving.linker.index, runtime.serving.sample
+    if sample:
+        named = examples.explain_requests(sample[0].entity.entity_id)
+        paths["/explain"]["post"]["requestBody"]["content"][JSON]["examples"] = named
     pictured = [found for found in sample if index.picture_path(found.entity.entity_id) is not None]
-    for path, candidates in (("/entities/{entity_id}", sample), ("/entities/{entity_id}/image", pictured)):
+    for path, candidates in (
+        ("/entities/{entity_id}", sample),
+        ("/entities/{entity_id}/neighbours", sample),
+        ("/entities/{entity_id}/image", pictured),
+    ):
         for parameter in paths[path]["get"]["parameters"]:
             if parameter["name"] == "entity_id" and candidates:
                 parameter["example"] = candidates[0].entity.entity_id

@@ -1,4 +1,4 @@
-"""The way of a request: decode, then encode and search, or segment. Each is a stage of its own, behind a short queue.
+"""The way of a request: decode, then encode and search, or segment, or explain. Each is a stage behind a short queue.
 
 Axes: B mention, M width of mention vectors.
 """
@@ -17,10 +17,11 @@ from service.batching import Stage
 from service.cores import Cores
 from service.course import Course, Timed, timed
 from service.errors import Cause, Problem
+from service.explaining import explained
 from service.linker import Question
 from service.metrics import Metrics
-from service.reading import Reader, Sketch
-from service.schemas import RegionOut, ResultOut
+from service.reading import Compared, Reader, Sketch
+from service.schemas import ExplanationOut, RegionOut, ResultOut
 from service.segmenting import outlined
 from service.serving import Serving
 from service.settings import Settings
@@ -45,6 +46,14 @@ class Segmented:
 
     regions: list[RegionOut]
     method: str
+    timings: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """An explanation, and the milliseconds of each stage."""
+
+    explanation: ExplanationOut
     timings: dict[str, float]
 
 
@@ -77,6 +86,10 @@ class Pipeline:
             "search", self._search_together, max_weight=settings.search_batch
         )
 
+        self._explain: Stage[Compared, Timed[ExplanationOut]] = self._stage(
+            "explain", _each(self._explained), workers=settings.encoders
+        )
+
     def expect_room(self) -> None:
         """Raises Problem where a request would be refused anyway, so that its body need not be read."""
         if self._inside >= self._settings.queue:
@@ -102,6 +115,12 @@ class Pipeline:
             sketch = await self._read(course, body, lambda: self._reader.sketch(body, headers))
             regions = await course.through("segment", self._segment, sketch)
             return Segmented(regions, self._segmenter.method, course.timings())
+
+    async def explain(self, body: bytes, headers: Headers) -> Explained:
+        """Raises and is cancelled as `link` is."""
+        async with self._admitted() as course:
+            compared = await self._read(course, body, lambda: self._reader.pair(body, headers, self.serving))
+            return Explained(await course.through("encode", self._explain, compared), course.timings())
 
     def close(self) -> None:
         """Finishes what was accepted."""
@@ -145,6 +164,10 @@ class Pipeline:
     def _outlined(self, sketch: Sketch) -> list[RegionOut]:
         with self._cores.shared():
             return outlined(self._segmenter, sketch)
+
+    def _explained(self, compared: Compared) -> ExplanationOut:
+        with self._cores.shared():
+            return explained(compared)
 
     def _encode_together(self, questions: Sequence[Question]) -> list[Timed[NDArray[np.float32]]]:
         def work() -> NDArray[np.float32]:

@@ -8,15 +8,20 @@ from functools import partial
 from PIL import Image
 from starlette.datastructures import Headers
 
+from indexer.errors import UnknownEntity
 from service import bodies
 from service.decoded import DecodedPictures
 from service.errors import Cause, Problem, from_input_error
 from service.linker import Linker, Question
 from service.metrics import Metrics
-from service.requests import LINK, SEGMENT, SegmentOptions
+from service.requests import EXPLAIN, LINK, SEGMENT, SegmentOptions
+from service.schemas import EntityOut
+from service.serving import Serving
 from service.settings import Settings
+from wikiclip.explanation import Pair
 from wikiclip.images import ImageError, Picture, read_picture
 from wikiclip.masks import RegionError, bounds, decode_region
+from wikiclip.model import WikiClip
 from wikiclip.segmenters import Box, Point, Prompt
 
 
@@ -26,6 +31,15 @@ class Sketch:
 
     image: Image.Image
     prompt: Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A mention beside an entity, and the model that looks at both."""
+
+    pair: Pair
+    entity: EntityOut
+    model: WikiClip
 
 
 class Reader:
@@ -53,6 +67,17 @@ class Reader:
         with _refusals():
             image = self._picture(asked.image).rgb
             return Sketch(image, _prompt(asked.options, image.width, image.height))
+
+    def pair(self, body: bytes, headers: Headers, serving: Serving) -> Compared:
+        """Of `POST /explain`. Raises Problem."""
+        asked = bodies.parse(body, headers, EXPLAIN)
+        try:
+            entity = serving.linker.index.entity(asked.options.entity_id)
+        except UnknownEntity:
+            raise Problem(Cause.UNKNOWN_ENTITY, "Take the id from an answer of /link.") from None
+        with _refusals():
+            pair = serving.linker.pair(self._picture(asked.image), asked.options.region, entity)
+        return Compared(pair, serving.answers.entity(entity), serving.linker.model)
 
     def _picture(self, file: bytes) -> Picture:
         picture, from_cache = self._pictures.read(file)

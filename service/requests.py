@@ -108,6 +108,13 @@ class SegmentOptions(Strict):
         return self
 
 
+class ExplainOptions(Strict):
+    """A mention and the entity it is compared with."""
+
+    region: Annotated[Region, Field(description="One region; absent for the whole picture.")] = None
+    entity_id: Annotated[str, Field(description="Of the entity, as an answer of `/link` has it.")]
+
+
 class Base64Picture(Strict):
     """The picture of a JSON body."""
 
@@ -142,6 +149,14 @@ class SegmentForm(SegmentOptions, PictureFile):
     """The parts of a multipart `POST /segment`."""
 
 
+class ExplainRequest(ExplainOptions, Base64Picture):
+    """The JSON body of `POST /explain`."""
+
+
+class ExplainForm(ExplainOptions, PictureFile):
+    """The parts of a multipart `POST /explain`."""
+
+
 Options = TypeVar("Options", bound=Strict)
 
 
@@ -160,3 +175,4 @@ class Shape(Generic[Options]):
 
 LINK = Shape(LinkOptions, LinkRequest, LinkForm)
 SEGMENT = Shape(SegmentOptions, SegmentRequest, SegmentForm)
+EXPLAIN = Shape(ExplainOptions, ExplainRequest, ExplainForm)

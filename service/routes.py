@@ -11,9 +11,11 @@ from service import bodies, entities, scenes
 from service.dependencies import runtime_of
 from service.errors import Cause, Problem, documented
 from service.metrics import CONTENT_TYPE
-from service.openapi import LINK_BODY, LINK_CAUSES, SEGMENT_BODY, SEGMENT_CAUSES
+from service.openapi import EXPLAIN_BODY, EXPLAIN_CAUSES, LINK_BODY, LINK_CAUSES, SEGMENT_BODY, SEGMENT_CAUSES
 from service.runtime import Runtime
 from service.schemas import (
+    ExplainResponse,
+    ExplainTimings,
     Health,
     LinkResponse,
     Readiness,
@@ -73,6 +75,25 @@ async def segment(request: Request, runtime: Annotated[Runtime, Depends(runtime_
     response = SegmentResponse(
         regions=segmented.regions, method=segmented.method, timings_ms=SegmentTimings(**segmented.timings)
     )
+    return Response(response.model_dump_json(), media_type="application/json")
+
+
+@router.post(
+    "/explain",
+    response_model=ExplainResponse,
+    responses=documented(*EXPLAIN_CAUSES),
+    openapi_extra={"requestBody": EXPLAIN_BODY},
+    summary="Why may this region show that entity?",
+)
+async def explain(request: Request, runtime: Annotated[Runtime, Depends(runtime_of)]) -> Response:
+    """Sends a picture, a region of it and an entity's id, and gets what made their score.
+
+    The patches of the region's view, each alone, compared with the entity; the patches of the entity's picture by how
+    much of its description they took up; and the description's words by how much of them was taken up. Limits, picture
+    and errors are those of `/link`.
+    """
+    found = await _answered(request, runtime, runtime.pipeline.explain)
+    response = ExplainResponse(**dict(found.explanation), timings_ms=ExplainTimings(**found.timings))
     return Response(response.model_dump_json(), media_type="application/json")
 
 

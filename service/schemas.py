@@ -81,6 +81,62 @@ class EntityOut(BaseModel):
     attribution: str | None
 
 
+class MentionOut(BaseModel):
+    frame: Annotated[list[float], Field(description="[x, y, width, height] of the grid; may reach beyond the picture.")]
+    similarity: Annotated[
+        list[list[float | None]],
+        Field(description="Cosine of each patch with the entity, rows from the top; null outside of the mask."),
+    ]
+
+
+class EntityPictureOut(BaseModel):
+    image: Annotated[str, Field(description="Where this server serves it.")]
+    frame: Annotated[list[float], Field(description="[x, y, width, height] of the grid; may reach beyond the picture.")]
+    attention: Annotated[
+        list[list[float]],
+        Field(description="How much of the description each patch took up, rows from the top; the sum is 1."),
+    ]
+
+
+class WordOut(BaseModel):
+    word: str
+    weight: float
+
+
+class ExplanationOut(BaseModel):
+    """What made the score of a mention with an entity."""
+
+    entity: EntityOut
+    score: Annotated[float, Field(description="Cosine of mention and entity, by the entity's first picture.")]
+    mention: MentionOut
+    picture: Annotated[EntityPictureOut | None, Field(description="Null for a record without one.")]
+    words: Annotated[
+        list[WordOut],
+        Field(description="The description, as far as the encoder reads it; the weights of all words add up to 1."),
+    ]
+
+
+class ExplainTimings(BaseModel):
+    """Milliseconds."""
+
+    decode: Annotated[float, Field(description="Body, pictures and region to encoder inputs.")]
+    wait: Annotated[float, Field(description="Waiting for the decoder and the encoder.")]
+    encode: Annotated[float, Field(description="Encoder inputs to the explanation.")]
+    total: Annotated[float, Field(description="From the last byte of the request to the answer.")]
+
+
+class ExplainResponse(ExplanationOut):
+    timings_ms: ExplainTimings
+
+
+class EntitiesResponse(BaseModel):
+    entities: Annotated[list[EntityOut], Field(description="In the order of their titles.")]
+
+
+class NeighboursResponse(BaseModel):
+    candidates: Annotated[list[CandidateOut], Field(description="Nearest first.")]
+
+
 class SceneRegionOut(BaseModel):
     """The true mask of a thing in a scene."""
 

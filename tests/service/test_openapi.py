@@ -12,7 +12,7 @@ from PIL import Image
 from service import examples
 from service.app import create_app
 from service.errors import Cause
-from service.schemas import LinkResponse, SegmentResponse
+from service.schemas import ExplainResponse, LinkResponse, SegmentResponse
 from service.settings import Settings
 
 
@@ -39,6 +39,13 @@ def test_an_example_of_segment_works_as_it_stands(client: httpx.Client, document
     assert SegmentResponse.model_validate_json(answer.content, strict=True).regions
 
 
+@pytest.mark.parametrize("name", examples.explain_requests())
+def test_an_example_of_explain_works_as_it_stands(client: httpx.Client, document: dict[str, Any], name: str) -> None:
+    shown = document["paths"]["/explain"]["post"]["requestBody"]["content"]["application/json"]["examples"]
+    answer = client.post("/explain", json=shown[name]["value"]).raise_for_status()
+    assert ExplainResponse.model_validate_json(answer.content, strict=True).words
+
+
 def test_the_examples_of_get_routes_work(client: httpx.Client, document: dict[str, Any]) -> None:
     tried = set()
     for path, operations in document["paths"].items():
@@ -50,14 +57,8 @@ def test_the_examples_of_get_routes_work(client: httpx.Client, document: dict[st
                 url = url.replace(f"{{{parameter['name']}}}", quote(parameter["example"], safe=""))
         assert client.get(url).status_code == 200, url
         tried.add(path)
-    assert tried == {
-        "/entities/{entity_id}",
-        "/entities/{entity_id}/image",
-        "/healthz",
-        "/metrics",
-        "/readyz",
-        "/scenes",
-    }
+    records = ("/entities", "/entities/{entity_id}", "/entities/{entity_id}/image", "/entities/{entity_id}/neighbours")
+    assert tried == {*records, "/healthz", "/metrics", "/readyz", "/scenes"}
 
 
 def test_every_error_is_documented_as_a_problem(document: dict[str, Any]) -> None:

@@ -29,4 +29,4 @@ def alike(rgb_HWC: NDArray[np.uint8], x: int, y: int) -> Mask:
     filled = np.zeros((rgb_HWC.shape[0] + 2, rgb_HWC.shape[1] + 2), dtype=np.uint8)
     flags = 4 | (1 << 8) | cv2.FLOODFILL_MASK_ONLY | cv2.FLOODFILL_FIXED_RANGE
     cv2.floodFill(rgb_HWC.copy(), filled, (x, y), (0, 0, 0), (LIKE,) * 3, (LIKE,) * 3, flags)
-    return filled[1:-1, 1:-1] == 1
+    return np.asarray(filled[1:-1, 1:-1] == 1)
