@@ -109,6 +109,19 @@ class EntityIndex:
         """Raises UnknownEntity where no entity has the id."""
         return self._entities[self._entities.number_of(entity_id)]
 
+    def neighbours(self, entity_id: str, k: int) -> list[Candidate]:
+        """The k entities nearest to one of the index, without itself; of an entity with several rows its first asks.
+
+        The vector is the one that the index keeps, which some kinds keep in small codes.
+
+        Raises:
+            UnknownEntity: no entity has the id.
+        """
+        number = self._entities.number_of(entity_id)
+        row = np.flatnonzero(self._entity_of_row == number)[:1]
+        (found,) = self.search(self.rows.vectors(row.astype(np.int64)), k + 1)
+        return [candidate for candidate in found if candidate.entity.entity_id != entity_id][:k]
+
     def picture_path(self, entity_id: str, number: int = 0) -> Path | None:
         """Where an entity's picture is; None where it has none of that number, or the file is gone.
 

@@ -1,10 +1,11 @@
 """What the linker found, as the service shows it."""
 
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from urllib.parse import quote
 
 from indexer.kb.record import Entity
-from indexer.search import EntityIndex
+from indexer.search import Candidate, EntityIndex
 from service.linker import Found
 from service.pictures import media_type
 from service.schemas import CandidateOut, EntityOut, ResultOut
@@ -28,20 +29,24 @@ class Answers:
         """What was found for one region."""
         return ResultOut(
             confidence=None if found.confidence is None else round(found.confidence, 4),
-            candidates=[
-                CandidateOut(
-                    rank=rank,
-                    entity_id=entity.entity_id,
-                    title=entity.title,
-                    text=shorten(entity.text),
-                    score=score,
-                    url=entity.url,
-                    image=next(iter(self._pictures(entity, most=1)), None),
-                    attribution=entity.attribution,
-                )
-                for rank, (entity, score) in enumerate(((one.entity, one.score) for one in found.candidates), start=1)
-            ],
+            candidates=self.candidates(found.candidates),
         )
+
+    def candidates(self, found: Sequence[Candidate]) -> list[CandidateOut]:
+        """Candidates with their ranks, in their order."""
+        return [
+            CandidateOut(
+                rank=rank,
+                entity_id=entity.entity_id,
+                title=entity.title,
+                text=shorten(entity.text),
+                score=score,
+                url=entity.url,
+                image=next(iter(self._pictures(entity, most=1)), None),
+                attribution=entity.attribution,
+            )
+            for rank, (entity, score) in enumerate(((one.entity, one.score) for one in found), start=1)
+        ]
 
     def entity(self, entity: Entity) -> EntityOut:
         """A whole record."""

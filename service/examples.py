@@ -67,6 +67,27 @@ def link_requests() -> dict[str, dict[str, Any]]:
     return examples
 
 
+@cache
+def segment_requests() -> dict[str, dict[str, Any]]:
+    """Bodies of `POST /segment` by name, as OpenAPI examples."""
+    image = base64.b64encode(picture()).decode("ascii")
+    return {
+        "point": {"summary": "The thing at a point", "value": {"image": image, "point": [18, 15]}},
+        "box": {"summary": "The thing in a box", "value": {"image": image, "box": [31, 11, 16, 20]}},
+        "proposals": {"summary": "Whatever stands out", "value": {"image": image}},
+    }
+
+
+@cache
+def explain_requests(entity_id: str = "") -> dict[str, dict[str, Any]]:
+    """Bodies of `POST /explain` by name, as OpenAPI examples, about an entity of the index that answers."""
+    asked = {"image": base64.b64encode(picture()).decode("ascii"), "entity_id": entity_id}
+    return {
+        "region": {"summary": "A region and an entity", "value": {**asked, "region": regions()["rle"]}},
+        "whole": {"summary": "The whole picture and an entity", "value": asked},
+    }
+
+
 def _png(image: Image.Image) -> bytes:
     stream = io.BytesIO()
     image.save(stream, format="PNG", optimize=True)

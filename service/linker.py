@@ -11,12 +11,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.encode import describe
 from indexer.errors import NoIndex
+from indexer.kb.record import Entity
 from indexer.kinds.placement import Wanted
 from indexer.search import Candidate, EntityIndex
 from indexer.version import read_version
 from service.settings import Settings
-from wikiclip.images import ImageLimits, Picture, read_picture
+from wikiclip.explanation import Pair, pair
+from wikiclip.images import ImageError, ImageLimits, Picture, read_picture
 from wikiclip.masks import Mask, decode_region
 from wikiclip.model import PreparedMention, WikiClip
 
@@ -104,6 +107,18 @@ class Linker:
     def cut(self, picture: Picture, region: object) -> PreparedMention:
         """Raises RegionError."""
         return self.model.prepare_mention(picture.rgb, _mask(picture, region))
+
+    def pair(self, picture: Picture, region: object, entity: Entity) -> Pair:
+        """A mention and a record with the first picture that the knowledge base has of it, to be explained.
+
+        A picture that cannot be read counts as none, as it does for the index. Raises RegionError.
+        """
+        path = self.index.picture_path(entity.entity_id)
+        try:
+            own = None if path is None else read_picture(path)
+        except ImageError:
+            own = None
+        return pair(self.model, picture.rgb, _mask(picture, region), describe(entity), own)
 
     def encode(self, questions: Sequence[Question]) -> NDArray[np.float32]:
         """Vectors [B, M] of the mentions of all questions, in one batch."""

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what code cannot tell FastAPI about `/link`, and examples that work when pasted."""
+"""The OpenAPI document: what code cannot tell FastAPI about the POST routes, and examples that work when pasted."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,8 +10,10 @@ from service import examples
 from service.access import OPEN
 from service.bodies import JSON, MULTIPART
 from service.errors import Cause
+from service.requests import EXPLAIN, LINK, REGION_SCHEMA, SEGMENT, Shape
 from service.runtime import Runtime
-from service.schemas import ONE_OF_TWO, REGION_SCHEMA, LinkOptions, LinkRequest, ProblemOut
+from service.schemas import ProblemOut
+from wikiclip.masks import REGION_CODES
 
 DESCRIPTION = """A picture and a mask in, the entities it shows out.
 
@@ -19,43 +21,61 @@ Every error is a problem document (RFC 9457, `application/problem+json`) whose `
 
 """
 
-_NOT_OF_LINK = {
+_ELSEWHERE = {
     Cause.UNKNOWN_ENTITY,
     Cause.NO_PICTURE,
+    Cause.UNKNOWN_SCENE,
     Cause.NOT_FOUND,
     Cause.METHOD_NOT_ALLOWED,
     Cause.UNREADABLE_IMAGE,
     Cause.FORBIDDEN,
 }
-LINK_CAUSES = tuple(cause for cause in Cause if cause not in _NOT_OF_LINK)
+_OF_REGIONS = {cause for cause in Cause if cause.code in REGION_CODES} | {Cause.TOO_MANY_REGIONS}
+LINK_CAUSES = tuple(cause for cause in Cause if cause not in _ELSEWHERE)
+EXPLAIN_CAUSES = (*(cause for cause in LINK_CAUSES if cause is not Cause.TOO_MANY_REGIONS), Cause.UNKNOWN_ENTITY)
+SEGMENT_CAUSES = tuple(
+    cause
+    for cause in LINK_CAUSES
+    if cause not in _OF_REGIONS or cause in (Cause.MALFORMED_BOX, Cause.OUTSIDE_PICTURE, Cause.EMPTY_MASK)
+)
 
-_PARTS = LinkOptions.model_json_schema()["properties"]
-LINK_BODY: dict[str, Any] = {
-    "required": True,
-    "content": {
-        JSON: {"schema": LinkRequest.model_json_schema(), "examples": examples.link_requests()},
-        MULTIPART: {
-            "schema": {
-                "type": "object",
-                "properties": {
-                    "image": {"type": "string", "format": "binary", "description": "The picture's file."},
-                    "region": {
-                        "oneOf": [
-                            {"type": "string", "format": "binary", "description": "A PNG mask of the picture's size."},
-                            REGION_SCHEMA,
-                        ],
-                        "description": "One region, as JSON or as a PNG; absent for the whole picture.",
-                    },
-                    **{name: _PARTS[name] for name in ("regions", "top_k", "min_score")},
-                },
-                "required": ["image"],
-                "additionalProperties": False,
-                **ONE_OF_TWO,
-            },
-            "encoding": {"regions": {"contentType": JSON}},
-        },
-    },
+_REGION_PART = {
+    "oneOf": [
+        {"type": "string", "format": "binary", "description": "A PNG mask of the picture's size."},
+        REGION_SCHEMA,
+    ],
+    "description": "One region, as JSON or as a PNG; absent for the whole picture.",
 }
+
+
+def _body(shape: Shape[Any], shown: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The `requestBody` of a route: what it takes as JSON, with examples, and as multipart."""
+    options = shape.options.model_json_schema()
+    parts = options["properties"]
+    if "region" in parts:
+        parts["region"] = _REGION_PART
+    picture = {"type": "string", "format": "binary", "description": "The picture's file."}
+    return {
+        "required": True,
+        "content": {
+            JSON: {"schema": shape.request.model_json_schema(), "examples": shown},
+            MULTIPART: {
+                "schema": {
+                    "type": "object",
+                    "properties": {"image": picture, **parts},
+                    "required": ["image", *options.get("required", ())],
+                    "additionalProperties": False,
+                    **({"not": options["not"]} if "not" in options else {}),
+                },
+                "encoding": {name: {"contentType": JSON} for name in ("regions", "point", "box") if name in parts},
+            },
+        },
+    }
+
+
+LINK_BODY = _body(LINK, examples.link_requests())
+EXPLAIN_BODY = _body(EXPLAIN, examples.explain_requests())
+SEGMENT_BODY = _body(SEGMENT, examples.segment_requests())
 
 
 def document(app: FastAPI, runtime: Runtime) -> Callable[[], dict[str, Any]]:
@@ -99,8 +119,15 @@ def _mend(operation: dict[str, Any]) -> None:
 
 def _name_entities(paths: dict[str, Any], runtime: Runtime) -> None:
     index, sample = runtime.serving.linker.index, runtime.serving.sample
+    if sample:
+        named = examples.explain_requests(sample[0].entity.entity_id)
+        paths["/explain"]["post"]["requestBody"]["content"][JSON]["examples"] = named
     pictured = [found for found in sample if index.picture_path(found.entity.entity_id) is not None]
-    for path, candidates in (("/entities/{entity_id}", sample), ("/entities/{entity_id}/image", pictured)):
+    for path, candidates in (
+        ("/entities/{entity_id}", sample),
+        ("/entities/{entity_id}/neighbours", sample),
+        ("/entities/{entity_id}/image", pictured),
+    ):
         for parameter in paths[path]["get"]["parameters"]:
             if parameter["name"] == "entity_id" and candidates:
                 parameter["example"] = candidates[0].entity.entity_id

@@ -6,7 +6,7 @@ from starlette.responses import FileResponse
 from starlette.types import Receive, Scope, Send
 
 
-class PictureFile(FileResponse):
+class WholeFile(FileResponse):
     """A whole file: a request for a range of it is passed over, as HTTP lets a server do.
 
     Starlette refuses ranges that it does not like in plain text, and cuts a file into as many parts as a caller names.
@@ -15,6 +15,15 @@ class PictureFile(FileResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = [(name, value) for name, value in scope["headers"] if name != b"range"]
         await super().__call__({**scope, "headers": headers}, receive, send)
+
+
+# Such a file is someone else's: whatever it holds, a browser shall only ever show it as a picture.
+SHOWN_ONLY = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cache-Control": "public, max-age=3600",
+    "Accept-Ranges": "none",
+}
 
 
 def media_type(path: Path) -> str | None:

@@ -152,6 +152,13 @@ class TextEncoder(nn.Module):
         mean_BT = (tokens_BLT * kept_BL1).sum(1) / kept_BL1.sum(1).clamp_min(1)
         return TextFeatures(tokens_BLT, ~kept_BL1[..., 0], F.normalize(mean_BT, dim=-1))
 
+    def places(self, text: str) -> list[tuple[int, int]]:
+        """Which characters of the text each token of its encoding stands for, from and to; none, (n, n), for those
+        that the tokenizer adds."""
+        tokenizer = self.model.tokenizer
+        read = tokenizer(text, truncation=True, max_length=self.model.max_seq_length, return_offsets_mapping=True)
+        return [(start, end) for start, end in read["offset_mapping"]]
+
 
 def classifier_rows(backbone: VisionBackbone) -> Tensor:
     """The rows of the classifier the tower was trained with, [1000, W]: visual prototypes of ImageNet's synsets.

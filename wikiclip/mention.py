@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from wikiclip.masks import Mask
+from wikiclip.masks import Mask, bounds
 from wikiclip.presets import MentionConfig
 
 VIEWS = 2  # counts up with each change to how a view is cut; what is kept of views is kept under it
+
+Square = tuple[float, float, float, float]  # left, top, right, bottom in pixels of the picture; may reach beyond it
 
 
 @dataclass(frozen=True)
@@ -38,25 +40,35 @@ def masked_crop(
         size: pixels along each side of the view.
         mean: the colour that the tower's normalisation maps to zero.
     """
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    top, bottom, left, right = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
-    side = max(bottom - top, right - left) * (1 + 2 * config.margin)
-    x, y = (left + right - side) / 2, (top + bottom - side) / 2
-    return _square(image, mask, box=(x, y, x + side, y + side), size=size, background=config.background, mean=mean)
+    box = around(mask, config)
+    return _square(image, mask, box=box, size=size, background=config.background, mean=mean)
 
 
 def full_picture(image: Image.Image, mask: Mask, *, size: int, mean: tuple[int, int, int]) -> View:
     """The whole picture, padded to a square with the mean colour; the mask only says what lies inside."""
+    return _square(image, mask, box=padded(image), size=size, background=1.0, mean=mean)
+
+
+def around(mask: Mask, config: MentionConfig) -> Square:
+    """The square that `masked_crop` shows."""
+    left, top, right, bottom = bounds(mask)
+    side = max(bottom - top, right - left) * (1 + 2 * config.margin)
+    x, y = (left + right - side) / 2, (top + bottom - side) / 2
+    return x, y, x + side, y + side
+
+
+def padded(image: Image.Image) -> Square:
+    """The square that `full_picture` shows."""
     side = max(image.size)
     x, y = (image.width - side) / 2, (image.height - side) / 2
-    return _square(image, mask, box=(x, y, x + side, y + side), size=size, background=1.0, mean=mean)
+    return x, y, x + side, y + side
 
 
 def _square(
     image: Image.Image,
     mask: Mask,
     *,
-    box: tuple[float, float, float, float],
+    box: Square,
     size: int,
     background: float,
     mean: tuple[int, int, int],

@@ -23,7 +23,7 @@ from wikiclip.entity import EntityEncoder, EntityFeatures
 from wikiclip.errors import WikiClipError
 from wikiclip.images import Picture
 from wikiclip.masks import Mask
-from wikiclip.mention import View, full_picture, masked_crop
+from wikiclip.mention import Square, View, around, full_picture, masked_crop, padded
 from wikiclip.presets import Preset
 
 VISION_BATCH = 64  # views a forward pass; larger ones gain nothing on a CPU and cost memory
@@ -127,14 +127,22 @@ class WikiClip(nn.Module):
 
     def prepare_entity(self, text: str, picture: Picture | None) -> PreparedEntity:
         """Cuts a record's view; a transparent background counts as outside. Safe on any thread."""
-        if picture is None:
-            return PreparedEntity(text, None)
-        mask = picture.opaque if picture.opaque is not None else np.ones(picture.rgb.size[::-1], dtype=np.bool_)
-        return PreparedEntity(text, self._crop(picture.rgb, mask))
+        return PreparedEntity(text, None if picture is None else self._crop(picture.rgb, shown(picture)))
+
+    def entity_frame(self, picture: Picture) -> Square:
+        """The part of a record's picture that its view shows."""
+        mask = shown(picture)
+        return padded(picture.rgb) if _is_whole(mask) else around(mask, self.preset.mention)
+
+    def mention_frame(self, image: Image.Image, mask: Mask) -> Square:
+        """The part of the picture that the first view of a mention shows."""
+        if self.preset.mention.form in ("pooled", "full") or _is_whole(mask):
+            return padded(image)
+        return around(mask, self.preset.mention)
 
     def _crop(self, image: Image.Image, mask: Mask) -> View:
         size = self.vision.image_size
-        if not mask.any() or mask.all():  # a margin around a whole picture would only make it smaller
+        if _is_whole(mask):
             return full_picture(image, mask, size=size, mean=self.mean_colour)
         return masked_crop(image, mask, size=size, config=self.preset.mention, mean=self.mean_colour)
 
@@ -155,7 +163,7 @@ class WikiClip(nn.Module):
         seen = self.see(views)
         if self.preset.mention.form in ("crop", "full"):
             return seen.pooled_BW
-        weights_BP = self._cover(views, self.vision.grid)
+        weights_BP = self.cover(views, self.vision.grid)
         under_mask_BW = self.vision.pool(seen.patches_BPV, weights_BP)
         if self.preset.mention.form == "pooled":
             return under_mask_BW
@@ -192,7 +200,7 @@ class WikiClip(nn.Module):
         ]
         return VisionFeatures(torch.cat([b.patches_BPV for b in batches]), torch.cat([b.pooled_BW for b in batches]))
 
-    def _cover(self, views: Sequence[View], side: int) -> Tensor:
+    def cover(self, views: Sequence[View], side: int) -> Tensor:
         """The share of each patch that the mask covers, [B, P]."""
         inside_BHW = torch.from_numpy(np.stack([view.inside_HW for view in views])).to(self.vision.mean_C.device)
         return F.adaptive_avg_pool2d(inside_BHW[:, None], side).flatten(1)
@@ -209,3 +217,13 @@ class WikiClip(nn.Module):
     @staticmethod
     def _numpy(vectors_BM: Tensor) -> NDArray[np.float32]:
         return vectors_BM.detach().float().cpu().numpy()
+
+
+def shown(picture: Picture) -> Mask:
+    """What of a record's picture is no transparent background."""
+    return picture.opaque if picture.opaque is not None else np.ones(picture.rgb.size[::-1], dtype=np.bool_)
+
+
+def _is_whole(mask: Mask) -> bool:
+    """Whether the whole picture is shown: a margin around it would only make it smaller."""
+    return not mask.any() or bool(mask.all())

@@ -65,16 +65,24 @@ class VisionGuidedKnowledgeAdaptor(nn.Module):
 
     def forward(self, patches_BPV: Tensor, has_picture_B: Tensor, tokens_BLT: Tensor, padding_BL: Tensor) -> Tensor:
         """Returns [B, M], not normalised. `padding_BL` is True where a token is padding."""
+        x_BPD, text_BLD, padding_BL = self.begin(patches_BPV, has_picture_B, tokens_BLT, padding_BL)
+        for layer in self.layers:
+            x_BPD = layer(x_BPD, text_BLD, padding_BL)
+        out_BM: Tensor = self.project_out(self.norm_out(x_BPD.mean(dim=1)))
+        return out_BM
+
+    def begin(
+        self, patches_BPV: Tensor, has_picture_B: Tensor, tokens_BLT: Tensor, padding_BL: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What the first layer is given: patches [B, P, D], text [B, L, D] and padding [B, L], with what is missing
+        replaced."""
         x_BPD = torch.where(has_picture_B[:, None, None], self.project_patches(patches_BPV), self.missing_patches_PD)
         has_text_B = ~padding_BL.all(dim=1)
         text_BLD = torch.where(has_text_B[:, None, None], self.project_text(tokens_BLT), self.missing_text_D)
         padding_BL = (
             padding_BL & has_text_B[:, None]
         )  # softmax over nothing is NaN: a textless row keeps all its copies
-        for layer in self.layers:
-            x_BPD = layer(x_BPD, text_BLD, padding_BL)
-        out_BM: Tensor = self.project_out(self.norm_out(x_BPD.mean(dim=1)))
-        return out_BM
+        return x_BPD, text_BLD, padding_BL
 
     def start_at_zero(self) -> None:
         """Makes the output zero, so that training starts at whatever the output is added to."""

@@ -276,7 +276,91 @@ HTTP_CASES = [
     Case("another path", Cause.NOT_FOUND, picture(PNG), path=f"/{MARK}"),
 ]
 
-CASES = JSON_CASES + FIELD_CASES + IMAGE_CASES + REGION_CASES + FORM_CASES + HTTP_CASES
+SEGMENT_CASES = [
+    Case(name, cause, request, path="/segment", pointers=list(pointers))
+    for name, cause, request, *pointers in (
+        ("segment empty body", Cause.MALFORMED_JSON, raw("")),
+        ("segment not json", Cause.MALFORMED_JSON, raw(MARK)),
+        ("segment key twice", Cause.MALFORMED_JSON, raw('{"image": "AA==", "point": [1, 1], "point": [2, 2]}')),
+        ("segment point of nan", Cause.MALFORMED_JSON, raw('{"image": "AA==", "point": [NaN, 1]}')),
+        ("segment plain text", Cause.UNSUPPORTED_MEDIA_TYPE, raw("{}", "text/plain")),
+        ("segment body too large", Cause.BODY_TOO_LARGE, lambda: raw(b" " * 3_000_000)),
+        ("segment no image", Cause.INVALID_REQUEST, raw('{"point": [1, 1]}'), "#/image"),
+        ("segment image not base64", Cause.MALFORMED_BASE64, raw(json.dumps({"image": f"{MARK}!"}))),
+        ("segment image empty", Cause.EMPTY_IMAGE, raw('{"image": ""}')),
+        ("segment image a text", Cause.UNSUPPORTED_IMAGE, picture(MARK.encode() * 50)),
+        ("segment image truncated", Cause.MALFORMED_IMAGE, picture(PNG[:60])),
+        ("segment image of a huge header", Cause.IMAGE_TOO_LARGE, picture(png_header(50_000, 50_000))),
+        ("segment region", Cause.INVALID_REQUEST, body(region=RLE), "#"),
+        ("segment top_k", Cause.INVALID_REQUEST, body(top_k=3), "#"),
+        ("segment point and box", Cause.INVALID_REQUEST, body(point=[1, 1], box=[0, 0, 9, 9]), "#"),
+        ("segment point a number", Cause.INVALID_REQUEST, body(point=7), "#/point"),
+        ("segment point of one", Cause.INVALID_REQUEST, body(point=[7]), "#/point"),
+        ("segment point of three", Cause.INVALID_REQUEST, body(point=[1, 2, 3]), "#/point"),
+        ("segment point of texts", Cause.INVALID_REQUEST, body(point=["1", MARK]), "#/point/0", "#/point/1"),
+        ("segment point of booleans", Cause.INVALID_REQUEST, body(point=[True, 1]), "#/point/0"),
+        ("segment point past floats", Cause.INVALID_REQUEST, body(point=[10**400, 1]), "#/point/0"),
+        ("segment point right of it", Cause.OUTSIDE_PICTURE, body(point=[W, 1])),
+        ("segment point above it", Cause.OUTSIDE_PICTURE, body(point=[1, -0.1])),
+        ("segment box of three", Cause.MALFORMED_BOX, body(box=[0, 0, 5])),
+        ("segment box a text", Cause.MALFORMED_BOX, body(box=MARK)),
+        ("segment box negative", Cause.MALFORMED_BOX, body(box=[5, 5, -3, -3])),
+        ("segment box without area", Cause.EMPTY_MASK, body(box=[3, 3, 0, 5])),
+        ("segment box outside", Cause.OUTSIDE_PICTURE, body(box=[W, 0, 5, 5])),
+        ("segment form without image", Cause.INVALID_REQUEST, {"files": {"point": (None, "[1, 1]")}}, "#/image"),
+        ("segment form point not json", Cause.MALFORMED_JSON, form(point=(None, MARK))),
+        ("segment form cut off", Cause.MALFORMED_MULTIPART, raw(PART + PNG, BOUNDARY)),
+    )
+]
+
+KNOWN = {"entity_id": "red-disc"}
+EXPLAIN_CASES = [
+    Case(name, cause, request, path="/explain", pointers=list(pointers))
+    for name, cause, request, *pointers in (
+        ("explain empty body", Cause.MALFORMED_JSON, raw("")),
+        ("explain not json", Cause.MALFORMED_JSON, raw(MARK)),
+        ("explain id twice", Cause.MALFORMED_JSON, raw('{"image": "AA==", "entity_id": "a", "entity_id": "b"}')),
+        ("explain plain text", Cause.UNSUPPORTED_MEDIA_TYPE, raw("{}", "text/plain")),
+        ("explain body too large", Cause.BODY_TOO_LARGE, lambda: raw(b" " * 3_000_000)),
+        ("explain nothing", Cause.INVALID_REQUEST, raw("{}"), "#/image", "#/entity_id"),
+        ("explain no entity", Cause.INVALID_REQUEST, body(region=RLE), "#/entity_id"),
+        ("explain entity a number", Cause.INVALID_REQUEST, body(entity_id=7), "#/entity_id"),
+        ("explain entity null", Cause.INVALID_REQUEST, body(entity_id=None), "#/entity_id"),
+        ("explain entity unknown", Cause.UNKNOWN_ENTITY, body(entity_id=MARK)),
+        ("explain entity empty", Cause.UNKNOWN_ENTITY, body(entity_id="")),
+        (
+            "explain entity a surrogate",
+            Cause.UNKNOWN_ENTITY,
+            raw(json.dumps({"image": b64(PNG)})[:-1] + ', "entity_id": "\\ud800"}'),
+        ),
+        ("explain regions", Cause.INVALID_REQUEST, body(**KNOWN, regions=[RLE]), "#"),
+        ("explain image not base64", Cause.MALFORMED_BASE64, raw(json.dumps({**KNOWN, "image": f"{MARK}!"}))),
+        ("explain image empty", Cause.EMPTY_IMAGE, raw(json.dumps({**KNOWN, "image": ""}))),
+        ("explain image a text", Cause.UNSUPPORTED_IMAGE, raw(json.dumps({**KNOWN, "image": b64(b"x" * 99)}))),
+        ("explain image truncated", Cause.MALFORMED_IMAGE, raw(json.dumps({**KNOWN, "image": b64(PNG[:60])}))),
+        (
+            "explain image huge",
+            Cause.IMAGE_TOO_LARGE,
+            raw(json.dumps({**KNOWN, "image": b64(png_header(50_000, 50_000))})),
+        ),
+        ("explain region a text", Cause.MALFORMED_REGION, body(**KNOWN, region=MARK)),
+        ("explain rle short", Cause.MALFORMED_RLE, body(**KNOWN, region={"size": [H, W], "counts": COUNTS[:-4]})),
+        (
+            "explain rle of another size",
+            Cause.MASK_SIZE_MISMATCH,
+            body(**KNOWN, region={"size": [W, H], "counts": COUNTS}),
+        ),
+        ("explain mask empty", Cause.EMPTY_MASK, body(**KNOWN, region={"size": [H, W], "counts": [H * W]})),
+        ("explain box outside", Cause.OUTSIDE_PICTURE, body(**KNOWN, region={"box": [W, 0, 5, 5]})),
+        ("explain polygon odd", Cause.MALFORMED_POLYGON, body(**KNOWN, region={"polygon": [[1, 1, 9, 1, 9]]})),
+        ("explain png not base64", Cause.MALFORMED_PNG, body(**KNOWN, region={"png": f"{MARK}!"})),
+        ("explain form without entity", Cause.INVALID_REQUEST, form(), "#/entity_id"),
+        ("explain form entity unknown", Cause.UNKNOWN_ENTITY, form(entity_id=(None, b"\xff" + MARK.encode()))),
+        ("explain form cut off", Cause.MALFORMED_MULTIPART, raw(PART + PNG, BOUNDARY)),
+    )
+]
+
+CASES = JSON_CASES + FIELD_CASES + IMAGE_CASES + REGION_CASES + FORM_CASES + HTTP_CASES + SEGMENT_CASES + EXPLAIN_CASES
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "-"))
@@ -294,8 +378,8 @@ def test_a_malformed_request_gets_its_problem_and_the_next_is_answered(client: h
 
 def test_every_cause_that_a_caller_can_bring_about_is_in_the_table() -> None:
     elsewhere = {
-        Cause.UNKNOWN_ENTITY,
         Cause.NO_PICTURE,
+        Cause.UNKNOWN_SCENE,
         Cause.CONNECTION_CLOSED,
         Cause.INTERNAL_ERROR,
         Cause.NOT_READY,

@@ -13,7 +13,7 @@ from PIL import Image
 from service import examples
 from service.app import create_app
 from service.errors import ANYWHERE, Cause
-from service.schemas import LinkResponse
+from service.schemas import ExplainResponse, LinkResponse, SegmentResponse
 from service.settings import Settings
 
 
@@ -33,10 +33,24 @@ def test_an_example_of_link_works_as_it_stands(client: httpx.Client, document: d
     assert all(result.candidates for result in response.results)
 
 
+@pytest.mark.parametrize("name", examples.segment_requests())
+def test_an_example_of_segment_works_as_it_stands(client: httpx.Client, document: dict[str, Any], name: str) -> None:
+    shown = document["paths"]["/segment"]["post"]["requestBody"]["content"]["application/json"]["examples"]
+    answer = client.post("/segment", json=shown[name]["value"]).raise_for_status()
+    assert SegmentResponse.model_validate_json(answer.content, strict=True).regions
+
+
+@pytest.mark.parametrize("name", examples.explain_requests())
+def test_an_example_of_explain_works_as_it_stands(client: httpx.Client, document: dict[str, Any], name: str) -> None:
+    shown = document["paths"]["/explain"]["post"]["requestBody"]["content"]["application/json"]["examples"]
+    answer = client.post("/explain", json=shown[name]["value"]).raise_for_status()
+    assert ExplainResponse.model_validate_json(answer.content, strict=True).words
+
+
 def test_the_examples_of_get_routes_work(client: httpx.Client, document: dict[str, Any]) -> None:
     tried = set()
     for path, operations in document["paths"].items():
-        if "get" not in operations:
+        if "get" not in operations or path == "/scenes/{name}":  # of a demo that was not made
             continue
         url = path
         for parameter in operations["get"].get("parameters", []):
@@ -44,7 +58,8 @@ def test_the_examples_of_get_routes_work(client: httpx.Client, document: dict[st
                 url = url.replace(f"{{{parameter['name']}}}", quote(parameter["example"], safe=""))
         assert client.get(url).status_code == 200, url
         tried.add(path)
-    assert tried == {"/entities/{entity_id}", "/entities/{entity_id}/image", "/healthz", "/metrics", "/readyz"}
+    records = ("/entities", "/entities/{entity_id}", "/entities/{entity_id}/image", "/entities/{entity_id}/neighbours")
+    assert tried == {*records, "/healthz", "/metrics", "/readyz", "/scenes"}
 
 
 def test_every_error_is_documented_as_a_problem(document: dict[str, Any]) -> None:
