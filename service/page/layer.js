@@ -3,6 +3,7 @@
 
 import { clip, grow, scaled } from "./rect.js";
 
+const LABELS = 256;
 const LONGEST = 2048; // pixels; what a screen shows of a photograph that fills it
 
 export class Layer {
@@ -30,19 +31,18 @@ export class Layer {
     if (!area) return;
     const image = this.context.createImageData(area.right - area.left, area.bottom - area.top);
     const pixels = new Uint32Array(image.data.buffer);
-    const looks = new Map();
-    const packed = (label) => {
-      if (!looks.has(label)) looks.set(label, pack(look(label)));
-      return looks.get(label);
-    };
+    const [fill, outline] = [new Uint32Array(LABELS), new Uint32Array(LABELS)];
+    for (let label = 0; label < LABELS; label++) {
+      const style = look(label);
+      if (style) [fill[label], outline[label]] = [pack(style.fill), pack(style.edge)];
+    }
     let at = 0;
     for (let y = area.top; y < area.bottom; y++) {
       const [row, above, below] = [this.#row(y), this.#row(y - edge), this.#row(y + edge)];
       for (let x = area.left; x < area.right; x++, at++) {
         const column = columns[x];
         const label = data[row + column];
-        const style = packed(label);
-        if (!style) continue;
+        if (outline[label] === 0) continue;
         const inner =
           above >= 0 &&
           below >= 0 &&
@@ -52,7 +52,7 @@ export class Layer {
           data[below + column] === label &&
           data[row + columns[x - edge]] === label &&
           data[row + columns[x + edge]] === label;
-        pixels[at] = inner ? style.fill : style.edge;
+        pixels[at] = inner ? fill[label] : outline[label];
       }
     }
     this.context.putImageData(image, area.left, area.top);
@@ -65,11 +65,7 @@ export class Layer {
   }
 }
 
-function pack(look) {
-  return look && { fill: little(look.fill), edge: little(look.edge) };
-}
-
-const little = ([red, green, blue, alpha]) => ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+const pack = ([red, green, blue, alpha]) => ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 
 /** [red, green, blue] of "#rrggbb". */
 export function rgb(colour) {

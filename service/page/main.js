@@ -90,7 +90,7 @@ async function open(file, proposed) {
   for (const id of ["box-y", "box-height"]) byId(id).max = picture.height;
   byId("file-name").textContent = `${file.name}, ${picture.width} × ${picture.height}`;
   say(`${file.name} is open.`);
-  stage.element.focus();
+  stage.element.focus({ preventScroll: true });
 }
 
 function propose(found) {
@@ -186,7 +186,7 @@ function showTool() {
   const name = toolName();
   stage.element.dataset.tool = name;
   for (const hint of document.querySelectorAll("[data-hint]")) hint.hidden = hint.dataset.hint !== name;
-  byId("size-field").classList.toggle("idle", name !== "brush" && name !== "eraser");
+  byId("size-field").hidden = name !== "brush" && name !== "eraser";
   if (stage.proposals?.light(null)) stage.drawAll();
   stage.drawMarks();
 }
@@ -198,8 +198,8 @@ function resizeBrush(by) {
 
 function route() {
   const inEntities = location.hash.startsWith("#entities");
-  byId("draw").hidden = inEntities;
-  byId("entities").hidden = !inEntities;
+  byId("draw-view").hidden = inEntities;
+  byId("entities-view").hidden = !inEntities;
   for (const link of document.querySelectorAll("nav a[data-view]")) {
     const current = (link.dataset.view === "entities") === inEntities;
     if (current) link.setAttribute("aria-current", "page");
@@ -210,7 +210,7 @@ function route() {
 }
 
 const knowledge = new KnowledgeBase(report, say);
-const hasPicture = () => stage.picture !== null && !byId("draw").hidden;
+const hasPicture = () => stage.picture !== null && !byId("draw-view").hidden;
 
 stage.mark((context) => tool().draw(context, view, gestures.hover));
 stage.mark((context) => drawBadges(context, view, regions));

@@ -25,36 +25,43 @@ export class Mask {
     return inside && this.data[Math.floor(y) * this.width + Math.floor(x)] !== 0;
   }
 
-  /** The rectangle that holds every pixel inside, or null. */
-  bounds() {
-    const { data, width, height } = this;
-    const first = data.indexOf(1);
-    if (first < 0) return null;
-    const top = Math.floor(first / width);
-    const bottom = Math.floor(data.lastIndexOf(1) / width) + 1;
-    let [left, right] = [width, 0];
+  /**
+   * How many pixels are inside, the rectangle that holds them, and the middle of the first run of its upper row; looked
+   * for in a rectangle that is known to hold them all. `bounds` and `tip` are null where there is none.
+   */
+  measure({ left, top, right, bottom } = this.#all()) {
+    const { data, width } = this;
+    const bounds = { left: right, top: bottom, right: left, bottom: top };
+    let count = 0;
     for (let y = top; y < bottom; y++) {
-      const row = y * width;
-      for (let x = 0; x < left; x++) if (data[row + x]) left = x;
-      for (let x = width - 1; x >= right; x--) if (data[row + x]) right = x + 1;
+      const [start, end] = [y * width + left, y * width + right];
+      let [first, last] = [-1, -1];
+      for (let at = start; at < end; at++) {
+        if (data[at] === 0) continue;
+        if (first < 0) first = at;
+        last = at;
+        count++;
+      }
+      if (first < 0) continue;
+      bounds.top = Math.min(bounds.top, y);
+      bounds.bottom = y + 1;
+      bounds.left = Math.min(bounds.left, first - y * width);
+      bounds.right = Math.max(bounds.right, last - y * width + 1);
     }
-    return { left, top, right, bottom };
+    return count ? { count, bounds, tip: this.#tip(bounds) } : { count, bounds: null, tip: null };
   }
 
-  /** The middle of the first run in the uppermost row of its bounds. */
-  tip({ left, top }) {
-    let from = top * this.width + left;
+  #tip({ left, top }) {
+    const row = top * this.width;
+    let from = row + left;
     while (!this.data[from]) from++;
     let to = from;
-    while (to + 1 < (top + 1) * this.width && this.data[to + 1]) to++;
-    return { x: ((from + to + 1) / 2) % this.width, y: top };
+    while (to - row < this.width && this.data[to]) to++;
+    return { x: (from + to) / 2 - row, y: top };
   }
 
-  /** How many pixels are inside. */
-  count() {
-    let count = 0;
-    for (const value of this.data) count += value;
-    return count;
+  #all() {
+    return { left: 0, top: 0, right: this.width, bottom: this.height };
   }
 
   /** A stroke of a round brush from one point to another. */
@@ -121,7 +128,7 @@ export class Mask {
 
   /** All that another mask of the same size has inside. */
   add(other) {
-    const rect = other.bounds();
+    const { bounds: rect } = other.measure();
     if (!rect) return null;
     for (let y = rect.top; y < rect.bottom; y++) {
       for (let at = y * this.width + rect.left; at < y * this.width + rect.right; at++) {

@@ -37,7 +37,7 @@ function write(mask, rect, lengths) {
 
 /**
  * A step of the history: `before` is the mask's data before the change that touched `rect`, and `changed(rect)` is called
- * whenever the mask changes again.
+ * whenever the mask is changed again.
  */
 export function patch(mask, before, rect, changed) {
   if (area(rect) === 0) return null;

@@ -18,7 +18,8 @@ export class Proposals {
     this.regions = regions.map(({ rle, title }, index) => {
       const inside = new Mask(width, height, decode(rle));
       for (let at = 0; at < inside.data.length; at++) if (inside.data[at]) this.labels[at] = index + 1;
-      return { label: index + 1, title: title ?? null, rle, bounds: inside.bounds(), share: inside.count() / inside.data.length };
+      const { bounds, count } = inside.measure();
+      return { label: index + 1, title: title ?? null, rle, bounds, share: count / inside.data.length };
     });
     this.layer = new Layer({ width, height, data: this.labels });
     this.layer.paint(this.#look);

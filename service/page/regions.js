@@ -14,15 +14,16 @@ export class Region {
     this.colour = COLOURS[(number - 1) % COLOURS.length];
     this.mask = mask;
     this.whole = whole; // the whole picture: no mask is sent
+    [this.bounds, this.tip, this.share] = [null, null, 0];
     this.forget();
-    this.measure();
   }
 
-  /** Measures the mask anew: its bounds, its share of the picture, and a pixel of its upper edge. */
-  measure() {
-    this.bounds = this.whole ? null : this.mask.bounds();
-    this.tip = this.bounds && this.mask.tip(this.bounds);
-    this.share = this.whole ? 1 : this.bounds ? this.mask.count() / this.mask.data.length : 0;
+  /** Measures the mask anew after a change in `rect`: its bounds, its share of the picture, a point of its upper edge. */
+  measure(rect) {
+    const { count, bounds, tip } = this.mask.measure(union(this.bounds, rect));
+    this.bounds = bounds;
+    this.tip = tip;
+    this.share = count / this.mask.data.length;
   }
 
   /** The mask is another than the one that was answered. */
@@ -104,11 +105,10 @@ export class Regions extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  /** A mask is another than it was. */
+  /** A mask is another than it was, and was painted so. */
   edited(region, rect) {
-    region.measure();
+    region.measure(rect);
     region.forget();
-    this.painted(region, rect);
     this.changed();
   }
 
@@ -158,12 +158,15 @@ class Stroke {
 
   end() {
     const { regions, region } = this;
-    const changed = (touched) => regions.edited(region, touched);
-    const step = this.#rect && patch(region.mask, this.#before, this.#rect, changed);
+    const again = (rect) => {
+      regions.painted(region, rect);
+      regions.edited(region, rect);
+    };
+    const step = this.#rect && patch(region.mask, this.#before, this.#rect, again);
     if (this.isNew && !step) regions.history.takeBack();
     // What a new region was drawn with comes and goes with the region itself.
     if (!this.isNew && step) regions.history.keep(step);
-    if (step) changed(this.#rect);
+    if (step) regions.edited(region, this.#rect);
   }
 
   cancel() {

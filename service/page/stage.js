@@ -94,7 +94,7 @@ export class Stage {
     if (!this.#layers.has(region)) {
       const layer = new Layer(region.mask);
       layer.active = region === this.regions.active;
-      layer.paint(this.#look(region));
+      if (region.bounds) layer.paint(this.#look(region), region.bounds);
       this.#layers.set(region, layer);
     }
     return this.#layers.get(region);
