@@ -118,6 +118,11 @@ const findThings = () =>
 function point({ x, y }, fresh) {
   const { width, height, file } = stage.picture;
   if (x < 0 || y < 0 || x >= width || y >= height) return;
+  const there = fresh && regions.at(x, y);
+  if (there) {
+    regions.choose(there);
+    return;
+  }
   const proposal = stage.proposals?.at(x, y);
   if (proposal) {
     take(proposal, fresh);

@@ -58,6 +58,11 @@ export class Regions extends EventTarget {
     this.changed();
   }
 
+  /** The region at a point, the one that lies above where there are several, or undefined. */
+  at(x, y) {
+    return this.list.findLast((region) => region.mask?.has(x, y));
+  }
+
   /** Takes a region of the whole picture in. */
   addWhole() {
     return this.#add(new Region(this.#number(), null, { whole: true }));
@@ -138,14 +143,17 @@ export class Regions extends EventTarget {
   }
 }
 
-/** A change of a mask, from the first touch to the last: one step that can be undone. */
+/**
+ * A change of a mask, from the first touch to the last: one step that can be undone. What a new region is drawn with comes
+ * and goes with the region itself.
+ */
 class Stroke {
   #before;
   #rect = null;
 
   constructor(regions, region, isNew) {
     [this.regions, this.region, this.isNew] = [regions, region, isNew];
-    this.#before = region.mask.data.slice();
+    this.#before = isNew ? null : region.mask.data.slice();
   }
 
   /** `shape(mask)` draws and returns the rectangle it touched, or null. */
@@ -157,22 +165,24 @@ class Stroke {
   }
 
   end() {
-    const { regions, region } = this;
+    const { regions, region, isNew } = this;
     const again = (rect) => {
       regions.painted(region, rect);
       regions.edited(region, rect);
     };
-    const step = this.#rect && patch(region.mask, this.#before, this.#rect, again);
-    if (this.isNew && !step) regions.history.takeBack();
-    // What a new region was drawn with comes and goes with the region itself.
-    if (!this.isNew && step) regions.history.keep(step);
-    if (step) regions.edited(region, this.#rect);
+    const step = !isNew && this.#rect && patch(region.mask, this.#before, this.#rect, again);
+    if (step) regions.history.keep(step);
+    if (step || (isNew && this.#rect)) regions.edited(region, this.#rect);
+    if (isNew && region.empty) regions.history.takeBack();
   }
 
   cancel() {
     const { regions, region } = this;
+    if (this.isNew) {
+      regions.history.takeBack();
+      return;
+    }
     region.mask.data.set(this.#before);
-    if (this.isNew) regions.history.takeBack();
-    else if (this.#rect) regions.painted(region, this.#rect);
+    if (this.#rect) regions.painted(region, this.#rect);
   }
 }

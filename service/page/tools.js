@@ -123,7 +123,7 @@ class Box extends Shape {
   }
 }
 
-/** A click takes the region proposed there, or asks for one. With Shift it is added to the region that is chosen. */
+/** A click chooses what is there: a region, one that is proposed, or one that is asked for. Shift adds it to the region. */
 class Point {
   constructor(kit) {
     this.kit = kit;
