@@ -1,4 +1,4 @@
-"""The body of `POST /link`, JSON or multipart, to what it asks; every limit holds before work is done."""
+"""The body of a POST, JSON or multipart, to what it asks; every limit holds before work is done."""
 
 import asyncio
 import base64
@@ -6,7 +6,7 @@ import binascii
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, cast
 
 from pydantic import ValidationError
 from python_multipart.exceptions import FormParserError
@@ -17,18 +17,18 @@ from starlette.requests import ClientDisconnect, Request
 from service import strict_json
 from service.budget import ByteBudget
 from service.errors import Cause, Problem, from_validation
-from service.schemas import LinkForm, LinkOptions, LinkRequest
+from service.requests import Options, Shape
 
 JSON, MULTIPART = "application/json", "multipart/form-data"
 MAX_PARTS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Generic[Options]):
     """A request whose fields are in order; picture and regions have not been looked into."""
 
     image: bytes
-    options: LinkOptions
+    options: Options
 
 
 @asynccontextmanager
@@ -98,19 +98,16 @@ def check_type(headers: Headers) -> str:
     return media_type
 
 
-def parse(body: bytes, headers: Headers, *, max_regions: int) -> Asked:
+def parse(body: bytes, headers: Headers, shape: Shape[Options]) -> Asked[Options]:
     """Checks the fields of a body. Takes long for a large one: not for the event loop. Raises Problem."""
-    asked = _parse_json(body) if check_type(headers) == JSON else _parse_multipart(body, headers)
-    if len(asked.options.asked) > max_regions:
-        raise Problem(Cause.TOO_MANY_REGIONS, f"A request may have {max_regions} regions.")
-    return asked
-
-
-def _parse_json(body: bytes) -> Asked:
     try:
-        request = LinkRequest.model_validate(_loads(body, "The body"))
+        return _parse_json(body, shape) if check_type(headers) == JSON else _parse_multipart(body, headers, shape)
     except ValidationError as error:
         raise from_validation(error.errors(include_url=False, include_input=False)) from None
+
+
+def _parse_json(body: bytes, shape: Shape[Options]) -> Asked[Options]:
+    request = shape.request.model_validate(_loads(body, "The body"))
     try:
         image = base64.b64decode(request.image, validate=True)
     except (binascii.Error, ValueError):
@@ -118,24 +115,20 @@ def _parse_json(body: bytes) -> Asked:
             Cause.MALFORMED_BASE64,
             "`image` is the picture's file in base64 (RFC 4648, section 4), without a data: prefix.",
         ) from None
-    return Asked(image, request)
+    return Asked(image, cast(Options, request))
 
 
-def _parse_multipart(body: bytes, headers: Headers) -> Asked:
-    parts = _split(body, headers)
+def _parse_multipart(body: bytes, headers: Headers, shape: Shape[Options]) -> Asked[Options]:
     fields: dict[str, Any] = {}
-    for name, content in parts.items():
+    for name, content in _split(body, headers).items():
         if name == "image":
             fields[name] = content
         elif name == "region" and not content.lstrip().startswith((b"{", b"[", b"null")):
             fields[name] = {"png": base64.b64encode(content).decode("ascii")}
         else:
             fields[name] = _loads(content, "A part other than `image` and a mask")
-    try:
-        form = LinkForm.model_validate(fields)
-    except ValidationError as error:
-        raise from_validation(error.errors(include_url=False, include_input=False)) from None
-    return Asked(form.image, form)
+    form = shape.form.model_validate(fields)
+    return Asked(form.image, cast(Options, form))
 
 
 def _loads(text: bytes, what: str) -> Any:

@@ -37,6 +37,7 @@ class Cause(Enum):
     FOREIGN_ORIGIN = "foreign-origin", About(403, "The page that asks is not this service's own.")
     UNKNOWN_ENTITY = "unknown-entity", About(404, "The knowledge base has no such entity.")
     NO_PICTURE = "no-picture", About(404, "The entity has no such picture.")
+    UNKNOWN_SCENE = "unknown-scene", About(404, "There is no such scene.")
     NOT_FOUND = "not-found", About(404, "Nothing is served at this path.")
     METHOD_NOT_ALLOWED = "method-not-allowed", About(405, "This path does not answer this method.")
     BODY_TOO_SLOW = "body-too-slow", About(408, "The body took longer to come than the service waits.")

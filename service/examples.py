@@ -67,6 +67,17 @@ def link_requests() -> dict[str, dict[str, Any]]:
     return examples
 
 
+@cache
+def segment_requests() -> dict[str, dict[str, Any]]:
+    """Bodies of `POST /segment` by name, as OpenAPI examples."""
+    image = base64.b64encode(picture()).decode("ascii")
+    return {
+        "point": {"summary": "The thing at a point", "value": {"image": image, "point": [18, 15]}},
+        "box": {"summary": "The thing in a box", "value": {"image": image, "box": [31, 11, 16, 20]}},
+        "proposals": {"summary": "Whatever stands out", "value": {"image": image}},
+    }
+
+
 def _png(image: Image.Image) -> bytes:
     stream = io.BytesIO()
     image.save(stream, format="PNG", optimize=True)

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what code cannot tell FastAPI about `/link`, and examples that work when pasted."""
+"""The OpenAPI document: what code cannot tell FastAPI about the POST routes, and examples that work when pasted."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,8 +9,10 @@ from fastapi.openapi.utils import get_openapi
 from service import examples
 from service.bodies import JSON, MULTIPART
 from service.errors import Cause
+from service.requests import LINK, REGION_SCHEMA, SEGMENT, Shape
 from service.runtime import Runtime
-from service.schemas import REGION_SCHEMA, LinkOptions, LinkRequest, ProblemOut
+from service.schemas import ProblemOut
+from wikiclip.masks import REGION_CODES
 
 DESCRIPTION = """A picture and a mask in, the entities it shows out.
 
@@ -18,42 +20,57 @@ Every error is a problem document (RFC 9457, `application/problem+json`) whose `
 
 """
 
-_NOT_OF_LINK = {
+_ELSEWHERE = {
     Cause.UNKNOWN_ENTITY,
     Cause.NO_PICTURE,
+    Cause.UNKNOWN_SCENE,
     Cause.NOT_FOUND,
     Cause.METHOD_NOT_ALLOWED,
     Cause.UNREADABLE_IMAGE,
     Cause.FORBIDDEN,
 }
-LINK_CAUSES = tuple(cause for cause in Cause if cause not in _NOT_OF_LINK)
+_OF_REGIONS = {cause for cause in Cause if cause.code in REGION_CODES} | {Cause.TOO_MANY_REGIONS}
+LINK_CAUSES = tuple(cause for cause in Cause if cause not in _ELSEWHERE)
+SEGMENT_CAUSES = tuple(
+    cause
+    for cause in LINK_CAUSES
+    if cause not in _OF_REGIONS or cause in (Cause.MALFORMED_BOX, Cause.OUTSIDE_PICTURE, Cause.EMPTY_MASK)
+)
 
-_PARTS = LinkOptions.model_json_schema()["properties"]
-LINK_BODY: dict[str, Any] = {
-    "required": True,
-    "content": {
-        JSON: {"schema": LinkRequest.model_json_schema(), "examples": examples.link_requests()},
-        MULTIPART: {
-            "schema": {
-                "type": "object",
-                "properties": {
-                    "image": {"type": "string", "format": "binary", "description": "The picture's file."},
-                    "region": {
-                        "oneOf": [
-                            {"type": "string", "format": "binary", "description": "A PNG mask of the picture's size."},
-                            REGION_SCHEMA,
-                        ],
-                        "description": "One region, as JSON or as a PNG; absent for the whole picture.",
-                    },
-                    **{name: _PARTS[name] for name in ("regions", "top_k", "min_score")},
-                },
-                "required": ["image"],
-                "additionalProperties": False,
-            },
-            "encoding": {"regions": {"contentType": JSON}},
-        },
-    },
+_REGION_PART = {
+    "oneOf": [
+        {"type": "string", "format": "binary", "description": "A PNG mask of the picture's size."},
+        REGION_SCHEMA,
+    ],
+    "description": "One region, as JSON or as a PNG; absent for the whole picture.",
 }
+
+
+def _body(shape: Shape[Any], shown: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The `requestBody` of a route: what it takes as JSON, with examples, and as multipart."""
+    parts = shape.options.model_json_schema()["properties"]
+    if "region" in parts:
+        parts["region"] = _REGION_PART
+    picture = {"type": "string", "format": "binary", "description": "The picture's file."}
+    return {
+        "required": True,
+        "content": {
+            JSON: {"schema": shape.request.model_json_schema(), "examples": shown},
+            MULTIPART: {
+                "schema": {
+                    "type": "object",
+                    "properties": {"image": picture, **parts},
+                    "required": ["image", *shape.options.model_json_schema().get("required", ())],
+                    "additionalProperties": False,
+                },
+                "encoding": {name: {"contentType": JSON} for name in ("regions", "point", "box") if name in parts},
+            },
+        },
+    }
+
+
+LINK_BODY = _body(LINK, examples.link_requests())
+SEGMENT_BODY = _body(SEGMENT, examples.segment_requests())
 
 
 def document(app: FastAPI, runtime: Runtime) -> Callable[[], dict[str, Any]]:

@@ -2,6 +2,13 @@
 
 from pathlib import Path
 
+# Such a file is someone else's: whatever it holds, a browser shall only ever show it as a picture.
+SHOWN_ONLY = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cache-Control": "public, max-age=3600",
+}
+
 
 def media_type(path: Path) -> str | None:
     """The media type of a picture that a browser shows without running anything, or None for any other file."""

@@ -1,39 +1,36 @@
 """The paths the service answers."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from fastapi.responses import FileResponse
+from fastapi import APIRouter, Depends, Request, Response
+from starlette.datastructures import Headers
 
-from indexer.errors import UnknownEntity
-from service import bodies
+from service import bodies, entities, scenes
+from service.dependencies import runtime_of
 from service.errors import Cause, Problem, documented
 from service.metrics import CONTENT_TYPE
-from service.openapi import LINK_BODY, LINK_CAUSES
-from service.pictures import media_type
+from service.openapi import LINK_BODY, LINK_CAUSES, SEGMENT_BODY, SEGMENT_CAUSES
 from service.runtime import Runtime
-from service.schemas import EntityOut, Health, LinkResponse, Readiness, RefusedOut, RefusedWhyOut, Reloaded, Timings
-from service.serving import Serving
+from service.schemas import (
+    Health,
+    LinkResponse,
+    Readiness,
+    RefusedOut,
+    RefusedWhyOut,
+    Reloaded,
+    SegmentResponse,
+    SegmentTimings,
+    Timings,
+)
 from service.tracing import note
 
 router = APIRouter()
+router.include_router(entities.router)
+router.include_router(scenes.router)
 
 T = TypeVar("T")
-
-
-def _runtime(request: Request) -> Runtime:
-    runtime = request.app.state.runtime
-    assert isinstance(runtime, Runtime)
-    return runtime
-
-
-def _serving(runtime: Annotated[Runtime, Depends(_runtime)]) -> Serving:
-    return runtime.serving
-
-
-EntityId = Annotated[str, Path(description="Percent-encoded where it holds characters such as `/`.")]
 
 
 @router.post(
@@ -43,81 +40,40 @@ EntityId = Annotated[str, Path(description="Percent-encoded where it holds chara
     openapi_extra={"requestBody": LINK_BODY},
     summary="Which entities does this region of the picture show?",
 )
-async def link(request: Request, runtime: Annotated[Runtime, Depends(_runtime)]) -> Response:
+async def link(request: Request, runtime: Annotated[Runtime, Depends(runtime_of)]) -> Response:
     """Sends a picture with any number of its regions, and gets the nearest entities for each.
 
     Nothing is fetched from a URL, and nothing of the request is kept. Sizes, boxes and masks refer to the upright
     picture: its EXIF orientation is applied first. Where no region is given and the picture is partly transparent, what
     is transparent is left out.
     """
-    note(request_id=request.state.request_id)
-    bodies.check_type(request.headers)
-    pipeline, settings = runtime.pipeline, runtime.settings
-    pipeline.expect_room()
-    receiving = bodies.received(
-        request, max_bytes=settings.max_body_bytes, seconds=settings.body_s, budget=runtime.bodies
-    )
-    async with receiving as body:
-        linked = await _while_connected(request, pipeline.link(body, request.headers))
+    linked = await _answered(request, runtime, runtime.pipeline.link)
     response = LinkResponse(
         results=linked.results,
         model=linked.serving.linker.model.name,
         index_version=linked.serving.version,
-        timings_ms=Timings(
-            decode=round(linked.decode_ms, 2),
-            wait=round(linked.wait_ms, 2),
-            encode=round(linked.encode_ms, 2),
-            search=round(linked.search_ms, 2),
-            total=round(linked.total_ms, 2),
-        ),
+        timings_ms=Timings(**linked.timings),
     )
     return Response(response.model_dump_json(), media_type="application/json")
 
 
-@router.get(
-    "/entities/{entity_id:path}/image",
-    response_class=FileResponse,
-    responses=documented(Cause.UNKNOWN_ENTITY, Cause.NO_PICTURE, Cause.INVALID_REQUEST, Cause.NOT_READY),
-    summary="An entity's picture",
+@router.post(
+    "/segment",
+    response_model=SegmentResponse,
+    responses=documented(*SEGMENT_CAUSES),
+    openapi_extra={"requestBody": SEGMENT_BODY},
+    summary="What is the outline of the thing at this place?",
 )
-def entity_image(
-    entity_id: EntityId,
-    serving: Annotated[Serving, Depends(_serving)],
-    number: Annotated[int, Query(ge=0, le=1_000_000, description="Which of its pictures.")] = 0,
-) -> FileResponse:
-    """The file as it is in the knowledge base: JPEG, PNG, WebP or GIF."""
-    try:
-        path = serving.linker.index.picture_path(entity_id, number)
-        kind = None if path is None else media_type(path)
-    except UnknownEntity:
-        raise Problem(Cause.UNKNOWN_ENTITY, "Take the id from an answer of /link.") from None
-    except OSError:
-        kind = None
-    if path is None or kind is None:
-        raise Problem(Cause.NO_PICTURE, "The record of the entity lists its pictures.")
-    return FileResponse(
-        path,
-        media_type=kind,
-        # The file is someone else's: whatever it holds, a browser shall only ever show it as a picture.
-        headers={
-            "X-Content-Type-Options": "nosniff",
-            "Content-Security-Policy": "default-src 'none'; sandbox",
-            "Cache-Control": "public, max-age=3600",
-        },
+async def segment(request: Request, runtime: Annotated[Runtime, Depends(runtime_of)]) -> Response:
+    """Sends a picture with a point on a thing or a box around it, and gets its mask, which `/link` takes as a region.
+
+    Without both it proposes masks of what stands out. Limits, picture and errors are those of `/link`.
+    """
+    segmented = await _answered(request, runtime, runtime.pipeline.segment)
+    response = SegmentResponse(
+        regions=segmented.regions, method=segmented.method, timings_ms=SegmentTimings(**segmented.timings)
     )
-
-
-@router.get(
-    "/entities/{entity_id:path}",
-    responses=documented(Cause.UNKNOWN_ENTITY, Cause.NOT_READY),
-    summary="An entity's record",
-)
-def entity(entity_id: EntityId, serving: Annotated[Serving, Depends(_serving)]) -> EntityOut:
-    """The whole record, with the paths of its pictures."""
-    try:
-        return serving.answers.entity(serving.linker.index.entity(entity_id))
-    except UnknownEntity:
-        raise Problem(Cause.UNKNOWN_ENTITY, "Take the id from an answer of /link.") from None
+    return Response(response.model_dump_json(), media_type="application/json")
 
 
 @router.get("/healthz", summary="Is the process alive?")
@@ -127,7 +83,7 @@ async def healthz() -> Health:
 
 
 @router.get("/readyz", responses=documented(Cause.NOT_READY), summary="Can it link?")
-async def readyz(runtime: Annotated[Runtime, Depends(_runtime)]) -> Readiness:
+async def readyz(runtime: Annotated[Runtime, Depends(runtime_of)]) -> Readiness:
     """Model and index are loaded, and a search has answered."""
     linker = runtime.serving.linker
     refused = runtime.follower.refused
@@ -148,7 +104,7 @@ async def readyz(runtime: Annotated[Runtime, Depends(_runtime)]) -> Readiness:
     responses=documented(Cause.UNAUTHORIZED, Cause.FORBIDDEN, Cause.NOT_READY),
     summary="Look for a newly published index now",
 )
-def reload(runtime: Annotated[Runtime, Depends(_runtime)]) -> Reloaded:
+def reload(runtime: Annotated[Runtime, Depends(runtime_of)]) -> Reloaded:
     """Tries the version that is current, also one that was refused before. The service follows it by itself, too."""
     follower = runtime.follower
     version, refused = follower.look(again=True), follower.refused
@@ -162,9 +118,22 @@ def reload(runtime: Annotated[Runtime, Depends(_runtime)]) -> Reloaded:
     responses={200: {"content": {CONTENT_TYPE: {}}}, **documented(Cause.UNAUTHORIZED, Cause.FORBIDDEN)},
     summary="Prometheus metrics",
 )
-async def metrics(runtime: Annotated[Runtime, Depends(_runtime)]) -> Response:
+async def metrics(runtime: Annotated[Runtime, Depends(runtime_of)]) -> Response:
     """Time, queue and batches of each stage; pictures decoded lately; requests; the index version that answers."""
     return Response(runtime.metrics.text(), media_type=CONTENT_TYPE)
+
+
+async def _answered(request: Request, runtime: Runtime, work: Callable[[bytes, Headers], Coroutine[Any, Any, T]]) -> T:
+    """Takes a body in and does `work` on it. Refuses before the body is read where that would be for nothing."""
+    note(request_id=request.state.request_id)
+    bodies.check_type(request.headers)
+    runtime.pipeline.expect_room()
+    settings = runtime.settings
+    receiving = bodies.received(
+        request, max_bytes=settings.max_body_bytes, seconds=settings.body_s, budget=runtime.bodies
+    )
+    async with receiving as body:
+        return await _while_connected(request, work(body, request.headers))
 
 
 async def _while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:

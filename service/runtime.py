@@ -1,5 +1,6 @@
 """What lives as long as the server: the pipeline, and what keeps it at the published index."""
 
+import cv2
 import torch
 
 from service.budget import ByteBudget
@@ -10,6 +11,7 @@ from service.pipeline import Pipeline
 from service.serving import Serving, open_serving
 from service.settings import Settings
 from wikiclip.errors import WikiClipError
+from wikiclip.segmenters import open_segmenter
 
 
 class Runtime:
@@ -51,12 +53,14 @@ class Runtime:
     def load(self) -> None:
         """Takes seconds. Raises WikiClipError, and keeps it as `failure`."""
         torch.set_num_threads(self.settings.threads)
+        cv2.setNumThreads(self.settings.threads)
         try:
+            segmenter = open_segmenter(self.settings.segmenter)
             serving = open_serving(self.settings)
         except WikiClipError as error:
             self.failure = error
             raise
-        pipeline = Pipeline(serving, self.settings, self.metrics)
+        pipeline = Pipeline(serving, segmenter, self.settings, self.metrics)
         self._pipeline = pipeline
         self._note(serving)
 

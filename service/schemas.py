@@ -1,112 +1,10 @@
-"""What `POST /link` takes and what the service answers. Strict: unknown fields, booleans for numbers, NaN are errors.
+"""What the service answers, as JSON."""
 
-A region is checked by `wikiclip.masks.decode_region`, once the picture's size is known; here it only has a JSON schema.
-"""
+from typing import Annotated
 
-from typing import Annotated, Any, Self
+from pydantic import BaseModel, ConfigDict, Field
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
-from pydantic_core import PydanticCustomError
-
-_NUMBER_LISTS = {"type": "array", "items": {"type": "array", "items": {"type": "number"}, "minItems": 6}, "minItems": 1}
-_RLE = {
-    "title": "RLE",
-    "description": "A COCO run-length encoding: columns first, runs of outside and inside in turn, outside first.",
-    "type": "object",
-    "properties": {
-        "size": {
-            "type": "array",
-            "items": {"type": "integer", "minimum": 1},
-            "minItems": 2,
-            "maxItems": 2,
-            "description": "[height, width] of the upright picture.",
-        },
-        "counts": {
-            "oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "integer", "minimum": 0}}],
-            "description": "Compressed (a string) or uncompressed (run lengths).",
-        },
-    },
-    "required": ["size", "counts"],
-    "additionalProperties": False,
-}
-
-
-def _one_field(title: str, name: str, value: dict[str, Any], description: str) -> dict[str, Any]:
-    return {
-        "title": title,
-        "description": description,
-        "type": "object",
-        "properties": {name: value},
-        "required": [name],
-        "additionalProperties": False,
-    }
-
-
-REGION_SCHEMA: dict[str, Any] = {
-    "description": "What names a part of the picture, in the frame of the upright picture (EXIF orientation applied).",
-    "anyOf": [
-        _RLE,
-        {"title": "RLEs", "description": "RLEs that are OR-ed.", "type": "array", "items": _RLE, "minItems": 1},
-        _one_field("Polygon", "polygon", _NUMBER_LISTS, "Outlines [x, y, x, y, ...] that are OR-ed."),
-        _one_field(
-            "Box",
-            "box",
-            {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4},
-            "[x, y, width, height]; clipped to the picture.",
-        ),
-        _one_field(
-            "PNG",
-            "png",
-            {"type": "string", "contentEncoding": "base64"},
-            "A PNG of the picture's size; non-zero is inside.",
-        ),
-        {"type": "null", "description": "The whole picture."},
-    ],
-}
-
-Region = Annotated[Any, WithJsonSchema(REGION_SCHEMA)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
-
-
-class LinkOptions(_Strict):
-    """What is asked about a picture."""
-
-    region: Annotated[Region, Field(description="One region; absent for the whole picture.")] = None
-    regions: Annotated[list[Region] | None, Field(min_length=1, description="Several regions of one picture.")] = None
-    top_k: Annotated[int, Field(ge=1, le=100, description="Candidates for each region.")] = 10
-    min_score: Annotated[float | None, Field(ge=-1, le=1, description="Leaves out candidates that score less.")] = None
-
-    @model_validator(mode="after")
-    def _one_of_two(self) -> Self:
-        if self.region is not None and self.regions is not None:
-            raise PydanticCustomError("region_and_regions", "Give `region` or `regions`, not both")
-        return self
-
-    @property
-    def asked(self) -> list[Any]:
-        """The regions to link, in order."""
-        return [self.region] if self.regions is None else self.regions
-
-
-class LinkRequest(LinkOptions):
-    """The JSON body of `POST /link`."""
-
-    image: Annotated[
-        str,
-        Field(
-            description="The picture's file in base64: JPEG, PNG, WebP or GIF (its first frame).",
-            json_schema_extra={"contentEncoding": "base64"},
-        ),
-    ]
-
-
-class LinkForm(LinkOptions):
-    """The parts of a multipart `POST /link`, once those that are JSON have been parsed."""
-
-    image: bytes
+from wikiclip.masks import Rle
 
 
 class CandidateOut(BaseModel):
@@ -148,6 +46,32 @@ class LinkResponse(BaseModel):
     timings_ms: Timings
 
 
+class RegionOut(BaseModel):
+    """A part of the picture, as `/link` takes it."""
+
+    rle: Annotated[Rle, Field(description="COCO run-length encoding of the upright picture's size.")]
+    box: Annotated[list[int], Field(description="[x, y, width, height] of the pixels inside.")]
+    area: Annotated[float, Field(description="Share of the picture.")]
+
+
+class SegmentTimings(BaseModel):
+    """Milliseconds."""
+
+    decode: Annotated[float, Field(description="Body to picture.")]
+    wait: Annotated[float, Field(description="Waiting for the decoder and the segmenter.")]
+    segment: Annotated[float, Field(description="Picture to masks.")]
+    total: Annotated[float, Field(description="From the last byte of the request to the answer.")]
+
+
+class SegmentResponse(BaseModel):
+    regions: Annotated[
+        list[RegionOut],
+        Field(description="One for a point or a box; else what is proposed, largest first, none over another."),
+    ]
+    method: Annotated[str, Field(description="What found them.")]
+    timings_ms: SegmentTimings
+
+
 class EntityOut(BaseModel):
     entity_id: str
     title: str
@@ -155,6 +79,28 @@ class EntityOut(BaseModel):
     url: str | None
     images: Annotated[list[str], Field(description="Where this server serves the entity's pictures.")]
     attribution: str | None
+
+
+class SceneRegionOut(BaseModel):
+    """The true mask of a thing in a scene."""
+
+    rle: Rle
+    title: Annotated[str | None, Field(description="What the thing is.")]
+
+
+class SceneOut(BaseModel):
+    """A picture to try the service on."""
+
+    name: str
+    image: Annotated[str, Field(description="Where this server serves it.")]
+    width: int
+    height: int
+    regions: list[SceneRegionOut]
+    attribution: str
+
+
+class ScenesResponse(BaseModel):
+    scenes: list[SceneOut]
 
 
 class Health(BaseModel):

@@ -40,6 +40,10 @@ class Settings(BaseSettings):
         "auto"
     )
 
+    segmenter: Annotated[
+        str, Field(min_length=1, description="What outlines things: grabcut, or a SAM checkpoint's folder or name.")
+    ] = "grabcut"
+
     threads: Annotated[PositiveInt, Field(description="Cores that encoding and searching may take.")] = Field(
         default_factory=cores
     )

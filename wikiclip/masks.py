@@ -22,7 +22,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from wikiclip.pil_files import BrokenFileError, TooManyPixelsError, decode, open_header, sniff_format
-from wikiclip.region import REGION_CODES, Mask, RegionCode, RegionError
+from wikiclip.region import REGION_CODES, Mask, RegionCode, RegionError, bounds
 from wikiclip.rle import MOST_RLES, Rle, decode_rles, encode_rle
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "RegionCode",
     "RegionError",
     "Rle",
+    "bounds",
     "decode_png_mask",
     "decode_region",
     "encode_rle",

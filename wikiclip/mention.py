@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from wikiclip.masks import Mask
+from wikiclip.masks import Mask, bounds
 from wikiclip.presets import MentionConfig
 
 VIEWS = 2  # counts up with each change to how a view is cut; what is kept of views is kept under it
@@ -38,8 +38,7 @@ def masked_crop(
         size: pixels along each side of the view.
         mean: the colour that the tower's normalisation maps to zero.
     """
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    top, bottom, left, right = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+    left, top, right, bottom = bounds(mask)
     side = max(bottom - top, right - left) * (1 + 2 * config.margin)
     x, y = (left + right - side) / 2, (top + bottom - side) / 2
     return _square(image, mask, box=(x, y, x + side, y + side), size=size, background=config.background, mean=mean)

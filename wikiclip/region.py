@@ -34,3 +34,9 @@ class RegionError(WikiClipError):
     def __init__(self, code: RegionCode, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+def bounds(mask: Mask) -> tuple[int, int, int, int]:
+    """(left, top, right, bottom) of the pixels inside, the last two left out, of a mask that is not empty."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1

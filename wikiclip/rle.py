@@ -10,11 +10,11 @@ Axes: C character of a string, G group of characters (one number), R run.
 """
 
 from collections.abc import Sequence
-from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
+from typing_extensions import TypedDict  # pydantic asks for this one on Python 3.11
 
 from wikiclip.region import Mask, RegionError
 

@@ -21,13 +21,15 @@ from numpy.typing import NDArray
 from starlette.datastructures import Headers
 
 from service import examples
+from service.cores import Cores
 from service.errors import Cause, Problem
 from service.linker import Linker, Question
 from service.metrics import Metrics
-from service.pipeline import Cores, Pipeline
+from service.pipeline import Pipeline
 from service.serving import serving_of
 from service.settings import Settings, read_settings
 from wikiclip.errors import WikiClipError
+from wikiclip.segmenters import open_segmenter
 
 IMAGE = base64.b64encode(examples.picture()).decode()
 JSON = Headers({"content-type": "application/json"})
@@ -96,7 +98,8 @@ def pipeline_of(slow: Slow, settings: Settings, **changes: object) -> Iterator[P
     """A pipeline that encodes one batch at a time, which has found nothing yet."""
     serving = serving_of(slow)
     slow.mentions.clear()
-    pipeline = Pipeline(serving, settings.model_copy(update={"encoders": 1, **changes}), Metrics())
+    settings = settings.model_copy(update={"encoders": 1, **changes})
+    pipeline = Pipeline(serving, open_segmenter(settings.segmenter), settings, Metrics())
     try:
         yield pipeline
     finally:

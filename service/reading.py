@@ -1,0 +1,84 @@
+"""Bodies to what the stages after decoding work on; pictures that were sent lately are not decoded again."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from PIL import Image
+from starlette.datastructures import Headers
+
+from service import bodies
+from service.decoded import DecodedPictures
+from service.errors import Cause, Problem, from_input_error
+from service.linker import Linker, Question
+from service.metrics import Metrics
+from service.requests import LINK, SEGMENT, SegmentOptions
+from service.settings import Settings
+from wikiclip.images import ImageError, Picture, read_picture
+from wikiclip.masks import RegionError, bounds, decode_region
+from wikiclip.segmenters import Box, Point, Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """A picture and where in it a thing is that shall be outlined."""
+
+    image: Image.Image
+    prompt: Prompt
+
+
+class Reader:
+    """Reads requests. Safe on any thread."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._max_regions = settings.max_regions
+        self._metrics = metrics
+        read = partial(read_picture, limits=settings.image_limits)
+        self._pictures = DecodedPictures(read, most_bytes=settings.picture_cache_bytes)
+
+    def question(self, body: bytes, headers: Headers, linker: Linker) -> Question:
+        """Of `POST /link`. Raises Problem."""
+        asked = bodies.parse(body, headers, LINK)
+        options = asked.options
+        if len(options.asked) > self._max_regions:
+            raise Problem(Cause.TOO_MANY_REGIONS, f"A request may have {self._max_regions} regions.")
+        with _refusals():
+            picture = self._picture(asked.image)
+            return linker.ask(picture, options.asked, top_k=options.top_k, min_score=options.min_score)
+
+    def sketch(self, body: bytes, headers: Headers) -> Sketch:
+        """Of `POST /segment`. Raises Problem."""
+        asked = bodies.parse(body, headers, SEGMENT)
+        with _refusals():
+            image = self._picture(asked.image).rgb
+            return Sketch(image, _prompt(asked.options, image.width, image.height))
+
+    def _picture(self, file: bytes) -> Picture:
+        picture, from_cache = self._pictures.read(file)
+        self._metrics.pictures(from_cache=from_cache)
+        return picture
+
+
+def _prompt(options: SegmentOptions, width: int, height: int) -> Prompt:
+    """Raises RegionError."""
+    if options.point is not None:
+        x, y = options.point
+        if not (0 <= x < width and 0 <= y < height):
+            raise RegionError(
+                "outside-picture", f"The point lies outside the picture, which is {width} wide and {height} high."
+            )
+        return Point(int(x), int(y))
+    if options.box is not None:
+        left, top, right, bottom = bounds(decode_region({"box": options.box}, height=height, width=width))
+        return Box(left, top, right, bottom)
+    return None
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Makes what the model's package refuses a Problem."""
+    try:
+        yield
+    except (ImageError, RegionError) as error:
+        raise from_input_error(error) from None

@@ -1,0 +1,79 @@
+"""Pictures to try the service on, with masks of what they show: the demo's, as `python -m training.demo` writes them.
+
+A folder of `NAME.png` files; the JSON files beside them are RLEs, each of a thing in the picture whose size it has.
+"""
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse
+
+from indexer.paths import home
+from service.errors import Cause, Problem, documented
+from service.pictures import SHOWN_ONLY
+from service.schemas import SceneOut, SceneRegionOut, ScenesResponse
+from wikiclip.images import ImageError, read_picture
+from wikiclip.masks import RegionError, decode_region, encode_rle
+
+ATTRIBUTION = "Tux Paint stamps, GNU General Public License 2 or later"
+
+logger = logging.getLogger(__name__)
+router = APIRouter()
+
+
+@router.get("/scenes", summary="Pictures to try it on")
+def scenes() -> ScenesResponse:
+    """The demo's scenes with the masks of what they show; none where the demo was not made."""
+    return ScenesResponse(scenes=list(_scenes(_folder())))
+
+
+@router.get(
+    "/scenes/{name}",
+    response_class=FileResponse,
+    responses=documented(Cause.UNKNOWN_SCENE),
+    summary="A scene's picture",
+)
+def scene_image(name: str) -> FileResponse:
+    """The PNG file."""
+    path = next((path for path in _pictures(_folder()) if path.name == name), None)
+    if path is None:
+        raise Problem(Cause.UNKNOWN_SCENE, "/scenes lists those there are.")
+    return FileResponse(path, media_type="image/png", headers=SHOWN_ONLY)
+
+
+def _folder() -> Path:
+    return home() / "demo"
+
+
+def _pictures(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.png"))
+
+
+def _scenes(folder: Path) -> Iterator[SceneOut]:
+    for path in _pictures(folder):
+        try:
+            width, height = read_picture(path).rgb.size
+        except ImageError as error:
+            logger.warning("A scene is left out: %s", error)
+            continue
+        yield SceneOut(
+            name=path.stem,
+            image=f"/scenes/{path.name}",
+            width=width,
+            height=height,
+            regions=list(_regions(folder, width, height)),
+            attribution=ATTRIBUTION,
+        )
+
+
+def _regions(folder: Path, width: int, height: int) -> Iterator[SceneRegionOut]:
+    for path in sorted(folder.glob("*.json")):
+        try:
+            mask = decode_region(json.loads(path.read_bytes()), height=height, width=width)
+        except (RegionError, ValueError) as error:
+            logger.warning("%s is no mask of the scene: %s", path, error)
+            continue
+        yield SceneRegionOut(rle=encode_rle(mask), title=path.stem)

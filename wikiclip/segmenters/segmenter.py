@@ -1,0 +1,60 @@
+"""The seam between a click and the many ways to find the outline of what was clicked at."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+from wikiclip.region import Mask
+
+MOST_PROPOSED = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A pixel of the picture that lies on the thing: column and row."""
+
+    x: int
+    y: int
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Pixels of the picture around the thing: columns `left` to `right`, rows `top` to `bottom`, the ends left out."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+Prompt = Point | Box | None
+
+
+class Segmenter(Protocol):
+    """Finds things in a picture. Safe on any thread."""
+
+    @property
+    def method(self) -> str: ...  # what an answer calls it
+
+    def segment(self, image: Image.Image, prompt: Prompt) -> list[Mask]:
+        """Masks [H, W] of the picture's size, each with at least one pixel.
+
+        Args:
+            image: upright, RGB.
+            prompt: a point or a box of the picture gives exactly one mask; without one the masks are proposals that
+                lie apart, the largest first, at most MOST_PROPOSED, none where nothing stands out.
+        """
+
+
+def answering(mask: Mask, prompt: Point | Box) -> Mask:
+    """The mask made one of what was asked for: the point lies in it, or it lies in the box and is not empty."""
+    if isinstance(prompt, Point):
+        mask = mask.copy()
+        mask[prompt.y, prompt.x] = True
+        return mask
+    box = np.zeros_like(mask)
+    box[prompt.top : prompt.bottom, prompt.left : prompt.right] = True
+    inside = mask & box
+    return inside if inside.any() else box
