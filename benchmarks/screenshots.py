@@ -47,6 +47,13 @@ def screenshots(
         page = opened(browser, url, PHONE, "light")
         ask(page)
         save(page, out / "phone.webp")
+        for scheme in ("light", "dark"):
+            page = opened(browser, url, WIDE, scheme)
+            ask(page)
+            page.get_by_role("button", name="Why this answer?").first.click()
+            page.locator(".why canvas").nth(1).wait_for()
+            page.locator(".answer").first.scroll_into_view_if_needed()
+            save(page, out / f"why-{scheme}.webp")
         page = opened(browser, f"{url}/#entities?title=vi", WIDE, "light")
         page.get_by_role("link", name="violin", exact=False).first.click()
         page.get_by_role("heading", name="Nearest in the index").wait_for()
@@ -89,13 +96,12 @@ def opened(browser: Browser, url: str, viewport: ViewportSize, scheme: Literal["
 
 
 def ask(page: Page) -> None:
-    """Marks a giraffe and a violin, asks, and has the first answer explained."""
+    """Marks a giraffe and a violin, and asks what they are."""
     page.get_by_role("button", name="Try", exact=False).first.click()
     for name in ("giraffe", "violin"):
         page.get_by_role("button", name=name, exact=True).click()
     page.get_by_role("button", name="What is this?").click()
-    page.get_by_role("button", name="Why this answer?").first.click()
-    page.locator(".why canvas").nth(1).wait_for()
+    page.locator(".answer").nth(1).wait_for()
     page.mouse.move(0, 0)
     page.evaluate("window.scrollTo(0, 0)")
 
