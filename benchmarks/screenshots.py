@@ -22,6 +22,8 @@ from benchmarks.browser import browser_path, launch
 from indexer.command import run
 from wikiclip.errors import WikiClipError
 
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 START_S = 300
 WIDE, PHONE = ViewportSize(width=1360, height=1080), ViewportSize(width=390, height=844)
 QUALITY = 88
@@ -39,7 +41,7 @@ def screenshots(
         if path is None:
             raise WikiClipError("There is no Chromium here; tools/get-browser.sh gets one.")
         browser = launch(playwright, path)
-        for scheme in ("light", "dark"):
+        for scheme in SCHEMES:
             page = opened(browser, url, WIDE, scheme)
             save(page, out / f"start-{scheme}.webp")
             ask(page)
@@ -47,7 +49,7 @@ def screenshots(
         page = opened(browser, url, PHONE, "light")
         ask(page)
         save(page, out / "phone.webp")
-        for scheme in ("light", "dark"):
+        for scheme in SCHEMES:
             page = opened(browser, url, WIDE, scheme)
             ask(page)
             page.get_by_role("button", name="Why this answer?").first.click()
@@ -87,7 +89,7 @@ def links(url: str) -> bool:
         return False
 
 
-def opened(browser: Browser, url: str, viewport: ViewportSize, scheme: Literal["light", "dark"]) -> Page:
+def opened(browser: Browser, url: str, viewport: ViewportSize, scheme: Scheme) -> Page:
     page = browser.new_page(viewport=viewport, color_scheme=scheme, device_scale_factor=1.5)
     page.goto(url)
     page.wait_for_selector("body[data-ready]")
