@@ -108,4 +108,5 @@ endif
 
 $(DEV): | $(RUNTIME)
 	$(INSTALL) --editable '.[cpu,tiny,train,dev]'
+	@bash tools/get-browser.sh $(PY)
 	@touch $@

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import Cause, Problem
 from service.keys import Key, KeyRing, Role
+from service.web import PATHS
 from wikiclip.errors import WikiClipError
 
 # They say nothing that is secret; no balancer has a key for the first two, and no browser for the others.
@@ -22,6 +23,7 @@ OPEN = (
     "/docs/start.js",
     "/docs/swagger-ui-bundle.js",
     "/docs/swagger-ui.css",
+    *PATHS,
 )
 ADMIN = ("/admin", "/metrics")
 SCHEME = "Bearer"

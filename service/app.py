@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from service import docs, errors, openapi
+from service import docs, errors, openapi, web
 from service.access import Access, read_rate
 from service.answer_headers import AnswerHeaders
 from service.keys import KeyRing
@@ -56,6 +56,7 @@ def create_app(settings: Settings | None = None, *, announce: Callable[[Runtime]
     app.state.runtime = runtime
     app.include_router(router)
     app.include_router(docs.router)
+    app.include_router(web.router)
     errors.install(app)
     # The last one added sees a request first.
     app.add_middleware(

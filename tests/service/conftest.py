@@ -123,6 +123,7 @@ def start() -> Iterator[Callable[[Settings], Service]]:
         )
         listening = config.bind_socket()
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as `python -m service` does
+        listening.listen()  # who connects before the server has started waits for it
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()

@@ -1,0 +1,147 @@
+// What the service answered for a region: one article with a card for each candidate.
+
+import { asCurl, copy } from "./copy.js";
+import { el, outwards, percent } from "./dom.js";
+import { entityPicture } from "./entity_picture.js";
+import { explanation } from "./explain.js";
+import { key } from "./key.js";
+import { inWords } from "./problems.js";
+
+const SURE = 0.5; // the confidence below which the page does not claim to know
+const STAGES = ["decode", "wait", "encode", "search"];
+
+/** What is said of a region in one sentence. */
+export function summary(region) {
+  const { confidence, candidates } = region.result;
+  if (!candidates.length) return `${region.name}: nothing found.`;
+  const nearest = candidates[0].title;
+  if (confidence === null) return `${region.name}: nearest is ${nearest}.`;
+  if (confidence < SURE) return `${region.name}: not known. Nearest is ${nearest}.`;
+  return `${region.name}: ${nearest}, ${percent(confidence)} sure.`;
+}
+
+/** `context` is {picture, topK, say(text)}. */
+export function resultOf(region, context) {
+  const { result, answer } = region;
+  const heading = `answer-${region.number}`;
+  return el(
+    "article",
+    { class: "answer", vars: { colour: region.colour }, aria: { labelledby: heading } },
+    el(
+      "header",
+      {},
+      el("h3", { id: heading }, el("span", { class: "chip", aria: { hidden: "true" } }, mark(region)), ` ${region.name}`),
+      copies(region, context),
+    ),
+    confidence(result),
+    el("ol", { class: "cards" }, ...result.candidates.map((candidate) => card(candidate, region, context))),
+    timings(answer.timings_ms),
+  );
+}
+
+export const mark = (region) => (region.whole ? "∗" : String(region.number));
+
+function confidence({ confidence: sure, candidates }) {
+  if (!candidates.length) return el("p", { class: "verdict" }, "Nothing was found.");
+  if (sure === null) return null;
+  const known = sure >= SURE;
+  return el(
+    "div",
+    { class: known ? "sure" : "sure unknown" },
+    el("p", { class: "verdict" }, known ? record(candidates[0]) : "I do not know what this is. These are nearest:"),
+    el(
+      "label",
+      { class: "meter" },
+      el("span", {}, `${percent(sure)} sure`),
+      el("meter", { min: 0, max: 1, low: SURE, optimum: 1, value: sure }),
+    ),
+  );
+}
+
+const record = ({ entity_id, title }) => el("a", { href: `#entities/${encodeURIComponent(entity_id)}` }, title);
+
+function card(candidate, region, context) {
+  const { rank, title, text, score, url, image, attribution, entity_id } = candidate;
+  const why = el("button", { type: "button", class: "link", aria: { expanded: "false" } }, "Why this answer?");
+  const body = el("div", { class: "why-place" });
+  const node = el(
+    "li",
+    { class: rank === 1 ? "card best" : "card", data: { entity: entity_id } },
+    el("div", { class: "thumb" }, entityPicture(image, title)),
+    el(
+      "div",
+      { class: "about" },
+      el("h4", {}, record(candidate)),
+      el("p", { class: "text" }, text),
+      el(
+        "label",
+        { class: "meter score" },
+        el("span", {}, `similarity ${score.toFixed(2)}`),
+        el("meter", { min: 0, max: 1, value: Math.max(0, score) }),
+      ),
+      el(
+        "p",
+        { class: "links" },
+        outwards(url, "Source ↗"),
+        why,
+      ),
+      attribution && el("p", { class: "quiet" }, attribution),
+    ),
+    body,
+  );
+  why.addEventListener("click", () => toggle(why, body, region, candidate, context));
+  return node;
+}
+
+async function toggle(button, place, region, candidate, { picture, say }) {
+  const open = button.getAttribute("aria-expanded") === "true";
+  button.setAttribute("aria-expanded", String(!open));
+  place.hidden = open;
+  if (open || place.querySelector(".why")) return;
+  button.disabled = true;
+  place.replaceChildren(el("p", { class: "quiet" }, "Looking into it …"));
+  try {
+    place.replaceChildren(await explanation(picture, region.asked, candidate));
+    say(`Explanation of ${candidate.title} shown.`);
+  } catch (error) {
+    if (!error.code) throw error;
+    button.setAttribute("aria-expanded", "false");
+    place.replaceChildren(el("p", { class: "problem", role: "alert" }, inWords(error)));
+  } finally {
+    button.disabled = false;
+  }
+}
+
+function timings(times) {
+  const [width, whole] = [Math.max(times.total, Number.EPSILON), `${Math.round(times.total)} ms`];
+  return el(
+    "dl",
+    { class: "timings" },
+    ...STAGES.map((stage) =>
+      el(
+        "div",
+        { class: stage, vars: { share: times[stage] / width } },
+        el("dt", {}, stage),
+        el("dd", {}, `${times[stage].toFixed(times[stage] < 10 ? 1 : 0)} ms`),
+      ),
+    ),
+    el("div", { class: "total" }, el("dt", {}, "total"), el("dd", {}, whole)),
+  );
+}
+
+function copies(region, { picture, topK, say }) {
+  const button = (text, what) =>
+    el("button", { type: "button", class: "small", on: { click: async () => say(await copied(text, what())) } }, text);
+  return el(
+    "p",
+    { class: "copies" },
+    button("Copy as curl", () =>
+      asCurl({ origin: location.origin, file: picture.file.name, region: region.asked, topK, withKey: key() !== null }),
+    ),
+    button("Copy JSON", () => JSON.stringify({ ...region.answer, results: [region.result] }, null, 2)),
+  );
+}
+
+async function copied(what, text) {
+  return (await copy(text)) ? `${what}: done.` : "The browser does not let the page write to the clipboard.";
+}

@@ -1,0 +1,281 @@
+// The page: what happens when somebody does something.
+
+import { Problem, link, segment } from "./api.js";
+import { resultOf, summary } from "./cards.js";
+import { byId, el, percent } from "./dom.js";
+import { Gestures } from "./gestures.js";
+import { History } from "./history.js";
+import { installKey } from "./key.js";
+import { KnowledgeBase } from "./knowledge.js";
+import { drawBadges } from "./marks.js";
+import { Mask } from "./mask.js";
+import { Unreadable, openPicture } from "./picture.js";
+import { inWords } from "./problems.js";
+import { Proposals } from "./proposals.js";
+import { showProposals, showRegions } from "./region_list.js";
+import { Regions } from "./regions.js";
+import { installShortcuts } from "./shortcuts.js";
+import { installSources } from "./sources.js";
+import { Stage } from "./stage.js";
+import { makeTools } from "./tools.js";
+import { View } from "./view.js";
+
+const TOP_K = 5;
+const history = new History();
+const regions = new Regions(history);
+const view = new View();
+const stage = new Stage(byId("stage"), view, regions);
+const size = byId("size");
+const tools = makeTools({ regions, view, stage, size: () => Number(size.value), point });
+const gestures = new Gestures(stage, view, tool, () => stage.picture !== null);
+const answers = new Map(); // result -> its article, so that what was opened in it stays open
+
+function toolName() {
+  return document.querySelector("input[name=tool]:checked").value;
+}
+
+function tool() {
+  return tools[toolName()];
+}
+
+function say(text) {
+  byId("said").textContent = text;
+}
+
+/** Shows what went wrong until the next thing is done; `again` does it once more. */
+function report(error, again) {
+  if (!(error instanceof Problem || error instanceof Unreadable)) throw error;
+  const retry = again && el("button", { type: "button", class: "small" }, "Try again");
+  retry?.addEventListener("click", () => (clearProblem(), again()));
+  const close = el("button", { type: "button", class: "icon", aria: { label: "Close the message" } }, "×");
+  close.addEventListener("click", clearProblem);
+  byId("problem").replaceChildren(el("p", {}, inWords(error)), ...[retry, close].filter(Boolean));
+}
+
+function clearProblem() {
+  byId("problem").replaceChildren();
+}
+
+/** Does something that takes the service a while, for one picture only. */
+async function working(what, work) {
+  clearProblem();
+  const { picture } = stage;
+  byId("busy").textContent = what;
+  document.body.classList.add("working");
+  try {
+    return await work((then) => stage.picture === picture && then());
+  } catch (error) {
+    if (stage.picture === picture) report(error, () => working(what, work));
+  } finally {
+    document.body.classList.remove("working");
+    byId("busy").textContent = "";
+  }
+}
+
+async function open(file, proposed) {
+  clearProblem();
+  let picture;
+  try {
+    picture = await openPicture(file);
+  } catch (error) {
+    report(error);
+    return;
+  }
+  location.hash = "#draw";
+  document.body.classList.add("open");
+  regions.clear(picture.width, picture.height);
+  stage.show(picture);
+  propose(proposed);
+  for (const id of ["box-x", "box-width"]) byId(id).max = picture.width;
+  for (const id of ["box-y", "box-height"]) byId(id).max = picture.height;
+  byId("file-name").textContent = `${file.name}, ${picture.width} × ${picture.height}`;
+  say(`${file.name} is open.`);
+  stage.element.focus({ preventScroll: true });
+}
+
+function propose(found) {
+  const { picture } = stage;
+  stage.propose(found.length ? new Proposals(found, picture.width, picture.height) : null);
+  showProposals(stage.proposals, {
+    take: (proposal) => take(proposal, true),
+    light: (proposal) => stage.proposals?.light(proposal) && stage.drawAll(),
+  });
+}
+
+function take(proposal, fresh) {
+  regions.put(Mask.ofRle(proposal.rle), { fresh });
+}
+
+const findThings = () =>
+  working("Looking for things …", async (ifSame) => {
+    const { regions: found } = await segment(stage.picture.file);
+    ifSame(() => {
+      propose(found);
+      say(found.length ? `${found.length} regions proposed.` : "Nothing was found to propose.");
+    });
+  });
+
+function point({ x, y }, fresh) {
+  const { width, height, file } = stage.picture;
+  if (x < 0 || y < 0 || x >= width || y >= height) return;
+  const there = fresh && regions.at(x, y);
+  if (there) {
+    regions.choose(there);
+    return;
+  }
+  const proposal = stage.proposals?.at(x, y);
+  if (proposal) {
+    take(proposal, fresh);
+    return;
+  }
+  working("Looking at the point …", async (ifSame) => {
+    const { regions: found } = await segment(file, { point: [Math.floor(x), Math.floor(y)] });
+    ifSame(() => regions.put(Mask.ofRle(found[0].rle), { fresh }));
+  });
+}
+
+function ask() {
+  const marked = regions.list.filter((region) => !region.empty);
+  if (!marked.length) marked.push(regions.addWhole());
+  const open = marked.filter((region) => !region.result);
+  const asked = (open.length ? open : marked).map((region) => ({
+    region,
+    rle: region.whole ? null : region.mask.toRle(),
+  }));
+  return working("Looking it up …", async (ifSame) => {
+    const answer = await link(stage.picture.file, asked.map(({ rle }) => rle), TOP_K);
+    ifSame(() => {
+      asked.forEach(({ region, rle }, index) =>
+        Object.assign(region, { asked: rle, answer, result: answer.results[index] }),
+      );
+      regions.changed();
+      say(asked.map(({ region }) => summary(region)).join(" "));
+      const results = byId("results");
+      if (results.getBoundingClientRect().top > window.innerHeight - 80) results.scrollIntoView();
+    });
+  });
+}
+
+function showResults() {
+  const context = { picture: stage.picture, topK: TOP_K, say };
+  const answered = regions.list.filter(({ result }) => result);
+  for (const result of answers.keys()) {
+    if (!answered.some((region) => region.result === result)) answers.delete(result);
+  }
+  for (const region of answered) {
+    if (!answers.has(region.result)) answers.set(region.result, resultOf(region, context));
+  }
+  const articles = answered.map(({ result }) => answers.get(result));
+  const place = byId("results");
+  if (articles.length !== place.children.length || articles.some((one, index) => one !== place.children[index])) {
+    place.replaceChildren(...articles);
+  }
+}
+
+function boxByNumbers(event) {
+  event.preventDefault();
+  const [x, y, width, height] = ["x", "y", "width", "height"].map((name) => byId(`box-${name}`).valueAsNumber);
+  const stroke = regions.begin({ fresh: true });
+  stroke.draw((mask) => mask.box({ x, y }, { x: x + width, y: y + height }, 1));
+  stroke.end();
+  say(`${regions.active?.name ?? "Nothing"} is marked.`);
+}
+
+function chooseTool(name) {
+  const input = document.querySelector(`input[name=tool][value=${name}]`);
+  input.checked = true;
+  showTool();
+}
+
+function showTool() {
+  const name = toolName();
+  stage.element.dataset.tool = name;
+  for (const hint of document.querySelectorAll("[data-hint]")) hint.hidden = hint.dataset.hint !== name;
+  byId("size-field").hidden = name !== "brush" && name !== "eraser";
+  if (stage.proposals?.light(null)) stage.drawAll();
+  stage.drawMarks();
+}
+
+function resizeBrush(by) {
+  size.value = String(Math.round(Number(size.value) * by));
+  stage.drawMarks();
+}
+
+function route() {
+  const inEntities = location.hash.startsWith("#entities");
+  byId("draw-view").hidden = inEntities;
+  byId("entities-view").hidden = !inEntities;
+  for (const link of document.querySelectorAll("nav a[data-view]")) {
+    const current = (link.dataset.view === "entities") === inEntities;
+    if (current) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  clearProblem();
+  if (inEntities) knowledge.show(location.hash);
+}
+
+const knowledge = new KnowledgeBase(report, say);
+const hasPicture = () => stage.picture !== null && !byId("draw-view").hidden;
+
+stage.mark((context) => tool().draw(context, view, gestures.hover));
+stage.mark((context) => drawBadges(context, view, regions));
+regions.addEventListener("change", () => {
+  showRegions(regions);
+  if (stage.picture) showResults();
+});
+history.addEventListener("change", () => {
+  byId("undo").disabled = !history.canUndo;
+  byId("redo").disabled = !history.canRedo;
+});
+view.addEventListener("change", () => (byId("zoom").textContent = percent(view.scale)));
+document.querySelector(".tools").addEventListener("change", showTool);
+window.addEventListener("hashchange", route);
+
+const actions = {
+  undo: () => history.undo(),
+  redo: () => history.redo(),
+  in: () => view.zoom(1.25),
+  out: () => view.zoom(0.8),
+  fit: () => view.fit(),
+  new: () => regions.addEmpty(),
+  find: findThings,
+  ask,
+  help: () => byId("help").showModal(),
+};
+for (const button of document.querySelectorAll("button[data-action]")) {
+  button.addEventListener("click", () => actions[button.dataset.action]());
+}
+byId("help-close").addEventListener("click", () => byId("help").close());
+byId("box-form").addEventListener("submit", boxByNumbers);
+installShortcuts({
+  isActive: hasPicture,
+  undo: actions.undo,
+  redo: actions.redo,
+  actions: {
+    p: () => chooseTool("point"),
+    b: () => chooseTool("brush"),
+    e: () => chooseTool("eraser"),
+    l: () => chooseTool("lasso"),
+    r: () => chooseTool("box"),
+    h: () => chooseTool("hand"),
+    "[": () => resizeBrush(1 / 1.25),
+    "]": () => resizeBrush(1.25),
+    "+": actions.in,
+    "=": actions.in,
+    "-": actions.out,
+    0: actions.fit,
+    n: actions.new,
+    f: actions.find,
+    Delete: () => regions.active && regions.remove(regions.active),
+    Enter: ask,
+    " ": () => (gestures.spaceIsDown = true),
+    "?": actions.help,
+  },
+});
+document.addEventListener("keyup", (event) => event.key === " " && (gestures.spaceIsDown = false));
+
+installKey();
+showTool();
+route();
+installSources({ open, report });
+document.body.dataset.ready = "true";

@@ -1,0 +1,188 @@
+// The regions of the picture that is open: each has a colour, a mask, and what the service answered for it.
+// Says "change" when a region comes, goes, is chosen or answered, "paint" ({region, rect}) when a mask changed.
+
+import { Mask } from "./mask.js";
+import { patch } from "./patch.js";
+import { union } from "./rect.js";
+
+// Told apart with any kind of colour vision, side by side and one after the other; white is read on each.
+export const COLOURS = ["#c2410c", "#1d5fbf", "#0f766e", "#9333a8", "#8a6100", "#be185d", "#4d7c0f", "#4b5bd6"];
+
+export class Region {
+  constructor(number, mask, { whole = false } = {}) {
+    this.number = number;
+    this.colour = COLOURS[(number - 1) % COLOURS.length];
+    this.mask = mask;
+    this.whole = whole; // the whole picture: no mask is sent
+    [this.bounds, this.tip, this.share] = [null, null, 0];
+    this.forget();
+  }
+
+  /** Measures the mask anew after a change in `rect`: its bounds, its share of the picture, a point of its upper edge. */
+  measure(rect) {
+    const { count, bounds, tip } = this.mask.measure(union(this.bounds, rect));
+    this.bounds = bounds;
+    this.tip = tip;
+    this.share = count / this.mask.data.length;
+  }
+
+  /** The mask is another than the one that was answered. */
+  forget() {
+    this.result = null;
+    this.answer = null;
+    this.asked = null;
+  }
+
+  get empty() {
+    return !this.whole && this.bounds === null;
+  }
+
+  get name() {
+    return this.whole ? "Whole picture" : `Region ${this.number}`;
+  }
+}
+
+export class Regions extends EventTarget {
+  constructor(history) {
+    super();
+    this.history = history;
+    this.clear(0, 0);
+  }
+
+  /** Starts anew with a picture of this size. */
+  clear(width, height) {
+    [this.width, this.height] = [width, height];
+    this.list = [];
+    this.active = null;
+    this.history.clear();
+    this.changed();
+  }
+
+  /** The region at a point, the one that lies above where there are several, or undefined. */
+  at(x, y) {
+    return this.list.findLast((region) => region.mask?.has(x, y));
+  }
+
+  /** Takes a region of the whole picture in. */
+  addWhole() {
+    return this.#add(new Region(this.#number(), null, { whole: true }));
+  }
+
+  /** Takes an empty region in, unless the one that is chosen is empty. */
+  addEmpty() {
+    if (!this.active?.empty) this.#add(new Region(this.#number(), new Mask(this.width, this.height)));
+    return this.active;
+  }
+
+  remove(region) {
+    const index = this.list.indexOf(region);
+    const redo = () => this.#take(region, this.list[index + 1] ?? this.list[index - 1] ?? null);
+    redo();
+    this.history.keep({ redo, undo: () => this.#insert(region, index), bytes: region.mask?.data.length ?? 0 });
+  }
+
+  /** Starts a change of the chosen region's mask; of a new region where `fresh` is set or none can be drawn into. */
+  begin({ fresh = false } = {}) {
+    const makes = !this.active || this.active.whole || (fresh && !this.active.empty);
+    if (makes) this.#add(new Region(this.#number(), new Mask(this.width, this.height)));
+    return new Stroke(this, this.active, makes);
+  }
+
+  /** Adds all of a mask, as one step. */
+  put(mask, options) {
+    const stroke = this.begin(options);
+    stroke.draw((own) => own.add(mask));
+    stroke.end();
+    return stroke.region;
+  }
+
+  choose(region) {
+    this.active = region;
+    this.changed();
+  }
+
+  /** A mask changed on the screen; it is not measured before the stroke ends. */
+  painted(region, rect) {
+    this.dispatchEvent(new CustomEvent("paint", { detail: { region, rect } }));
+  }
+
+  changed() {
+    this.dispatchEvent(new Event("change"));
+  }
+
+  /** A mask is another than it was, and was painted so. */
+  edited(region, rect) {
+    region.measure(rect);
+    region.forget();
+    this.changed();
+  }
+
+  #add(region) {
+    const before = this.active;
+    const redo = () => this.#insert(region, this.list.length);
+    redo();
+    this.history.keep({ redo, undo: () => this.#take(region, before), bytes: region.mask?.data.length ?? 0 });
+    return region;
+  }
+
+  #insert(region, index) {
+    this.list.splice(index, 0, region);
+    this.choose(region);
+  }
+
+  #take(region, next) {
+    this.list.splice(this.list.indexOf(region), 1);
+    this.choose(next);
+  }
+
+  #number() {
+    const taken = new Set(this.list.map(({ number }) => number));
+    let number = 1;
+    while (taken.has(number)) number++;
+    return number;
+  }
+}
+
+/**
+ * A change of a mask, from the first touch to the last: one step that can be undone. What a new region is drawn with comes
+ * and goes with the region itself.
+ */
+class Stroke {
+  #before;
+  #rect = null;
+
+  constructor(regions, region, isNew) {
+    [this.regions, this.region, this.isNew] = [regions, region, isNew];
+    this.#before = isNew ? null : region.mask.data.slice();
+  }
+
+  /** `shape(mask)` draws and returns the rectangle it touched, or null. */
+  draw(shape) {
+    const rect = shape(this.region.mask);
+    if (!rect) return;
+    this.#rect = union(this.#rect, rect);
+    this.regions.painted(this.region, rect);
+  }
+
+  end() {
+    const { regions, region, isNew } = this;
+    const again = (rect) => {
+      regions.painted(region, rect);
+      regions.edited(region, rect);
+    };
+    const step = !isNew && this.#rect && patch(region.mask, this.#before, this.#rect, again);
+    if (step) regions.history.keep(step);
+    if (step || (isNew && this.#rect)) regions.edited(region, this.#rect);
+    if (isNew && region.empty) regions.history.takeBack();
+  }
+
+  cancel() {
+    const { regions, region } = this;
+    if (this.isNew) {
+      regions.history.takeBack();
+      return;
+    }
+    region.mask.data.set(this.#before);
+    if (this.#rect) regions.painted(region, this.#rect);
+  }
+}

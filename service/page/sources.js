@@ -1,0 +1,61 @@
+// Ways for a picture to get here: chosen, dropped, pasted, or one of the demo's scenes.
+
+import { blob, scenes } from "./api.js";
+import { byId, el } from "./dom.js";
+
+/** `open(file, regions)` is called with each picture; `regions` are those a scene comes with. */
+export function installSources({ open, report }) {
+  for (const input of document.querySelectorAll("input[type=file]")) {
+    input.addEventListener("change", () => {
+      const [file] = input.files;
+      input.value = ""; // so that the same file can be chosen again
+      if (file) open(file, []);
+    });
+  }
+  document.addEventListener("paste", (event) => {
+    const [file] = event.clipboardData?.files ?? [];
+    if (!file) return;
+    event.preventDefault();
+    open(file, []);
+  });
+  const isFile = (event) => event.dataTransfer?.types.includes("Files");
+  document.addEventListener("dragover", (event) => {
+    if (!isFile(event)) return;
+    event.preventDefault();
+    document.body.classList.add("dropping");
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) document.body.classList.remove("dropping");
+  });
+  document.addEventListener("drop", (event) => {
+    if (!isFile(event)) return;
+    event.preventDefault();
+    document.body.classList.remove("dropping");
+    const [file] = event.dataTransfer.files;
+    if (file) open(file, []);
+  });
+  return showScenes(open, report);
+}
+
+async function showScenes(open, report) {
+  try {
+    const found = await scenes();
+    byId("scenes").hidden = found.length === 0;
+    byId("scene-list").replaceChildren(...(await Promise.all(found.map((scene) => sceneButton(scene, open)))));
+  } catch (error) {
+    report(error, () => showScenes(open, report));
+  }
+}
+
+async function sceneButton({ name, image, regions, attribution }, open) {
+  const content = await blob(image);
+  const file = new File([content], image.split("/").at(-1), { type: content.type });
+  const thumb = el("img", { alt: "", src: URL.createObjectURL(content) });
+  thumb.addEventListener("load", () => URL.revokeObjectURL(thumb.src), { once: true });
+  return el(
+    "li",
+    {},
+    el("button", { type: "button", class: "scene", on: { click: () => open(file, regions) } }, thumb, `Try “${name}”`),
+    el("span", { class: "quiet" }, attribution),
+  );
+}

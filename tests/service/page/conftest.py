@@ -1,0 +1,163 @@
+"""The page in a real browser, and a picture to draw on."""
+
+import io
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+pytest.importorskip("playwright.sync_api", reason="the page is tested with Playwright: make setup-dev")
+
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from pycocotools import mask as coco_mask
+
+from benchmarks.browser import browser_path, launch
+from tests.service.conftest import COLOURS, Service
+
+WIDTH, HEIGHT = 320, 240
+DISC, BLOCK = (40, 50, 120, 130), (190, 90, 290, 190)  # left, top, right, bottom
+MARGIN = 12  # around the picture, when all of it is shown
+Point = tuple[float, float]
+
+# What the page asks, kept as it was asked: a browser does not tell the bodies of forms with files.
+LISTEN = """
+window.asked = [];
+const fetched = window.fetch;
+window.fetch = (path, options) => {
+  if (options?.body instanceof FormData) {
+    window.asked.push({ path, ...Object.fromEntries([...options.body].filter(([name]) => name !== "image")) });
+  }
+  return fetched(path, options);
+};
+"""
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        path = browser_path(playwright)
+        if path is None:
+            missing = "there is no Chromium here; tools/get-browser.sh gets one"
+            if os.environ.get("CI") == "true":
+                pytest.fail(f"The page cannot be tested: {missing}.")
+            pytest.skip(f"the tests of the page were left out: {missing}")
+        browser = launch(playwright, path)
+        yield browser
+        browser.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """The page, with points given in pixels of the picture that is open."""
+
+    page: Page
+    width: int = WIDTH
+    height: int = HEIGHT
+
+    @property
+    def stage(self) -> Locator:
+        return self.page.locator("#stage")
+
+    def open(self, content: bytes, name: str = "shapes.png", kind: str = "image/png") -> None:
+        self.page.locator("input[type=file]").first.set_input_files({"name": name, "mimeType": kind, "buffer": content})
+        expect(self.page.locator("#file-name")).to_contain_text(name)
+
+    def tool(self, name: str) -> None:
+        self.page.get_by_role("radio", name=name).check(force=True)
+
+    def button(self, name: str, *, exact: bool = True) -> Locator:
+        return self.page.get_by_role("button", name=name, exact=exact)
+
+    def at(self, point: Point) -> Point:
+        """Where a point is on the screen while all of the picture is shown."""
+        self.stage.scroll_into_view_if_needed()
+        box = self.stage.bounding_box()
+        assert box is not None
+        scale = min((box["width"] - 2 * MARGIN) / self.width, (box["height"] - 2 * MARGIN) / self.height)
+        left = box["x"] + (box["width"] - self.width * scale) / 2
+        top = box["y"] + (box["height"] - self.height * scale) / 2
+        return left + point[0] * scale, top + point[1] * scale
+
+    def click(self, point: Point) -> None:
+        self.page.mouse.click(*self.at(point))
+
+    def drag(self, *points: Point) -> None:
+        start, *others = [self.at(point) for point in points]
+        self.page.mouse.move(*start)
+        self.page.mouse.down()
+        for other in others:
+            self.page.mouse.move(*other, steps=5)
+        self.page.mouse.up()
+
+    def ask(self) -> None:
+        """Asks about what is marked, and waits for the answers."""
+        before = self.page.locator(".answer").count()
+        with self.page.expect_response("**/link") as response:
+            self.button("What is this?").click()
+        assert response.value.status == 200
+        expect(self.page.locator(".answer").nth(before)).to_be_visible()
+
+    def masks(self) -> list[np.ndarray]:
+        """The masks [height, width] that were last asked about, read by pycocotools."""
+        told = self.page.evaluate("window.asked.filter((one) => one.path === '/link').at(-1).regions")
+        return [coco_mask.decode(rle).astype(bool) for rle in json.loads(told)]
+
+    def regions(self) -> list[str]:
+        return self.page.locator("#regions .choose").all_inner_texts()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def visit(context: BrowserContext, service: Service) -> Iterator[Callable[..., Page]]:
+    """Opens the page. It may raise no error, break no policy of its own, and ask no other server."""
+    faults: list[str] = []
+
+    def hear(page: Page, url: str) -> None:
+        page.on("pageerror", lambda error: faults.append(f"error: {error}"))
+        page.on("console", lambda said: "Content Security Policy" in said.text and faults.append(said.text))
+        page.on("request", lambda asked: asked.url.startswith((url, "blob:", "data:")) or faults.append(asked.url))
+
+    def run(url: str = service.url, path: str = "/") -> Page:
+        page = context.new_page()
+        hear(page, url)
+        page.add_init_script(LISTEN)
+        page.goto(url + path)
+        page.wait_for_selector("body[data-ready]")
+        return page
+
+    yield run
+    assert faults == []
+
+
+@pytest.fixture
+def board(visit: Callable[..., Page], shapes: bytes) -> Board:
+    """The page with the picture of a disc and a block."""
+    board = Board(visit())
+    board.open(shapes)
+    return board
+
+
+@pytest.fixture(scope="session")
+def shapes() -> bytes:
+    """A PNG of a red disc and a blue block on a grey ground."""
+    image = Image.new("RGB", (WIDTH, HEIGHT), (230, 232, 235))
+    draw = ImageDraw.Draw(image)
+    draw.ellipse(DISC, fill=COLOURS["red"])
+    draw.rectangle(BLOCK, fill=COLOURS["blue"])
+    stream = io.BytesIO()
+    image.save(stream, format="PNG")
+    return stream.getvalue()
+
+
+def middle(box: tuple[int, int, int, int]) -> Point:
+    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2

@@ -1,0 +1,218 @@
+"""Answers, several of them, in words where something is wrong, and as a command to be pasted."""
+
+import io
+import json
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import BrowserContext, Page, expect
+from typer.testing import CliRunner
+
+from service.keys import app as keys_app
+from service.settings import Settings
+from tests.service.conftest import Service, ready
+from tests.service.page.conftest import BLOCK, DISC, HEIGHT, WIDTH, Board
+
+HEAD = "POST /link HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n"
+
+
+def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, format=kind, **options)
+    return stream.getvalue()
+
+
+def noise(side: int) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(1).integers(0, 256, (side, side, 3), np.uint8))
+
+
+def test_several_regions_are_asked_about_at_once_and_stand_side_by_side(board: Board) -> None:
+    board.tool("Box")
+    board.drag(DISC[:2], DISC[2:])
+    board.button("New region").click()
+    board.drag(BLOCK[:2], BLOCK[2:])
+    assert [text.split("\n")[1] for text in board.regions()] == ["Region 1", "Region 2"]
+    board.ask()
+    assert len(board.masks()) == 2
+    answers = board.page.locator(".answer")
+    expect(answers).to_have_count(2)
+    colours = answers.evaluate_all("nodes => nodes.map((node) => getComputedStyle(node).borderTopColor)")
+    assert len(set(colours)) == 2
+    expect(board.page.locator("#said")).to_contain_text("Region 2: ")
+    # A region that is drawn on further has no answer any more; only it is asked about again.
+    board.button("Region 1", exact=False).first.click()
+    board.drag((10, 10), (30, 30))
+    expect(answers).to_have_count(1)
+    board.ask()
+    assert len(board.masks()) == 1
+
+
+def test_without_a_region_the_whole_picture_is_asked_about(board: Board) -> None:
+    board.ask()
+    assert board.page.evaluate("window.asked.at(-1).regions") == "[null]"
+    expect(board.page.locator(".answer h3")).to_contain_text("Whole picture")
+
+
+def test_a_low_confidence_is_not_taken_for_knowledge(board: Board, client: httpx.Client, shapes: bytes) -> None:
+    board.ask()
+    (told,) = client.post("/link", files={"image": shapes}).json()["results"]
+    verdict = board.page.locator(".verdict")
+    if told["confidence"] < 0.5:
+        expect(verdict).to_contain_text("I do not know what this is")
+    else:
+        expect(verdict).to_have_text(told["candidates"][0]["title"])
+    expect(board.page.locator(".sure")).to_contain_text(f"{told['confidence']:.0%} sure")
+
+
+@pytest.mark.parametrize(
+    ("confidence", "verdict", "said"),
+    [
+        (0.92, "red disc", "Region 1: red disc, 92% sure."),
+        (0.49, "I do not know what this is. These are nearest:", "Region 1: not known. Nearest is red disc."),
+        (None, None, "Region 1: nearest is red disc."),
+    ],
+)
+def test_what_is_said_at_each_confidence(
+    board: Board, confidence: float | None, verdict: str | None, said: str
+) -> None:
+    script = """async (confidence) => {
+      const { resultOf, summary } = await import("/page/cards.js");
+      const candidate = { rank: 1, entity_id: "red-disc", title: "red disc", text: "", score: 0.8, url: null,
+                          image: null, attribution: null };
+      const region = { number: 1, name: "Region 1", colour: "#123456", result: { confidence, candidates: [candidate] },
+                       answer: { timings_ms: { decode: 1, wait: 0, encode: 1, search: 1, total: 3 } } };
+      const node = resultOf(region, {});
+      return [node.querySelector(".verdict")?.textContent ?? null, summary(region)];
+    }"""
+    assert board.page.evaluate(script, confidence) == [verdict, said]
+
+
+def test_a_photograph_that_lies_on_its_side_is_drawn_on_upright(board: Board) -> None:
+    """Its pixels are 240 wide and 320 high; the EXIF orientation turns them."""
+    lying = Image.open(io.BytesIO(encoded(Image.new("RGB", (HEIGHT, WIDTH), (120, 130, 140)), "PNG")))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    board.open(encoded(lying, "JPEG", exif=exif), "lying.jpg", "image/jpeg")
+    expect(board.page.locator("#file-name")).to_contain_text(f"{WIDTH} \N{MULTIPLICATION SIGN} {HEIGHT}")
+    board.tool("Box")
+    board.drag((200, 20), (300, 60))
+    board.ask()
+    (mask,) = board.masks()
+    assert mask.shape == (HEIGHT, WIDTH)
+
+
+def test_a_picture_that_is_refused_is_refused_in_plain_words(board: Board) -> None:
+    problem = board.page.get_by_role("alert")
+    board.open(encoded(noise(700), "PNG"), "large.png")  # more bytes than this service takes
+    board.button("What is this?").click()
+    expect(problem).to_contain_text("The picture is larger than the service accepts.")
+    board.open(encoded(Image.new("RGB", (2400, 2400)), "PNG"), "wide.png")  # more pixels
+    expect(problem).to_be_empty()
+    board.button("What is this?").click()
+    expect(problem).to_contain_text("The picture is larger than the service accepts.")
+    board.page.locator("input[type=file]").first.set_input_files(
+        {"name": "note.png", "mimeType": "image/png", "buffer": b"no picture"}
+    )
+    expect(problem).to_contain_text("“note.png” is not a picture")
+
+
+def test_a_busy_service_is_said_to_be_busy_and_asked_again(
+    visit: Callable[..., Page], start: Callable[[Settings], Service], settings: Settings, shapes: bytes
+) -> None:
+    full = ready(start(settings.model_copy(update={"max_held_bytes": 101_000})))
+    board = Board(visit(full.url))
+    board.open(encoded(noise(100), "PNG"))
+    with socket.create_connection(("127.0.0.1", full.port)) as other:
+        other.sendall(HEAD.format(100_001).encode() + b"x" * 100_000)
+        while "wikiclip_body_bytes 100000.0" not in httpx.get(f"{full.url}/metrics").text:
+            pass
+        with board.page.expect_response("**/link") as response:
+            board.button("What is this?").click()
+        assert response.value.status == 503
+        problem = board.page.get_by_role("alert")
+        expect(problem).to_contain_text("The service is busy. Try again in")
+    while "wikiclip_body_bytes 0.0" not in httpx.get(f"{full.url}/metrics").text:
+        pass
+    board.button("Try again").click()
+    expect(board.page.locator(".answer")).to_be_visible()
+    expect(problem).to_be_empty()
+
+
+def test_a_service_that_is_gone_is_said_to_be_gone(board: Board, context: BrowserContext) -> None:
+    context.set_offline(True)
+    board.button("What is this?").click()
+    expect(board.page.get_by_role("alert")).to_contain_text("The service cannot be reached.")
+
+
+def test_a_key_is_asked_for_kept_for_the_tab_and_sent_along(
+    visit: Callable[..., Page],
+    start: Callable[[Settings], Service],
+    settings: Settings,
+    shapes: bytes,
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "keys"
+    made = CliRunner().invoke(keys_app, ["add", "shop", "--file", str(file)])
+    key = made.stdout.strip()
+    locked = ready(start(settings.model_copy(update={"keys": file})))
+    page = visit(locked.url)
+    dialog = page.get_by_role("dialog", name="This service asks for a key")
+    page.get_by_label("API key").fill("wk_wrong")
+    page.keyboard.press("Enter")
+    expect(dialog).to_contain_text("The key was not accepted.")
+    page.get_by_label("API key").fill(key)
+    page.get_by_role("button", name="Use the key").click()
+    expect(dialog).to_be_hidden()
+    board = Board(page)
+    board.open(shapes)
+    board.ask()
+    # An <img> sends no key: the pictures are fetched.
+    expect(page.locator(".card img").first).to_have_js_property("naturalWidth", 96)
+    assert page.evaluate("[sessionStorage.length, localStorage.length]") == [1, 0]
+    page.reload()
+    page.wait_for_selector("body[data-ready]")
+    board.open(shapes)
+    board.ask()
+    expect(dialog).to_be_hidden()
+
+
+def test_a_key_that_is_not_given_is_a_problem_in_words(
+    visit: Callable[..., Page], start: Callable[[Settings], Service], settings: Settings, shapes: bytes, tmp_path: Path
+) -> None:
+    file = tmp_path / "keys"
+    CliRunner().invoke(keys_app, ["add", "shop", "--file", str(file)])
+    page = visit(ready(start(settings.model_copy(update={"keys": file}))).url)
+    page.get_by_role("button", name="Not now").click()
+    expect(page.get_by_role("alert")).to_contain_text("The service wants an API key.")
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the command that the page copies needs curl")
+def test_the_command_that_is_copied_gets_the_same_answer(
+    board: Board, context: BrowserContext, shapes: bytes, tmp_path: Path
+) -> None:
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    name = 'it\'s a "shape"; no.png'
+    board.open(shapes, name)
+    (tmp_path / name).write_bytes(shapes)
+    board.tool("Lasso")
+    board.drag((40, 60), (110, 50), (120, 120), (60, 130), (40, 60))
+    board.ask()
+    said = board.page.locator("#said")
+    board.button("Copy JSON").click()
+    expect(said).to_have_text("Copy JSON: done.")
+    ours = json.loads(board.page.evaluate("navigator.clipboard.readText()"))
+    board.button("Copy as curl").click()
+    expect(said).to_have_text("Copy as curl: done.")
+    command = board.page.evaluate("navigator.clipboard.readText()")
+    told = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, check=True).stdout
+    theirs = json.loads(told)
+    assert theirs["index_version"] == ours["index_version"]
+    titles = [[one["title"] for one in answer["results"][0]["candidates"]] for answer in (ours, theirs)]
+    assert titles[0] == titles[1]
