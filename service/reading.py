@@ -46,7 +46,7 @@ class Reader:
     """Reads requests. Safe on any thread."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
-        self._max_regions = settings.max_regions
+        self._max_regions, self._max_mask_pixels = settings.max_regions, settings.max_mask_pixels
         self._metrics = metrics
         read = partial(read_picture, limits=settings.image_limits)
         self._pictures = DecodedPictures(read, most_bytes=settings.picture_cache_bytes)
@@ -59,7 +59,14 @@ class Reader:
             raise Problem(Cause.TOO_MANY_REGIONS, f"A request may have {self._max_regions} regions.")
         with _refusals():
             picture = self._picture(asked.image)
+            self._expect_few_pixels(picture, len(options.asked))
             return linker.ask(picture, options.asked, top_k=options.top_k, min_score=options.min_score)
+
+    def _expect_few_pixels(self, picture: Picture, regions: int) -> None:
+        """A mask of a large picture is work, however few bytes its run lengths take."""
+        width, height = picture.rgb.size
+        if (most := max(1, self._max_mask_pixels // (width * height))) < regions:
+            raise Problem(Cause.TOO_MANY_REGIONS, f"A picture of this size may have {most} regions in a request.")
 
     def sketch(self, body: bytes, headers: Headers) -> Sketch:
         """Of `POST /segment`. Raises Problem."""

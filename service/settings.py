@@ -76,6 +76,9 @@ class Settings(BaseSettings):
     max_image_bytes: Annotated[PositiveInt, Field(description="Bytes of the picture as it is encoded.")] = 20 * MIB
     max_pixels: Annotated[PositiveInt, Field(description="Pixels a picture's header may promise.")] = 50_000_000
     max_regions: Annotated[PositiveInt, Field(description="Regions of one request.")] = 64
+    max_mask_pixels: Annotated[
+        PositiveInt, Field(description="Pixels of all masks of a request together; one mask is always accepted.")
+    ] = 256_000_000
     max_connections: Annotated[PositiveInt, Field(description="Connections that are open at once.")] = 1024
     formats: Annotated[
         tuple[FileFormat, ...], Words, NoDecode, Field(min_length=1, description="Formats of pictures that are read.")

@@ -90,6 +90,7 @@ def settings(index_home: Path) -> Settings:
         max_image_bytes=MIB,
         max_pixels=4_000_000,
         max_regions=8,
+        max_mask_pixels=8_000_000,
     )
 
 

@@ -83,6 +83,11 @@ def body(**fields: object) -> dict[str, Any]:
     return raw(json.dumps({"image": b64(PNG), **fields}))
 
 
+def large(*, regions: int) -> dict[str, Any]:
+    """Four million pixels in a small file, and so many whole pictures to link."""
+    return {"json": {"image": b64(saved(Image.new("RGB", (2000, 2000)), "PNG")), "regions": [None] * regions}}
+
+
 def form(**fields: object) -> dict[str, Any]:
     parts = {"image": ("p.png", PNG), **fields}
     return {"files": {name: part for name, part in parts.items() if part is not None}}
@@ -128,6 +133,7 @@ FIELD_CASES = [
     Case("regions empty", Cause.INVALID_REQUEST, body(regions=[]), pointers=["#/regions"]),
     Case("regions an object", Cause.INVALID_REQUEST, body(regions=RLE), pointers=["#/regions"]),
     Case("regions too many", Cause.TOO_MANY_REGIONS, body(regions=[None] * 9)),
+    Case("masks too large together", Cause.TOO_MANY_REGIONS, lambda: large(regions=3)),
     Case("top_k 0", Cause.INVALID_REQUEST, body(top_k=0), pointers=["#/top_k"]),
     Case("top_k 10000", Cause.INVALID_REQUEST, body(top_k=10_000), pointers=["#/top_k"]),
     Case("top_k 101", Cause.INVALID_REQUEST, body(top_k=101), pointers=["#/top_k"]),
@@ -401,3 +407,7 @@ def test_every_code_of_the_model_s_package_is_a_cause() -> None:
 
 def test_a_refusal_of_the_method_names_those_that_work(client: httpx.Client) -> None:
     assert client.get("/link").headers["allow"] == "POST"
+
+
+def test_as_many_masks_as_fit_are_linked(client: httpx.Client) -> None:
+    assert len(client.post("/link", **large(regions=2)).raise_for_status().json()["results"]) == 2
