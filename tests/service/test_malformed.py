@@ -344,11 +344,6 @@ EXPLAIN_CASES = [
         ("explain image empty", Cause.EMPTY_IMAGE, raw(json.dumps({**KNOWN, "image": ""}))),
         ("explain image a text", Cause.UNSUPPORTED_IMAGE, raw(json.dumps({**KNOWN, "image": b64(b"x" * 99)}))),
         ("explain image truncated", Cause.MALFORMED_IMAGE, raw(json.dumps({**KNOWN, "image": b64(PNG[:60])}))),
-        (
-            "explain image huge",
-            Cause.IMAGE_TOO_LARGE,
-            raw(json.dumps({**KNOWN, "image": b64(png_header(50_000, 50_000))})),
-        ),
         ("explain region a text", Cause.MALFORMED_REGION, body(**KNOWN, region=MARK)),
         ("explain rle short", Cause.MALFORMED_RLE, body(**KNOWN, region={"size": [H, W], "counts": COUNTS[:-4]})),
         (

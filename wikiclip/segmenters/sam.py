@@ -1,6 +1,6 @@
 """A promptable segmentation model of the SAM family (Kirillov et al., ICCV 2023), as transformers loads it.
 
-Axes: N prompt, C candidate mask of a prompt; H, W of the picture.
+Axes: N prompt, 2 of x and y, C candidate mask of a prompt; H, W of the picture.
 """
 
 from typing import Any
@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 import wikiclip.torchvision_guard  # noqa: F401  (before anything that imports torchvision)
+from wikiclip.encoders import BROKEN_WEIGHTS
 from wikiclip.errors import WikiClipError
 from wikiclip.region import Mask
 from wikiclip.segmenters.segmenter import MOST_PROPOSED, Box, Prompt, answering
@@ -39,7 +40,7 @@ class Sam:
         try:
             self._model: Any = SamModel.from_pretrained(source, use_safetensors=True).eval()  # type: ignore[no-untyped-call]
             self._processor: Any = SamImageProcessor.from_pretrained(source)
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
+        except BROKEN_WEIGHTS as error:
             raise WikiClipError(
                 f"No SAM model can be loaded from {source!r}: set WIKICLIP_SEGMENTER to grabcut, to the folder of a"
                 f" checkpoint, or to a name on a model hub that can be reached. ({str(error).splitlines()[0][:200]})"
@@ -49,16 +50,16 @@ class Sam:
     def segment(self, image: Image.Image, prompt: Prompt) -> list[Mask]:
         seen = self._processor(images=image, return_tensors="pt")
         embedding = self._model.get_image_embeddings(seen["pixel_values"])
-        # A coordinate of the picture, in the frame of the model's input.
-        scale = float(seen["reshaped_input_sizes"][0][1]) / image.width
+        # From the picture's frame to that of the model's input, whose sides are rounded each for itself.
+        scale_2 = seen["reshaped_input_sizes"][0].flip(0) / torch.tensor(image.size)
         if prompt is None:
-            return self._proposed(seen, embedding, image, scale)
+            return self._proposed(seen, embedding, image, scale_2)
         if isinstance(prompt, Box):
             corners = torch.tensor([[[prompt.left, prompt.top, prompt.right, prompt.bottom]]], dtype=torch.float32)
-            masks_NHW, _ = self._best(seen, embedding, input_boxes=corners * scale)
+            masks_NHW, _ = self._best(seen, embedding, input_boxes=corners * scale_2.repeat(2))
         else:
             point = torch.tensor([[[[prompt.x, prompt.y]]]])  # the model itself adds half a pixel
-            masks_NHW, _ = self._best(seen, embedding, input_points=point * scale)
+            masks_NHW, _ = self._best(seen, embedding, input_points=point * scale_2)
         return [answering(masks_NHW[0], prompt)]
 
     def _best(self, seen: BatchFeature, embedding: Tensor, **prompts: Tensor) -> tuple[NDArray[np.bool_], Tensor]:
@@ -70,11 +71,11 @@ class Sam:
         (masks_N1HW,) = self._processor.post_process_masks(chosen, seen["original_sizes"], seen["reshaped_input_sizes"])
         return masks_N1HW[:, 0].numpy(), scores_NC.max(dim=1).values
 
-    def _proposed(self, seen: BatchFeature, embedding: Tensor, image: Image.Image, scale: float) -> list[Mask]:
+    def _proposed(self, seen: BatchFeature, embedding: Tensor, image: Image.Image, scale_2: Tensor) -> list[Mask]:
         """What a grid of points lies on; where two masks overlap, the one that the model thinks better of has it."""
         xs, ys = ((torch.arange(GRID) + 0.5) * side / GRID for side in image.size)
         points = torch.cartesian_prod(xs, ys)[None, :, None]
-        masks_NHW, scores_N = self._best(seen, embedding, input_points=points * scale)
+        masks_NHW, scores_N = self._best(seen, embedding, input_points=points * scale_2)
         free_HW = np.ones(masks_NHW.shape[1:], dtype=np.bool_)
         found: list[Mask] = []
         for number in scores_N.argsort(descending=True).tolist():

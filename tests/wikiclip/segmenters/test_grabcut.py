@@ -66,13 +66,13 @@ def test_a_plain_thing_is_outlined_to_the_pixel_or_two() -> None:
         left, top, right, bottom = bounds(mask)
         for prompt in (middle(mask), Box(left - 8, top - 8, right + 8, bottom + 8)):
             (found,) = GRABCUT.segment(image, prompt)
-            assert iou(found, mask) > 0.93
+            assert iou(found, mask) > 0.85  # of the smallest one that is two pixels all around
 
 
 def test_proposals_lie_apart_and_the_largest_is_first() -> None:
     image, masks = shapes()
     found = GRABCUT.segment(image, None)
-    assert [iou(one, mask) > 0.93 for one, mask in zip(found, masks.values(), strict=True)] == [True] * 3
+    assert [iou(one, mask) > 0.85 for one, mask in zip(found, masks.values(), strict=True)] == [True] * 3
     assert np.sum(found, axis=0).max() == 1
 
 
@@ -115,6 +115,6 @@ def test_a_click_or_a_box_in_a_composed_scene_finds_most_of_the_thing(stamps_dat
             proposed.append(max((iou(one, placed.mask) for one in proposals), default=0.0))
     print(f"mean IoU: {np.mean(clicked):.3f} clicked, {np.mean(boxed):.3f} boxed, {np.mean(proposed):.3f} proposed")
     assert len(clicked) >= 25
-    assert np.mean(clicked) > 0.6
-    assert np.mean(boxed) > 0.6
-    assert np.mean(proposed) > 0.4
+    assert np.mean(clicked) > 0.65  # 0.717 when this was written
+    assert np.mean(boxed) > 0.68  # 0.743
+    assert np.mean(proposed) > 0.5  # 0.564
