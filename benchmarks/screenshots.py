@@ -56,7 +56,7 @@ def screenshots(
             page.locator(".why canvas").nth(1).wait_for()
             page.locator(".answer").first.scroll_into_view_if_needed()
             save(page, out / f"why-{scheme}.webp")
-        page = opened(browser, f"{url}/#entities?title=vi", WIDE, "light")
+        page = opened(browser, f"{url}/#entities?title=violin", WIDE, "light")
         page.get_by_role("link", name="violin", exact=False).first.click()
         page.get_by_role("heading", name="Nearest in the index").wait_for()
         save(page, out / "record.webp")
