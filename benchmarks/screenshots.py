@@ -44,8 +44,6 @@ def screenshots(
         for scheme in SCHEMES:
             page = opened(browser, url, WIDE, scheme)
             save(page, out / f"start-{scheme}.webp")
-            ask(page)
-            save(page, out / f"page-{scheme}.webp")
         page = opened(browser, url, PHONE, "light")
         ask(page)
         save(page, out / "phone.webp")
