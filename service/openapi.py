@@ -65,7 +65,6 @@ def _body(shape: Shape[Any], shown: dict[str, dict[str, Any]]) -> dict[str, Any]
                     "properties": {"image": picture, **parts},
                     "required": ["image", *options.get("required", ())],
                     "additionalProperties": False,
-                    **({"not": options["not"]} if "not" in options else {}),
                 },
                 "encoding": {name: {"contentType": JSON} for name in ("regions", "point", "box") if name in parts},
             },

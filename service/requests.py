@@ -109,7 +109,9 @@ class SegmentOptions(Strict):
         Field(min_length=2, max_length=2, description="[x, y] of a place on the thing, in pixels."),
     ] = None
     box: Annotated[
-        Any, WithJsonSchema(_BOX), Field(description="[x, y, width, height] around the thing; clipped to the picture.")
+        Any,
+        WithJsonSchema({"anyOf": [_BOX, {"type": "null"}]}),
+        Field(description="[x, y, width, height] around the thing; clipped to the picture."),
     ] = None
 
     @model_validator(mode="after")

@@ -7,8 +7,10 @@ import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
 from fastapi import APIRouter
+from fastapi import Path as PathParameter
 
 from indexer.paths import home
 from service.errors import Cause, Problem, documented
@@ -23,7 +25,7 @@ logger = logging.getLogger(__name__)
 router = APIRouter()
 
 
-@router.get("/scenes", summary="Pictures to try it on")
+@router.get("/scenes", responses=documented(), summary="Pictures to try it on")
 def scenes() -> ScenesResponse:
     """The demo's scenes with the masks of what they show; none where the demo was not made."""
     return ScenesResponse(scenes=list(_scenes(_folder())))
@@ -35,7 +37,9 @@ def scenes() -> ScenesResponse:
     responses=documented(Cause.UNKNOWN_SCENE),
     summary="A scene's picture",
 )
-def scene_image(name: str) -> WholeFile:
+def scene_image(
+    name: Annotated[str, PathParameter(description="The last part of its path in `/scenes`.", examples=["scene.png"])],
+) -> WholeFile:
     """The PNG file."""
     path = next((path for path in _pictures(_folder()) if path.name == name), None)
     if path is None:

@@ -34,5 +34,6 @@ def known_paths(document: dict[str, Any]) -> list[str]:
 def _filled(path: str, operation: dict[str, Any]) -> str:
     for parameter in operation.get("parameters", []):
         if parameter["in"] == "path":
-            path = path.replace(f"{{{parameter['name']}}}", parameter["example"])
+            example = parameter.get("example") or parameter["schema"]["examples"][0]
+            path = path.replace(f"{{{parameter['name']}}}", example)
     return path

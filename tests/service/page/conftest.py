@@ -36,7 +36,7 @@ window.fetch = (path, options) => {
 """
 
 
-@pytest.fixture(scope="package")  # while Playwright runs no other test could start an event loop of its own
+@pytest.fixture(scope="module")  # while Playwright runs no other test could start an event loop of its own
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         path = browser_path(playwright)
