@@ -54,7 +54,7 @@ class Judge:
             return f"answered {answer.status}, which {case.method} of this path does not document"
         if answer.status == 200:
             return _fault_of_success(case, answer)
-        return None if case.method == "HEAD" else _fault_of_problem(answer)
+        return None if case.method == "HEAD" or answer.status == 304 else _fault_of_problem(answer)
 
     def _allowed(self, case: Case) -> set[int]:
         if not case.framed:  # whatever method and path it comes to have
@@ -68,7 +68,7 @@ class Judge:
             if method.upper() == case.method and re.fullmatch(_expression(pattern), path, re.DOTALL)
         ]
         documented = {int(status) for responses in found for status in responses}
-        return documented or BEFORE_ROUTING | {200}
+        return documented or BEFORE_ROUTING | {200, 304}  # the page's files, which the document passes over
 
 
 def _expression(pattern: str) -> str:
