@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-pytest.importorskip("playwright.sync_api", reason="the page is tested with Playwright: make setup-dev")
+pytest.importorskip("playwright.sync_api", reason="the page is tested with Playwright: make setup")
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 from pycocotools import mask as coco_mask
