@@ -12,8 +12,8 @@ MAX_VALUES = 500_000
 # unmatched one would scan the rest again, which is quadratic in the body.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.?[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
 _BRACKET = re.compile(rb"[\[\]{}]")
-# All that tells where strings, values and brackets are, and what may stand after a backslash, so that an escape stays one.
-# Behind an escape that is none the rest may look otherwise than it is; the parser does not come that far.
+# All that tells where strings, values and brackets are, and what may stand after a backslash, so that an escape stays
+# one. Behind an escape that is none the rest may look otherwise than it is; the parser does not come that far.
 _STRUCTURE = b'"\\[]{},/bfnrtu'
 _PLAIN = bytes(set(range(256)) - set(_STRUCTURE))
 
