@@ -16,7 +16,7 @@ from rich.console import Console
 
 from indexer.command import run
 from training.config import TrainConfig
-from training.data.dataset import load_scenes
+from training.data.scenes_data import load_scenes
 from training.device import best_device
 from training.fit import prepare
 from training.joined import draw

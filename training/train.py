@@ -13,7 +13,7 @@ from training import ranks
 from training.answers import Answers, Cell
 from training.config import TrainConfig
 from training.coverage import RiskCoverage, risk_coverage
-from training.data.dataset import ScenesData
+from training.data.scenes_data import ScenesData
 from training.data.source import Data, DataOptions, open_data, training_set
 from training.device import best_device
 from training.examples import annotated_queries, examples, scene_queries
