@@ -1,4 +1,4 @@
-"""The paths the service answers."""
+"""The paths that link, segment and explain, and those that look after the service."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 from starlette.datastructures import Headers
 
-from service import bodies, entities, scenes
+from service import bodies
 from service.dependencies import runtime_of
 from service.errors import Cause, Problem, documented
 from service.metrics import CONTENT_TYPE
@@ -30,8 +30,6 @@ from service.schemas import (
 from service.tracing import note
 
 router = APIRouter()
-router.include_router(entities.router)
-router.include_router(scenes.router)
 
 T = TypeVar("T")
 
