@@ -114,6 +114,7 @@ async def readyz(runtime: Annotated[Runtime, Depends(runtime_of)]) -> Readiness:
         fingerprint=model.fingerprint,
         index_version=index.version,
         entities=len(index),
+        encode=linker.where,
         search=index.where,
         refused=None if refused is None else RefusedOut(index_version=refused.version),
     )

@@ -189,6 +189,7 @@ class Readiness(BaseModel):
     fingerprint: Annotated[str, Field(description="sha256 over the model's configuration and weights.")]
     index_version: str
     entities: int
+    encode: Annotated[str, Field(description="On what mentions are encoded, and why there.")]
     search: Annotated[str, Field(description="On what the index is searched, and why there.")]
     refused: RefusedOut | None
 
