@@ -36,6 +36,8 @@ class Encoders:
         self.where = described(devices)
         copies = [copy.deepcopy(model) for _ in devices[1:]]
         models = [one.to(device) for one, device in zip([model, *copies], devices, strict=True)]
+        for one in models:
+            one.vision.store_as_computed()
         self.model = models[0]
         self._turns: SimpleQueue[WikiClip] | None = None
         if devices[0].type != "cpu" or len(devices) > 1:
