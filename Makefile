@@ -41,9 +41,6 @@ demo: demo-data ## Set everything up and serve POST /link on http://127.0.0.1:80
 	@[[ -d $(WIKICLIP_HOME)/demo ]] || $(PY) -m training.demo
 	@exec $(PY) -m service --host $(HOST) --port $(PORT)
 
-.PHONY: setup
-setup: $(RUNTIME) ## Only install, into .venv
-
 .PHONY: demo-data
 demo-data: apt $(RUNTIME) ## Fetch the default data: two Debian packages, unpacked into var/, not installed
 	@$(PY) -m indexer.debian fetch
@@ -54,16 +51,17 @@ demo-index: demo-data ## Build the default index from them
 	@$(INDEX_STATE) > $(INDEX_NOTE)
 
 ##@ Develop
+.PHONY: setup
+setup: $(DEV) ## Install all that using and developing need, with a browser to test the page in
+	@bash tools/get-browser.sh $(PY)
+
 .PHONY: test
-test: demo-data lint ## Set everything up and run every check and test
+test: demo-data setup lint ## Set everything up and run every check and test
 	HF_HUB_OFFLINE=1 $(PY) -m pytest
 
 .PHONY: test-faiss-gpu
 test-faiss-gpu: ## Test what is used of faiss-gpu with its real package (1.7 GB), GPU or not
 	@bash tools/test-faiss-gpu.sh
-
-.PHONY: setup-dev
-setup-dev: $(DEV) ## Install what developing needs as well
 
 .PHONY: lint
 lint: $(DEV) ## Run the linters and the type checker
@@ -108,5 +106,4 @@ endif
 
 $(DEV): | $(RUNTIME)
 	$(INSTALL) --editable '.[cpu,tiny,train,dev]'
-	@bash tools/get-browser.sh $(PY)
 	@touch $@

@@ -1,6 +1,6 @@
 """Pictures of the page for the README, from the running demo: `python -m benchmarks.screenshots`.
 
-Needs the demo's index and scene in WIKICLIP_HOME (`make demo` makes them) and a browser (`tools/get-browser.sh`).
+Needs the demo's index and scene in WIKICLIP_HOME (`make demo` makes them) and a browser (`make setup`).
 """
 
 import io
@@ -39,7 +39,7 @@ def screenshots(
     with demo() as url, sync_playwright() as playwright:
         path = browser_path(playwright)
         if path is None:
-            raise WikiClipError("There is no Chromium here; tools/get-browser.sh gets one.")
+            raise WikiClipError("There is no Chromium here; make setup gets one.")
         browser = launch(playwright, path)
         for scheme in SCHEMES:
             page = opened(browser, url, WIDE, scheme)

@@ -118,8 +118,9 @@ class EntityIndex:
             UnknownEntity: no entity has the id.
         """
         number = self._entities.number_of(entity_id)
-        row = np.flatnonzero(self._entity_of_row == number)[:1]
-        (found,) = self.search(self.rows.vectors(row.astype(np.int64)), k + 1)
+        # Of their own kind: another would have all of them copied first.
+        row = np.searchsorted(self._entity_of_row, np.array([number], dtype=self._entity_of_row.dtype))
+        (found,) = self.search(self.rows.vectors(row), k + 1)
         return [candidate for candidate in found if candidate.entity.entity_id != entity_id][:k]
 
     def picture_path(self, entity_id: str, number: int = 0) -> Path | None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from indexer.chunks import StoredChunk
 from indexer.entities import HASHES, NUMBERS, TABLE, read_array, write_table
+from indexer.errors import CorruptIndex
 from indexer.kinds.kind import IndexKind
 from indexer.manifest import ShardStamp
 from indexer.titles import TITLES, write_titles
@@ -48,9 +49,12 @@ def stamp_shard(folder: Path, *, name: str, image_root: str | None) -> ShardStam
 
 
 def entity_of_row(folder: Path) -> NDArray[np.uint32]:
-    """Which of the shard's own entities a row [N] belongs to; mapped.
+    """Which of the shard's own entities a row [N] belongs to, ascending, so that the rows of one are together; mapped.
 
     Raises:
         CorruptIndex: the file is not such a list.
     """
-    return read_array(folder / ROWS, np.uint32)
+    owners_N = read_array(folder / ROWS, np.uint32)
+    if (owners_N[1:] < owners_N[:-1]).any():
+        raise CorruptIndex(f"{folder / ROWS} is not in the order of entities; build the index again.")
+    return owners_N

@@ -1,5 +1,6 @@
 """The interactive description at `/docs`: Swagger UI out of a package, so that no other server is asked."""
 
+from functools import cache
 from importlib.resources import files
 
 from fastapi import APIRouter
@@ -55,5 +56,9 @@ def style() -> Response:
 
 
 def _file(name: str, media_type: str) -> Response:
-    content = (files("fastapi_swagger.resources") / name).read_bytes()
-    return Response(content, media_type=media_type, headers={"Cache-Control": "public, max-age=86400"})
+    return Response(_content(name), media_type=media_type, headers={"Cache-Control": "public, max-age=86400"})
+
+
+@cache  # 1.6 MB, and none where nobody reads the description
+def _content(name: str) -> bytes:
+    return (files("fastapi_swagger.resources") / name).read_bytes()

@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     ] = "auto"
 
     segmenter: Annotated[
-        str, Field(min_length=1, description="What outlines things: grabcut, or a SAM checkpoint's folder or name.")
+        str, Field(min_length=1, description="What outlines things: grabcut, or a SAM (2) checkpoint's folder or name.")
     ] = "grabcut"
 
     threads: Annotated[PositiveInt, Field(description="Cores that encoding and searching may take.")] = Field(

@@ -84,7 +84,7 @@ def test_readmes_python_compiles() -> None:
 
 def test_pins_fit_the_requirements() -> None:
     pinned = pins()
-    for requirement in requirements("cpu", "gpu", "tiny", "dev"):
+    for requirement in requirements("cpu", "gpu", "tiny", "sam", "dev"):
         assert pinned[canonicalize_name(requirement.name)] in requirement.specifier, requirement
 
 
@@ -118,7 +118,9 @@ def imported(path: Path) -> set[str]:
 
 
 def test_third_party_imports_are_declared() -> None:
-    declared = {canonicalize_name(requirement.name) for requirement in requirements("cpu", "gpu", "tiny", "otel")}
+    declared = {
+        canonicalize_name(requirement.name) for requirement in requirements("cpu", "gpu", "tiny", "sam", "otel")
+    }
     provides = importlib.metadata.packages_distributions()
     undeclared = {
         f"{path.relative_to(ROOT)}: {top}"

@@ -13,7 +13,7 @@ export function installSources({ open, report }) {
     });
   }
   document.addEventListener("paste", (event) => {
-    const [file] = event.clipboardData?.files ?? [];
+    const file = firstPicture(event.clipboardData?.files ?? []);
     if (!file) return;
     event.preventDefault();
     open(file, []);
@@ -31,10 +31,15 @@ export function installSources({ open, report }) {
     if (!isFile(event)) return;
     event.preventDefault();
     document.body.classList.remove("dropping");
-    const [file] = event.dataTransfer.files;
+    const file = firstPicture(event.dataTransfer.files);
     if (file) open(file, []);
   });
   return showScenes(open, report);
+}
+
+/** The first that calls itself a picture; without one the first, of which is then said that it is none. */
+function firstPicture(files) {
+  return [...files].find(({ type }) => type.startsWith("image/")) ?? files[0];
 }
 
 async function showScenes(open, report) {

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.errors import UnknownEntity
+from indexer.errors import CorruptIndex, UnknownEntity
 from indexer.kb.record import Entity
 from indexer.search import EntityIndex
 
@@ -52,6 +52,20 @@ def test_one_entity_that_owns_the_first_hundred_rows_hides_no_other(tmp_path: Pa
     query = np.eye(1, WIDTH, dtype=np.float32)
     (found,) = EntityIndex.open(tmp_path).search(query, 5)
     assert [candidate.entity.entity_id for candidate in found] == ["Q0", "Q1", "Q2", "Q3", "Q4"]
+
+
+def test_neighbours_are_those_of_the_first_row(tmp_path: Path, make_version):
+    rows_NM = np.random.default_rng(0).normal(size=(12, WIDTH)).astype(np.float16)
+    make_version(tmp_path, rows_NM, entity_of_row_N=[0, 0, 0, 1, 2, 2, 3, 4, 4, 4, 4, 5], shard_rows=4)
+    index = EntityIndex.open(tmp_path)
+    for number, row in enumerate([0, 3, 4, 6, 7, 11]):
+        (best,) = index.search(rows_NM[[row]].astype(np.float32), 6)
+        assert index.neighbours(f"Q{number}", 3) == [each for each in best if each.entity.entity_id != f"Q{number}"][:3]
+
+
+def test_rows_out_of_order_are_refused(tmp_path: Path, make_version):
+    with pytest.raises(CorruptIndex, match="order of entities"):
+        make_version(tmp_path, np.eye(3, WIDTH, dtype=np.float32), entity_of_row_N=[1, 0, 2])
 
 
 def test_no_query_gives_no_answer_and_more_than_all_gives_all(tmp_path: Path, make_version):

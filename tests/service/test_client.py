@@ -13,7 +13,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from service import examples
-from service.client import LinkClient, LinkError, app
+from service.client import LinkClient, LinkError
+from service.client.__main__ import app
 from tests.service.conftest import ODD_ID, Service
 from wikiclip.errors import WikiClipError
 
@@ -58,6 +59,45 @@ def test_it_reads_records_of_any_id(linking: LinkClient) -> None:
     assert (caught.value.status, caught.value.type) == (404, "urn:wikiclip:problem:unknown-entity")
 
 
+def test_an_outline_is_linked_as_it_comes(linking: LinkClient, client: httpx.Client, picture: Path) -> None:
+    asked = {"image": base64.b64encode(picture.read_bytes()).decode()}
+    for place in ({"point": [17, 15]}, {"box": [4.0, 2.0, 27.0, 27.0]}, {}):
+        direct = client.post("/segment", json=asked | place).json()["regions"]
+        regions = linking.segment(picture, **place).regions
+        assert [dict(region.rle) for region in regions] == [region["rle"] for region in direct]
+        assert len(regions) == 1 or not place
+        answer = linking.link(picture, regions=[region.rle for region in regions])
+        assert len(answer.results) == len(regions)
+    with pytest.raises(LinkError, match="outside") as caught:
+        linking.segment(picture, point=(10_000, 0))
+    assert caught.value.type == "urn:wikiclip:problem:outside-picture"
+    with pytest.raises(LinkError, match="not both"):
+        linking.segment(picture, point=(1, 1), box=(1, 1, 4, 4))
+
+
+def test_an_answer_is_explained(linking: LinkClient, picture: Path) -> None:
+    region = {"box": [6, 4, 23, 23]}
+    best = linking.link(picture, region).results[0].candidates[0]
+    told = linking.explain(picture, best.entity_id, region)
+    assert told.entity == linking.entity(best.entity_id)
+    assert told.score == pytest.approx(best.score, abs=1e-3)
+    with pytest.raises(LinkError, match="no such entity"):
+        linking.explain(picture, "none")
+
+
+def test_it_looks_titles_and_neighbours_up(linking: LinkClient) -> None:
+    assert [each.title for each in linking.entities("RED").entities] == ["red block", "red disc"]
+    assert [each.title for each in linking.entities("red", limit=1).entities] == ["red block"]
+    assert len(linking.entities().entities) == 11
+    near = linking.neighbours(ODD_ID, top_k=3).candidates
+    assert len(near) == 3
+    assert ODD_ID not in [each.entity_id for each in near]
+    with pytest.raises(LinkError, match="top_k"):
+        linking.neighbours(ODD_ID, top_k=0)
+    with pytest.raises(LinkError, match="no such entity"):
+        linking.neighbours("none")
+
+
 def test_a_refusal_says_what_is_wrong(linking: LinkClient, picture: Path) -> None:
     with pytest.raises(LinkError, match="cannot be decoded") as caught:
         linking.link(picture.read_bytes()[:60])
@@ -83,14 +123,36 @@ def test_the_command_prints_a_table_for_each_region(service: Service, picture: P
     assert "all of" in run("link", picture, "--url", service.url)
 
 
+def test_the_command_links_what_lies_at_a_point(service: Service, linking: LinkClient, picture: Path) -> None:
+    region = linking.segment(picture, point=(17, 15)).regions[0].rle
+    expected = linking.link(picture, regions=[{"box": [6, 4, 23, 23]}, region], top_k=5).results
+    asked = ("link", picture, "--point", "17,15", "--box", "6,4,23,23", "--url", service.url)
+    found = json.loads(run(*asked, "--json"))["results"]
+    assert [[each["entity_id"] for each in result["candidates"]] for result in found] == [
+        [each.entity_id for each in result.candidates] for result in expected
+    ]
+    said = run(*asked)
+    assert said.index("box 6,4,23,23") < said.index("point 17,15")
+
+
+def test_the_command_looks_a_title_up(service: Service) -> None:
+    said = run("entities", "red", "--url", service.url)
+    assert said.index("red-block") < said.index("red-disc")
+    assert "blue" not in said
+    found = json.loads(run("entities", "red", "--limit", 1, "--url", service.url, "--json"))["entities"]
+    assert [each["entity_id"] for each in found] == ["red-block"]
+    assert len(found[0]["text"]) > 160
+
+
 def test_what_cannot_be_done_is_one_line(service: Service, picture: Path, tmp_path: Path) -> None:
     for option, value in (
         ("--box", "1,2,3"),
         ("--box", "a,b,c,d"),
         ("--polygon", ""),
+        ("--point", "1"),
         ("--mask", tmp_path / "none.png"),
     ):
-        with pytest.raises(WikiClipError, match=r"--box takes|--polygon takes|cannot be read"):
+        with pytest.raises(WikiClipError, match=r"--box takes|--polygon takes|--point takes|cannot be read"):
             run("link", picture, option, value, "--url", service.url)
     with pytest.raises(LinkError, match="did not answer"):
         run("link", picture, "--url", "http://127.0.0.1:9")

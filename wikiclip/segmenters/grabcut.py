@@ -11,7 +11,7 @@ from PIL import Image
 
 from wikiclip.region import Mask
 from wikiclip.segmenters.canvas import Canvas
-from wikiclip.segmenters.proposals import alike, standing_out
+from wikiclip.segmenters.guesses import alike, standing_out
 from wikiclip.segmenters.segmenter import MOST_PROPOSED, Box, Point, Prompt, answering
 
 SIDE = 320  # pixels of the small copy: the work grows faster than their number

@@ -1,4 +1,4 @@
-"""A promptable segmentation model of the SAM family (Kirillov et al., ICCV 2023), as transformers loads it.
+"""SAM (Kirillov et al., ICCV 2023) and SAM 2 (Ravi et al., 2024), promptable segmentation models, through transformers.
 
 Axes: N prompt, 2 of x and y, C candidate mask of a prompt; H, W of the picture.
 """
@@ -15,17 +15,26 @@ import wikiclip.torchvision_guard  # noqa: F401  (before anything that imports t
 from wikiclip.encoders import BROKEN_WEIGHTS
 from wikiclip.errors import WikiClipError
 from wikiclip.region import Mask
+from wikiclip.segmenters.canvas import Canvas
 from wikiclip.segmenters.segmenter import MOST_PROPOSED, Box, Prompt, answering
 
-from transformers import BatchFeature, SamImageProcessor, SamModel  # isort: skip
+from transformers import BatchFeature, PreTrainedConfig  # isort: skip
+from transformers import Sam2ImageProcessor, Sam2Model, SamImageProcessor, SamModel  # isort: skip
 
+# By what a checkpoint calls itself. SAM 2's are published for videos; a picture needs a part of their weights.
+FAMILIES: dict[str, tuple[str, Any, Any]] = {
+    "sam": ("sam", SamModel, SamImageProcessor),
+    "sam2": ("sam2", Sam2Model, Sam2ImageProcessor),
+    "sam2_video": ("sam2", Sam2Model, Sam2ImageProcessor),
+}
+SIDE = 1024  # pixels: what these models see of a picture; larger masks of all proposals would not fit into memory
 GRID = 6  # points along each side that proposals are asked at
 LEAST = 0.002  # of the picture: smaller proposals are specks
 KEPT = 0.5  # the share of a proposal that better ones must have left
 
 
 class Sam:
-    """A model that `SamModel` reads: weights as safetensors, with the image processor's configuration.
+    """A model that `SamModel` or `Sam2Model` reads: weights as safetensors, with the image processor's configuration.
 
     Args:
         source: a folder, or a name on the model hub.
@@ -34,46 +43,56 @@ class Sam:
         WikiClipError: it is not there, or is not such a model.
     """
 
-    method = "sam"
-
     def __init__(self, source: str) -> None:
         try:
-            self._model: Any = SamModel.from_pretrained(source, use_safetensors=True).eval()  # type: ignore[no-untyped-call]
-            self._processor: Any = SamImageProcessor.from_pretrained(source)
+            kind = PreTrainedConfig.get_config_dict(source)[0].get("model_type")
+            if kind not in FAMILIES:
+                raise WikiClipError(
+                    _unread(source, f"Its config.json says {kind!r}, not one of {', '.join(FAMILIES)}.")
+                )
+            self.method, model, processor = FAMILIES[kind]
+            self._model, told = model.from_pretrained(source, use_safetensors=True, output_loading_info=True)
+            self._processor = processor.from_pretrained(source)
         except BROKEN_WEIGHTS as error:
-            raise WikiClipError(
-                f"No SAM model can be loaded from {source!r}: set WIKICLIP_SEGMENTER to grabcut, to the folder of a"
-                f" checkpoint, or to a name on a model hub that can be reached. ({str(error).splitlines()[0][:200]})"
-            ) from error
+            raise WikiClipError(_unread(source, str(error).splitlines()[0][:200])) from error
+        if told["missing_keys"]:  # which transformers makes up at random
+            raise WikiClipError(_unread(source, f"Its weights lack {min(told['missing_keys'])}."))
+        self._model.eval()
 
     @torch.inference_mode()
     def segment(self, image: Image.Image, prompt: Prompt) -> list[Mask]:
-        seen = self._processor(images=image, return_tensors="pt")
+        canvas = Canvas.of(image, side=SIDE)
+        seen = self._processor(images=Image.fromarray(canvas.rgb_HWC), return_tensors="pt")
         embedding = self._model.get_image_embeddings(seen["pixel_values"])
-        # From the picture's frame to that of the model's input, whose sides are rounded each for itself.
-        scale_2 = seen["reshaped_input_sizes"][0].flip(0) / torch.tensor(image.size)
+        # From the small picture's frame to that of the model's input. SAM 2 stretches a picture over all of it; SAM
+        # keeps its shape and fills up, its sides are rounded each for itself.
+        stretched = torch.tensor(seen["pixel_values"].shape[2:])
+        scale_2 = (seen.get("reshaped_input_sizes", stretched[None])[0] / seen["original_sizes"][0]).flip(0)
         if prompt is None:
-            return self._proposed(seen, embedding, image, scale_2)
+            return [canvas.large(mask) for mask in self._proposed(seen, embedding, scale_2)]
         if isinstance(prompt, Box):
-            corners = torch.tensor([[[prompt.left, prompt.top, prompt.right, prompt.bottom]]], dtype=torch.float32)
+            box = canvas.box(prompt)
+            corners = torch.tensor([[[box.left, box.top, box.right, box.bottom]]], dtype=torch.float32)
             masks_NHW, _ = self._best(seen, embedding, input_boxes=corners * scale_2.repeat(2))
         else:
-            point = torch.tensor([[[[prompt.x, prompt.y]]]])  # the model itself adds half a pixel
+            at = canvas.point(prompt)
+            point = torch.tensor([[[[at.x, at.y]]]])  # the model itself adds half a pixel
             masks_NHW, _ = self._best(seen, embedding, input_points=point * scale_2)
-        return [answering(masks_NHW[0], prompt)]
+        return [answering(canvas.large(masks_NHW[0]), prompt)]
 
-    def _best(self, seen: BatchFeature, embedding: Tensor, **prompts: Tensor) -> tuple[NDArray[np.bool_], Tensor]:
+    def _best(self, seen: BatchFeature, embedding: Any, **prompts: Tensor) -> tuple[NDArray[np.bool_], Tensor]:
         """For each prompt the mask that the model thinks best of, and how good it thinks it is [N]."""
         out = self._model(image_embeddings=embedding, multimask_output=True, **prompts)
         scores_NC = out.iou_scores[0]
         best_N = scores_NC.argmax(dim=1)
         chosen = out.pred_masks[:, torch.arange(len(best_N)), best_N][:, :, None]
-        (masks_N1HW,) = self._processor.post_process_masks(chosen, seen["original_sizes"], seen["reshaped_input_sizes"])
+        sizes = [seen[name] for name in ("original_sizes", "reshaped_input_sizes") if name in seen]
+        (masks_N1HW,) = self._processor.post_process_masks(chosen, *sizes)
         return masks_N1HW[:, 0].numpy(), scores_NC.max(dim=1).values
 
-    def _proposed(self, seen: BatchFeature, embedding: Tensor, image: Image.Image, scale_2: Tensor) -> list[Mask]:
+    def _proposed(self, seen: BatchFeature, embedding: Any, scale_2: Tensor) -> list[Mask]:
         """What a grid of points lies on; where two masks overlap, the one that the model thinks better of has it."""
-        xs, ys = ((torch.arange(GRID) + 0.5) * side / GRID for side in image.size)
+        xs, ys = ((torch.arange(GRID) + 0.5) * side / GRID for side in seen["original_sizes"][0].flip(0))
         points = torch.cartesian_prod(xs, ys)[None, :, None]
         masks_NHW, scores_N = self._best(seen, embedding, input_points=points * scale_2)
         free_HW = np.ones(masks_NHW.shape[1:], dtype=np.bool_)
@@ -84,3 +103,10 @@ class Sam:
                 found.append(mask_HW)
                 free_HW &= ~mask_HW
         return sorted(found, key=lambda mask: -int(mask.sum()))[:MOST_PROPOSED]
+
+
+def _unread(source: str, why: str) -> str:
+    return (
+        f"No SAM model can be loaded from {source!r}: set WIKICLIP_SEGMENTER to grabcut, to the folder of a checkpoint,"
+        f" or to a name on a model hub that can be reached. ({why})"
+    )

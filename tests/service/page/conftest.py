@@ -5,12 +5,14 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-pytest.importorskip("playwright.sync_api", reason="the page is tested with Playwright: make setup-dev")
+if os.environ.get("CI") != "true":
+    pytest.importorskip("playwright.sync_api", reason="the tests of the page were left out: make setup gets Playwright")
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 from pycocotools import mask as coco_mask
@@ -36,16 +38,26 @@ window.fetch = (path, options) => {
 """
 
 
+@cache
+def chromium() -> str | None:
+    """The browser's program."""
+    with sync_playwright() as playwright:
+        return browser_path(playwright)
+
+
+def pytest_runtest_setup() -> None:
+    """Leaves the tests of this folder out where there is no browser; all in one line, which a fixture could not."""
+    if chromium() is None:
+        missing = "there is no Chromium here; make setup gets one"
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"The page cannot be tested: {missing}.", pytrace=False)
+        pytest.skip(f"the tests of the page were left out: {missing}")
+
+
 @pytest.fixture(scope="module")  # while Playwright runs no other test could start an event loop of its own
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        path = browser_path(playwright)
-        if path is None:
-            missing = "there is no Chromium here; tools/get-browser.sh gets one"
-            if os.environ.get("CI") == "true":
-                pytest.fail(f"The page cannot be tested: {missing}.")
-            pytest.skip(f"the tests of the page were left out: {missing}")
-        browser = launch(playwright, path)
+        browser = launch(playwright, chromium())
         yield browser
         browser.close()
 

@@ -1,0 +1,115 @@
+"""The client's command line: `python -m service.client link photo.jpg --box 1,2,30,40`."""
+
+import base64
+from pathlib import Path
+from textwrap import shorten
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from indexer.command import run
+from service.client.client import URL, LinkClient
+from service.client.connection import KEY_VARIABLE
+from wikiclip.errors import WikiClipError
+
+Where = Annotated[str, typer.Option(help="Where the service is.")]
+Key = Annotated[str | None, typer.Option(help="An API key, if it asks for one.", envvar=KEY_VARIABLE)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as it came.")]
+
+TEXT = 160  # characters of a description
+
+app = typer.Typer(add_completion=False)
+
+
+@app.callback()
+def main() -> None:
+    """Ask a running service."""
+
+
+@app.command()
+def link(
+    picture: Annotated[Path, typer.Argument(help="JPEG, PNG, WebP or GIF.")],
+    box: Annotated[list[str] | None, typer.Option(help="A region: x,y,width,height in pixels. May come often.")] = None,
+    polygon: Annotated[list[str] | None, typer.Option(help="A region: x,y,x,y,x,y,... May come often.")] = None,
+    mask: Annotated[
+        list[Path] | None, typer.Option(help="A region: a PNG of the picture's size, non-zero inside. May come often.")
+    ] = None,
+    point: Annotated[
+        list[str] | None, typer.Option(help="A region: what /segment outlines at x,y. May come often.")
+    ] = None,
+    top_k: Annotated[int, typer.Option(min=1, max=100, help="Candidates for each region.")] = 5,
+    url: Where = URL,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print a table of what each region shows; without a region, of the whole picture."""
+    content = _read(picture)
+    points = [_numbers(text, "--point", count=2) for text in point or ()]
+    regions: list[object] = [
+        *({"box": _numbers(text, "--box", count=4)} for text in box or ()),
+        *({"polygon": [_numbers(text, "--polygon")]} for text in polygon or ()),
+        *({"png": base64.b64encode(_read(path)).decode()} for path in mask or ()),
+    ]
+    with LinkClient(url, key=key) as client:
+        regions += [client.segment(content, point=each).regions[0].rle for each in points]
+        answer = client.link(content, regions=regions or None, top_k=top_k)
+    if as_json:
+        typer.echo(answer.model_dump_json(indent=1))
+        return
+    names = [
+        *(f"box {text}" for text in box or ()),
+        *(f"polygon {text}" for text in polygon or ()),
+        *map(str, mask or ()),
+        *(f"point {text}" for text in point or ()),
+    ]
+    for name, result in zip(names or [f"all of {picture}"], answer.results, strict=True):
+        sure = "" if result.confidence is None else f": {result.confidence:.0%} sure of the first"
+        table = Table("", "title", "score", "id", "", title=escape(name) + sure, title_justify="left")
+        for found in result.candidates:
+            cells = (found.title, f"{found.score:.3f}", found.entity_id, found.text)
+            table.add_row(str(found.rank), *map(escape, cells))
+        Console().print(table)
+
+
+@app.command()
+def entities(
+    title: Annotated[str, typer.Argument(help="How the title begins; case and accents do not count.")],
+    limit: Annotated[int, typer.Option(min=1, max=100, help="Entities at most.")] = 20,
+    url: Where = URL,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the entities whose title begins so."""
+    with LinkClient(url, key=key) as client:
+        answer = client.entities(title, limit=limit)
+    if as_json:
+        typer.echo(answer.model_dump_json(indent=1))
+        return
+    table = Table("title", "id", "")
+    for found in answer.entities:
+        table.add_row(*map(escape, (found.title, found.entity_id, shorten(found.text, TEXT, placeholder="…"))))
+    Console().print(table)
+
+
+def _numbers(text: str, option: str, *, count: int | None = None) -> list[float]:
+    try:
+        found = [float(word) for word in text.split(",")]
+    except ValueError:
+        found = []
+    if not found or (count is not None and len(found) != count):
+        raise WikiClipError(f"{option} takes {count or 'six or more'} numbers with commas between, not {text[:60]!r}.")
+    return found
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise WikiClipError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+if __name__ == "__main__":
+    run(app)

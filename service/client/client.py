@@ -1,0 +1,124 @@
+"""What a client can ask of the service, a method for each route."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+from service.client.connection import Connection
+from service.schemas import (
+    EntitiesResponse,
+    EntityOut,
+    ExplainResponse,
+    LinkResponse,
+    NeighboursResponse,
+    SegmentResponse,
+)
+
+URL = "http://127.0.0.1:8000"
+ATTEMPTS = 6
+
+
+class LinkClient:
+    """Asks a service, over connections that are kept. Safe on any thread; close it, or use it in a `with`.
+
+    A service that is busy is asked again, after as long as it says, a few times. A picture is a file or its content. A
+    region is an RLE, `{"polygon": ...}`, `{"box": [x, y, width, height]}` or `{"png": ...}`, and None for the whole.
+
+    Args:
+        url: where the service is.
+        key: an API key, where it asks for one; the environment's WIKICLIP_KEY if left out.
+        timeout_s: how long one answer may take.
+        attempts: how often a busy service is asked.
+
+    Every method raises:
+        LinkError: the service refused, failed or cannot be reached.
+        OSError: the picture's file cannot be read.
+    """
+
+    def __init__(
+        self, url: str = URL, *, key: str | None = None, timeout_s: float = 60.0, attempts: int = ATTEMPTS
+    ) -> None:
+        self._service = Connection(url, key=key, timeout_s=timeout_s, attempts=attempts)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes its connections."""
+        self._service.close()
+
+    def link(
+        self,
+        image: bytes | Path,
+        region: object = None,
+        *,
+        regions: Sequence[object] | None = None,
+        top_k: int = 10,
+        min_score: float | None = None,
+    ) -> LinkResponse:
+        """Asks which entities regions of a picture show.
+
+        Args:
+            regions: several of them, in place of `region`; one result each, in order.
+            top_k: candidates for each region.
+            min_score: leaves out candidates that score less.
+        """
+        several = None if regions is None else list(regions)
+        parts = _parts(image, region=region, regions=several, top_k=top_k, min_score=min_score)
+        return self._service.ask(LinkResponse, "POST", "/link", files=parts)
+
+    def segment(
+        self,
+        image: bytes | Path,
+        *,
+        point: Sequence[float] | None = None,
+        box: Sequence[float] | None = None,
+    ) -> SegmentResponse:
+        """Asks for the outline of a thing, as an RLE that `link` takes; for proposals without a point and a box.
+
+        Args:
+            point: [x, y] of a place on the thing.
+            box: [x, y, width, height] around it.
+        """
+        parts = _parts(image, point=None if point is None else list(point), box=None if box is None else list(box))
+        return self._service.ask(SegmentResponse, "POST", "/segment", files=parts)
+
+    def explain(self, image: bytes | Path, entity_id: str, region: object = None) -> ExplainResponse:
+        """Asks what made the score of a region with an entity."""
+        parts = _parts(image, entity_id=entity_id, region=region)
+        return self._service.ask(ExplainResponse, "POST", "/explain", files=parts)
+
+    def entity(self, entity_id: str) -> EntityOut:
+        """An entity's whole record."""
+        return self._service.ask(EntityOut, "GET", _path(entity_id))
+
+    def entities(self, title: str = "", *, limit: int = 20) -> EntitiesResponse:
+        """The first entities, in the order of titles, whose title begins so; case and accents do not count."""
+        return self._service.ask(EntitiesResponse, "GET", "/entities", params={"title": title, "limit": limit})
+
+    def neighbours(self, entity_id: str, *, top_k: int = 10) -> NeighboursResponse:
+        """The entities nearest to one in the index, itself left out."""
+        return self._service.ask(NeighboursResponse, "GET", f"{_path(entity_id)}/neighbours", params={"top_k": top_k})
+
+
+def _parts(image: bytes | Path, **fields: object) -> dict[str, Any]:
+    """A picture and what is asked about it, less what is None, as parts of a form: words plain, all else as JSON."""
+    content = image.read_bytes() if isinstance(image, Path) else image
+    given = {name: value for name, value in fields.items() if value is not None}
+    parts: dict[str, Any] = {
+        name: (None, value) if isinstance(value, str) else (None, json.dumps(value), "application/json")
+        for name, value in given.items()
+    }
+    return parts | {"image": ("image", content, "application/octet-stream")}
+
+
+def _path(entity_id: str) -> str:
+    return f"/entities/{quote(entity_id, safe='')}"
