@@ -26,6 +26,7 @@ from indexer.chunks import stored_chunk
 from indexer.command import run
 from indexer.embed import embed
 from indexer.encode import describe, workers
+from indexer.encoders import Encoders
 from indexer.kb import KnowledgeBaseName, open_kb
 from indexer.kb.jsonl import JsonLines
 from indexer.kb.record import Entity, KnowledgeBase
@@ -102,7 +103,7 @@ def measure(kind: str, entities: Sequence[Entity], source: KnowledgeBase, model:
 
         def pipeline() -> NDArray[np.float32]:
             workshop = open_workshop(plan, Path(folder), fresh=True)
-            chunks = range(embed(kb, model, plan, workshop))
+            chunks = range(embed(kb, Encoders(model, [torch.device("cpu")]), plan, workshop))
             return np.concatenate([stored_chunk(workshop, number).vectors() for number in chunks]).astype(np.float32)
 
         def loop(batch: int, threads: Threads) -> Callable[[], NDArray[np.float32]]:

@@ -16,12 +16,12 @@ from rich.console import Console
 
 from indexer.command import run
 from training.config import TrainConfig
-from training.data.dataset import load_scenes
-from training.device import best_device
+from training.data.scenes_data import load_scenes
 from training.fit import prepare
 from training.joined import draw
 from training.loop import Trainer
 from training.options import with_options
+from wikiclip.devices import best_device
 from wikiclip.entity import EntityEncoder, EntityFeatures
 from wikiclip.model import WikiClip
 from wikiclip.presets import PRESETS

@@ -10,12 +10,14 @@ from indexer.assemble import assemble, with_rows
 from indexer.canary import sing
 from indexer.command import run
 from indexer.embed import embed
+from indexer.encoders import Encoders, open_encoders
 from indexer.errors import BadRecordFound
 from indexer.estimate import estimate
 from indexer.kb import KnowledgeBase, KnowledgeBaseName, open_kb
 from indexer.kinds import KINDS, SHORT, kind_of
 from indexer.kinds.choose import choose
 from indexer.kinds.kind import IndexKind
+from indexer.kinds.placement import Wanted
 from indexer.lock import only_builder
 from indexer.machine import memory
 from indexer.paths import index_home
@@ -45,6 +47,7 @@ def build(
         float | None,
         typer.Option(min=0.01, help="What `auto` may plan for an open index; half of this machine's if left out."),
     ] = None,
+    device: Annotated[Wanted, typer.Option(help="Where to embed; auto takes all GPUs where there are some.")] = "auto",
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first record or picture that cannot be read.")
     ] = False,
@@ -58,7 +61,7 @@ def build(
     home = out or index_home()
     source, encoder = open_kb(kb, records=records, images=images), WikiClip.load(model)
     if plan_only:
-        expect(source, encoder, choice)
+        expect(source, open_encoders(encoder, device), choice)
         return
     with only_builder(home):
         plan = make_plan(source, encoder)
@@ -67,7 +70,7 @@ def build(
             before = None if force else embedded_before(plan, home)
             if before is None:
                 workshop = open_workshop(plan, home, fresh=force)
-                chunks = embed(source, encoder, plan, workshop, strict=strict)
+                chunks = embed(source, open_encoders(encoder, device), plan, workshop, strict=strict)
             else:
                 if strict:
                     expect_no_problems(before)
@@ -103,14 +106,14 @@ class Choice:
         return kind_of(name)
 
 
-def expect(source: KnowledgeBase, encoder: WikiClip, choice: Choice) -> None:
+def expect(source: KnowledgeBase, encoders: Encoders, choice: Choice) -> None:
     """Says what a build would take."""
 
     def kind_cost(rows: int, width: int) -> tuple[int, int]:
         cost = choice.kind(rows, width).cost(rows, width)
         return cost.memory, cost.disk
 
-    typer.echo("\n".join(estimate(source, encoder, kind_cost).lines()))
+    typer.echo("\n".join(estimate(source, encoders, kind_cost).lines()))
 
 
 def make(workshop: Path, chunks: int, plan: Plan, choice: Choice, home: Path) -> Version:

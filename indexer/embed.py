@@ -11,10 +11,10 @@ from tqdm import tqdm
 
 from indexer.chunks import StoredChunk, stored_chunk
 from indexer.encode import Encoding, workers
+from indexer.encoders import Encoders
 from indexer.errors import BadRecordFound
 from indexer.kb.record import KnowledgeBase
 from indexer.plan import Plan
-from wikiclip.model import WikiClip
 
 IN_FLIGHT = 2  # the one that is encoded, and the one before it that is written or the one after it that is read
 
@@ -28,7 +28,7 @@ class Stretch:
     encoding: Encoding | None
 
 
-def embed(kb: KnowledgeBase, model: WikiClip, plan: Plan, workshop: Path, *, strict: bool = False) -> int:
+def embed(kb: KnowledgeBase, encoders: Encoders, plan: Plan, workshop: Path, *, strict: bool = False) -> int:
     """Embeds what is not yet embedded and returns the number of chunks, with a progress bar on the way.
 
     The next stretch is in the pool before the last batches of this one are done, so the workers idle at no border.
@@ -43,10 +43,13 @@ def embed(kb: KnowledgeBase, model: WikiClip, plan: Plan, workshop: Path, *, str
         WikiClipError: the knowledge base's own files are damaged, or the encoder failed.
     """
     records, under_way, chunks = kb.records(), deque[Stretch](), 0
-    with tqdm(total=len(kb), unit=" records", desc=f"Embedding {kb.name}") as bar, workers() as pool:
+    with (
+        tqdm(total=len(kb), unit=" records", desc=f"Embedding {kb.name} on {encoders.where}") as bar,
+        workers() as pool,
+    ):
         while stretch := list(islice(records, plan.chunk_records)):
             chunk = stored_chunk(workshop, chunks)
-            encoding = None if chunk.exists() else Encoding(stretch, kb.image_root, model, pool)
+            encoding = None if chunk.exists() else Encoding(stretch, kb.image_root, encoders, pool)
             under_way.append(Stretch(chunk=chunk, records=len(stretch), encoding=encoding))
             chunks += 1
             if len(under_way) == IN_FLIGHT:

@@ -14,11 +14,12 @@ import torch
 from numpy.typing import NDArray
 
 from indexer.chunks import Chunk
+from indexer.encoders import Encoders
 from indexer.kb.record import BadRecord, Entity
 from indexer.pictures import picture_file
 from wikiclip.errors import WikiClipError
 from wikiclip.images import ImageError, Picture, read_picture
-from wikiclip.model import PreparedEntity, WikiClip
+from wikiclip.model import PreparedEntity
 
 BATCH_ROWS = 64
 
@@ -70,18 +71,18 @@ class Encoding:
         self,
         stretch: Sequence[Entity | BadRecord],
         image_root: Path | None,
-        model: WikiClip,
+        encoders: Encoders,
         pool: ThreadPoolExecutor,
     ) -> None:
         self._entities = [record for record in stretch if isinstance(record, Entity)]
         self._problems = [record for record in stretch if isinstance(record, BadRecord)]
-        self._image_root, self._model = image_root, model
+        self._image_root, self._encoders = image_root, encoders
         self._rows = [
             Row(number, entity, image, first=place == 0)
             for number, entity in enumerate(self._entities)
             for place, image in enumerate(entity.images or (None,))
         ]
-        self._vectors_NM = np.empty((len(self._rows), model.mention_width), dtype=np.float16)
+        self._vectors_NM = np.empty((len(self._rows), encoders.mention_width), dtype=np.float16)
         self._faults: dict[int, BadRecord] = {}
         self._batches = [pool.submit(self._encode, batch) for batch in _batches(self._rows)]
 
@@ -103,8 +104,8 @@ class Encoding:
         """Encodes the rows of these numbers and returns how many records they begin."""
         rows = [self._rows[number] for number in batch]
         try:
-            prepared = [_prepare(row, self._image_root, self._model) for row in rows]
-            vectors_BM = self._model.encode_entities([entity for entity, _ in prepared])
+            prepared = [_prepare(row, self._image_root, self._encoders) for row in rows]
+            vectors_BM = self._encoders.encode([entity for entity, _ in prepared])
         except (RuntimeError, MemoryError) as error:  # torch's own, such as for memory that is not there
             reason = str(error).partition("\n")[0] or type(error).__name__
             raise WikiClipError(
@@ -140,14 +141,14 @@ def _batches(rows: Sequence[Row]) -> list[list[int]]:
     return [order[start : start + BATCH_ROWS] for start in range(0, len(order), BATCH_ROWS)]
 
 
-def _prepare(row: Row, image_root: Path | None, model: WikiClip) -> tuple[PreparedEntity, BadRecord | None]:
+def _prepare(row: Row, image_root: Path | None, encoders: Encoders) -> tuple[PreparedEntity, BadRecord | None]:
     picture, fault = None, None
     if row.image is not None:
         try:
             picture = _read(image_root, row.image)
         except ImageError as error:
             fault = BadRecord(where=f"{row.entity.entity_id}: {row.image}", why=str(error))
-    return model.prepare_entity(describe(row.entity), picture), fault
+    return encoders.prepare(describe(row.entity), picture), fault
 
 
 def _read(image_root: Path | None, image: str) -> Picture:

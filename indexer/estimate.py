@@ -14,11 +14,11 @@ from itertools import islice
 import torch
 
 from indexer.encode import BATCH_ROWS, Encoding, workers
+from indexer.encoders import Encoders
 from indexer.entities import to_batch
 from indexer.kb.record import BadRecord, Entity, KnowledgeBase
 from indexer.plan import CHUNK_RECORDS
 from wikiclip.errors import WikiClipError
-from wikiclip.model import WikiClip
 
 READ = 100_000  # records that the sample is drawn from; to read six million takes minutes
 TEXT_BATCHES, PICTURE_BATCHES = 4, 1  # of the sample, for each worker
@@ -67,7 +67,7 @@ class Estimate:
         ]
 
 
-def estimate(kb: KnowledgeBase, model: WikiClip, kind_cost: Callable[[int, int], tuple[int, int]]) -> Estimate:
+def estimate(kb: KnowledgeBase, encoders: Encoders, kind_cost: Callable[[int, int], tuple[int, int]]) -> Estimate:
     """Reads the first records and embeds a few hundred of them.
 
     Time is reading and embedding one after the other: they overlap in a build, but share the interpreter, so that this
@@ -92,13 +92,13 @@ def estimate(kb: KnowledgeBase, model: WikiClip, kind_cost: Callable[[int, int],
     if not strata:
         raise WikiClipError("There is no record that can be read; look at the file that was named.")
 
-    sizes = [stratum.measure(kb, model) for stratum in strata]
+    sizes = [stratum.measure(kb, encoders) for stratum in strata]
     records = read if read < READ else max(len(kb), read)
     scale = records / read
     table = round(scale * sum(measured.table for measured in sizes))
     entities, rows = (round(scale * sum(each)) for each in zip(*((s.seen, s.rows) for s in strata), strict=True))
-    vectors = rows * (2 * model.mention_width + ROW_BYTES)
-    index_memory, index_disk = kind_cost(rows, model.mention_width)
+    vectors = rows * (2 * encoders.mention_width + ROW_BYTES)
+    index_memory, index_disk = kind_cost(rows, encoders.mention_width)
     return Estimate(
         records=records,
         read=read,
@@ -144,12 +144,12 @@ class Stratum:
         elif (place := self.draw.randrange(self.seen)) < self.most:
             self.kept[place] = entity
 
-    def measure(self, kb: KnowledgeBase, model: WikiClip) -> Measured:
+    def measure(self, kb: KnowledgeBase, encoders: Encoders) -> Measured:
         """Embeds the sample and scales up to what was seen."""
         with workers() as pool:
-            Encoding(self.kept[:8], kb.image_root, model, pool).finish(_ignore)  # the first batch is a slow one
+            Encoding(self.kept[:8], kb.image_root, encoders, pool).finish(_ignore)  # the first batch is a slow one
             started = time.perf_counter()
-            chunk = Encoding(self.kept, kb.image_root, model, pool).finish(_ignore)
+            chunk = Encoding(self.kept, kb.image_root, encoders, pool).finish(_ignore)
             seconds = time.perf_counter() - started
         scale = self.seen / len(self.kept)
         return Measured(seconds=scale * seconds, table=round(scale * to_batch(chunk.entities).nbytes))

@@ -19,11 +19,13 @@ from indexer.catalogue import Catalogue
 from indexer.chunks import StoredChunk, problems_of, read_problems, write_problems
 from indexer.command import run
 from indexer.embed import embed
+from indexer.encoders import open_encoders
 from indexer.errors import UnknownEntity
 from indexer.files import link
 from indexer.kb.jsonl import JsonLines
 from indexer.kb.record import BadRecord
 from indexer.kinds import kind_of
+from indexer.kinds.placement import Wanted
 from indexer.lock import only_builder
 from indexer.manifest import Counts, Manifest, stamp_files
 from indexer.paths import index_home
@@ -47,6 +49,7 @@ def update(
     out: Annotated[
         Path | None, typer.Option(help="The folder that keeps the index versions; var/index if left out.")
     ] = None,
+    device: Annotated[Wanted, typer.Option(help="Where to embed; auto takes all GPUs where there are some.")] = "auto",
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at a record that cannot be read, or an id that is unknown.")
     ] = False,
@@ -64,7 +67,8 @@ def update(
         if records is None:
             changes = Changes(home / "building" / "deletions", None, [], [])
         else:
-            changes = _embedded(JsonLines(records, images=images), WikiClip.load(model), base, home, strict=strict)
+            kb, encoder = JsonLines(records, images=images), WikiClip.load(model)
+            changes = _embedded(kb, encoder, base, home, device, strict=strict)
         folder, manifest = changed(base, changes, gone, strict=strict)
         version = publish(folder, manifest, home)
         shutil.rmtree(changes.workshop)
@@ -98,11 +102,11 @@ class Changes:
                 yield from batch["entity_id"].to_pylist()
 
 
-def _embedded(kb: JsonLines, model: WikiClip, base: Version, home: Path, *, strict: bool) -> Changes:
+def _embedded(kb: JsonLines, model: WikiClip, base: Version, home: Path, device: Wanted, *, strict: bool) -> Changes:
     base.expect_model(model.fingerprint)
     plan = make_plan(kb, model)
     workshop = open_workshop(plan, home)
-    chunks = embed(kb, model, plan, workshop, strict=strict)
+    chunks = embed(kb, open_encoders(model, device), plan, workshop, strict=strict)
     return Changes(workshop, plan, with_rows(workshop, chunks), list(problems_of(workshop, chunks)))
 
 

@@ -91,7 +91,7 @@ def _ready(runtime: Runtime, url: str) -> str:
     linker = runtime.serving.linker
     return (
         f"WikiCLIP is ready on {url} with {len(linker.index):,} entities (model {linker.model.name}),"
-        f" searched as {linker.index.where} Ctrl-C stops it."
+        f" encoded on {linker.where}; searched as {linker.index.where} Ctrl-C stops it."
     )
 
 

@@ -37,15 +37,15 @@ class Answers:
         return [
             CandidateOut(
                 rank=rank,
-                entity_id=entity.entity_id,
-                title=entity.title,
-                text=shorten(entity.text),
-                score=score,
-                url=entity.url,
-                image=next(iter(self._pictures(entity, most=1)), None),
-                attribution=entity.attribution,
+                entity_id=one.entity.entity_id,
+                title=one.entity.title,
+                text=shorten(one.entity.text),
+                score=one.score,
+                url=one.entity.url,
+                image=next(iter(self._pictures(one.entity, most=1)), None),
+                attribution=one.entity.attribution,
             )
-            for rank, (entity, score) in enumerate(((one.entity, one.score) for one in found), start=1)
+            for rank, one in enumerate(found, start=1)
         ]
 
     def entity(self, entity: Entity) -> EntityOut:

@@ -8,13 +8,12 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from service import docs, errors, openapi, web
+from service import docs, entities, errors, openapi, routes, scenes, web
 from service.access import Access, read_rate
 from service.answer_headers import AnswerHeaders
 from service.keys import KeyRing
 from service.origin import OwnOrigin
 from service.request_log import RequestLog
-from service.routes import router
 from service.runtime import Runtime
 from service.settings import Settings
 from wikiclip.errors import WikiClipError
@@ -54,9 +53,9 @@ def create_app(settings: Settings | None = None, *, announce: Callable[[Runtime]
         redoc_url=None,
     )
     app.state.runtime = runtime
-    app.include_router(router)
-    app.include_router(docs.router)
-    app.include_router(web.router)
+    # What is asked most comes first: a request is held against one path after the other.
+    for part in (routes, entities, scenes, docs, web):
+        app.include_router(part.router)
     errors.install(app)
     # The last one added sees a request first.
     app.add_middleware(

@@ -1,4 +1,4 @@
-"""What routes ask FastAPI for."""
+"""What routes ask FastAPI for. Coroutines, since it would take a plain function to another thread."""
 
 from typing import Annotated
 
@@ -8,13 +8,13 @@ from service.runtime import Runtime
 from service.serving import Serving
 
 
-def runtime_of(request: Request) -> Runtime:
+async def runtime_of(request: Request) -> Runtime:
     """What lives as long as the server."""
     runtime = request.app.state.runtime
     assert isinstance(runtime, Runtime)
     return runtime
 
 
-def serving_of(runtime: Annotated[Runtime, Depends(runtime_of)]) -> Serving:
+async def serving_of(runtime: Annotated[Runtime, Depends(runtime_of)]) -> Serving:
     """What answers now. Raises Problem where nothing is loaded."""
     return runtime.serving

@@ -4,7 +4,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
 
-from indexer.errors import UnknownEntity
 from service.dependencies import serving_of
 from service.errors import Cause, Problem, documented
 from service.pictures import SHOWN_ONLY, WholeFile, media_type
@@ -12,8 +11,6 @@ from service.schemas import EntitiesResponse, EntityOut, NeighboursResponse
 from service.serving import Serving
 
 router = APIRouter()
-
-UNKNOWN = "Take the id from an answer of /link."
 
 EntityId = Annotated[str, Path(description="Percent-encoded where it holds characters such as `/`.")]
 
@@ -46,10 +43,7 @@ def neighbours(
     top_k: Annotated[int, Query(ge=1, le=100, description="Candidates.")] = 10,
 ) -> NeighboursResponse:
     """Those whose vectors in the index are nearest to its own, itself left out; the score is their cosine."""
-    try:
-        found = serving.linker.index.neighbours(entity_id, top_k)
-    except UnknownEntity:
-        raise Problem(Cause.UNKNOWN_ENTITY, UNKNOWN) from None
+    found = serving.linker.index.neighbours(entity_id, top_k)
     return NeighboursResponse(candidates=serving.answers.candidates(found))
 
 
@@ -65,20 +59,14 @@ def entity_image(
     number: Annotated[int, Query(ge=0, le=1_000_000, description="Which of its pictures.")] = 0,
 ) -> WholeFile:
     """The file as it is in the knowledge base: JPEG, PNG, WebP or GIF."""
+    path = serving.linker.index.picture_path(entity_id, number)
     try:
-        path = serving.linker.index.picture_path(entity_id, number)
         kind = None if path is None else media_type(path)
-    except UnknownEntity:
-        raise Problem(Cause.UNKNOWN_ENTITY, UNKNOWN) from None
     except OSError:
         kind = None
     if path is None or kind is None:
         raise Problem(Cause.NO_PICTURE, "The record of the entity lists its pictures.")
-    return WholeFile(
-        path,
-        media_type=kind,
-        headers=SHOWN_ONLY,
-    )
+    return WholeFile(path, media_type=kind, headers=SHOWN_ONLY)
 
 
 @router.get(
@@ -88,7 +76,4 @@ def entity_image(
 )
 def entity(entity_id: EntityId, serving: Annotated[Serving, Depends(serving_of)]) -> EntityOut:
     """The whole record, with the paths of its pictures."""
-    try:
-        return serving.answers.entity(serving.linker.index.entity(entity_id))
-    except UnknownEntity:
-        raise Problem(Cause.UNKNOWN_ENTITY, UNKNOWN) from None
+    return serving.answers.entity(serving.linker.index.entity(entity_id))

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 
+from indexer.errors import UnknownEntity
 from wikiclip.images import ImageError
 from wikiclip.masks import RegionError
 
@@ -146,6 +147,10 @@ async def _answer_problem(_: Request, error: Exception) -> JSONResponse:
     return error.response()
 
 
+async def _answer_unknown_entity(_: Request, __: Exception) -> JSONResponse:
+    return Problem(Cause.UNKNOWN_ENTITY, "Take the id from an answer of /link.").response()
+
+
 async def _answer_http(_: Request, error: Exception) -> JSONResponse:
     """Starlette's own refusals, which are those of the router."""
     assert isinstance(error, HTTPException)
@@ -165,6 +170,7 @@ async def _answer_parameters(_: Request, error: Exception) -> JSONResponse:
 def install(app: FastAPI) -> None:
     """Makes every refusal of `app` a problem document; what nobody foresaw is made one by `request_log`."""
     app.add_exception_handler(Problem, _answer_problem)
+    app.add_exception_handler(UnknownEntity, _answer_unknown_entity)
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_exception_handler(RequestValidationError, _answer_parameters)
 

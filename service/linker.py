@@ -18,6 +18,7 @@ from indexer.kinds.placement import Wanted
 from indexer.search import Candidate, EntityIndex
 from indexer.version import read_version
 from service.settings import Settings
+from wikiclip.devices import move_to_gpu
 from wikiclip.explanation import Pair, pair
 from wikiclip.images import ImageError, ImageLimits, Picture, read_picture
 from wikiclip.masks import Mask, decode_region
@@ -53,12 +54,17 @@ class Found:
 
 
 class Linker:
-    """A model and an index made with it. Safe on any thread."""
+    """A model and an index made with it. Safe on any thread.
 
-    def __init__(self, model: WikiClip, index: EntityIndex, *, limits: ImageLimits) -> None:
+    Attributes:
+        where: on what mentions are encoded, and why there.
+    """
+
+    def __init__(self, model: WikiClip, index: EntityIndex, *, limits: ImageLimits, where: str) -> None:
         self.model = model
         self.index = index
         self.limits = limits
+        self.where = where
 
     @classmethod
     def open(
@@ -68,7 +74,7 @@ class Linker:
 
         Args:
             threads: how many threads one search may take.
-            device: where to search.
+            device: where to encode and to search.
 
         Raises:
             WikiClipError: one of the two is missing or damaged, or the index was made with another checkpoint.
@@ -79,7 +85,9 @@ class Linker:
             raise NoIndex(f"{error} `make demo-index` builds the demo's.") from error
         loaded = WikiClip.load(model)
         opened = EntityIndex.open(index, fingerprint=loaded.fingerprint, threads=threads, device=device)
-        return cls(loaded, opened, limits=limits)
+        where = "the CPU, as asked" if device == "cpu" else move_to_gpu(loaded)
+        loaded.vision.store_as_computed()
+        return cls(loaded, opened, limits=limits, where=where)
 
     def prepare(
         self,

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -85,7 +86,6 @@ class Pipeline:
         self._search: Stage[tuple[NDArray[np.float32], Question], Timed[tuple[list[ResultOut], Serving]]] = self._stage(
             "search", self._search_together, max_weight=settings.search_batch
         )
-
         self._explain: Stage[Compared, Timed[ExplanationOut]] = self._stage(
             "explain", _each(self._explained), workers=settings.encoders
         )
@@ -117,10 +117,10 @@ class Pipeline:
             return Segmented(regions, self._segmenter.method, course.timings())
 
     async def explain(self, body: bytes, headers: Headers) -> Explained:
-        """Raises and is cancelled as `link` is."""
+        """Raises and is cancelled as `link` is; UnknownEntity, too."""
         async with self._admitted() as course:
             compared = await self._read(course, body, lambda: self._reader.pair(body, headers, self.serving))
-            return Explained(await course.through("encode", self._explain, compared), course.timings())
+            return Explained(await course.through("explain", self._explain, compared), course.timings())
 
     def close(self) -> None:
         """Finishes what was accepted."""
@@ -189,4 +189,4 @@ class Pipeline:
 
 def _each(work: Callable[[In], Out]) -> Callable[[Sequence[In]], list[Timed[Out]]]:
     """One after the other."""
-    return lambda batch: [timed(lambda item=item: work(item)) for item in batch]  # type: ignore[misc]
+    return lambda batch: [timed(partial(work, item)) for item in batch]

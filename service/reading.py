@@ -8,7 +8,6 @@ from functools import partial
 from PIL import Image
 from starlette.datastructures import Headers
 
-from indexer.errors import UnknownEntity
 from service import bodies
 from service.decoded import DecodedPictures
 from service.errors import Cause, Problem, from_input_error
@@ -62,12 +61,6 @@ class Reader:
             self._expect_few_pixels(picture, len(options.asked))
             return linker.ask(picture, options.asked, top_k=options.top_k, min_score=options.min_score)
 
-    def _expect_few_pixels(self, picture: Picture, regions: int) -> None:
-        """A mask of a large picture is work, however few bytes its run lengths take."""
-        width, height = picture.rgb.size
-        if (most := max(1, self._max_mask_pixels // (width * height))) < regions:
-            raise Problem(Cause.TOO_MANY_REGIONS, f"A picture of this size may have {most} regions in a request.")
-
     def sketch(self, body: bytes, headers: Headers) -> Sketch:
         """Of `POST /segment`. Raises Problem."""
         asked = bodies.parse(body, headers, SEGMENT)
@@ -76,15 +69,18 @@ class Reader:
             return Sketch(image, _prompt(asked.options, image.width, image.height))
 
     def pair(self, body: bytes, headers: Headers, serving: Serving) -> Compared:
-        """Of `POST /explain`. Raises Problem."""
+        """Of `POST /explain`. Raises Problem and UnknownEntity."""
         asked = bodies.parse(body, headers, EXPLAIN)
-        try:
-            entity = serving.linker.index.entity(asked.options.entity_id)
-        except UnknownEntity:
-            raise Problem(Cause.UNKNOWN_ENTITY, "Take the id from an answer of /link.") from None
+        entity = serving.linker.index.entity(asked.options.entity_id)
         with _refusals():
             pair = serving.linker.pair(self._picture(asked.image), asked.options.region, entity)
         return Compared(pair, serving.answers.entity(entity), serving.linker.model)
+
+    def _expect_few_pixels(self, picture: Picture, regions: int) -> None:
+        """A mask of a large picture is work, however few bytes its run lengths take."""
+        width, height = picture.rgb.size
+        if (most := max(1, self._max_mask_pixels // (width * height))) < regions:
+            raise Problem(Cause.TOO_MANY_REGIONS, f"A picture of this size may have {most} regions in a request.")
 
     def _picture(self, file: bytes) -> Picture:
         picture, from_cache = self._pictures.read(file)

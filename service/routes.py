@@ -1,13 +1,14 @@
-"""The paths the service answers."""
+"""The paths that link, segment and explain, and those that look after the service."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel
 from starlette.datastructures import Headers
 
-from service import bodies, entities, scenes
+from service import bodies
 from service.dependencies import runtime_of
 from service.errors import Cause, Problem, documented
 from service.metrics import CONTENT_TYPE
@@ -29,8 +30,6 @@ from service.schemas import (
 from service.tracing import note
 
 router = APIRouter()
-router.include_router(entities.router)
-router.include_router(scenes.router)
 
 T = TypeVar("T")
 
@@ -56,7 +55,7 @@ async def link(request: Request, runtime: Annotated[Runtime, Depends(runtime_of)
         index_version=linked.serving.version,
         timings_ms=Timings(**linked.timings),
     )
-    return Response(response.model_dump_json(), media_type="application/json")
+    return _written(response)
 
 
 @router.post(
@@ -75,7 +74,7 @@ async def segment(request: Request, runtime: Annotated[Runtime, Depends(runtime_
     response = SegmentResponse(
         regions=segmented.regions, method=segmented.method, timings_ms=SegmentTimings(**segmented.timings)
     )
-    return Response(response.model_dump_json(), media_type="application/json")
+    return _written(response)
 
 
 @router.post(
@@ -94,7 +93,7 @@ async def explain(request: Request, runtime: Annotated[Runtime, Depends(runtime_
     """
     found = await _answered(request, runtime, runtime.pipeline.explain)
     response = ExplainResponse(**dict(found.explanation), timings_ms=ExplainTimings(**found.timings))
-    return Response(response.model_dump_json(), media_type="application/json")
+    return _written(response)
 
 
 @router.get("/healthz", responses=documented(), summary="Is the process alive?")
@@ -115,6 +114,7 @@ async def readyz(runtime: Annotated[Runtime, Depends(runtime_of)]) -> Readiness:
         fingerprint=model.fingerprint,
         index_version=index.version,
         entities=len(index),
+        encode=linker.where,
         search=index.where,
         refused=None if refused is None else RefusedOut(index_version=refused.version),
     )
@@ -142,6 +142,11 @@ def reload(runtime: Annotated[Runtime, Depends(runtime_of)]) -> Reloaded:
 async def metrics(runtime: Annotated[Runtime, Depends(runtime_of)]) -> Response:
     """Time, queue and batches of each stage; pictures decoded lately; requests; the index version that answers."""
     return Response(runtime.metrics.text(), media_type=CONTENT_TYPE)
+
+
+def _written(answer: BaseModel) -> Response:
+    """It was made here, so FastAPI need not check it once more before it writes it."""
+    return Response(answer.model_dump_json(), media_type="application/json")
 
 
 async def _answered(request: Request, runtime: Runtime, work: Callable[[bytes, Headers], Coroutine[Any, Any, T]]) -> T:

@@ -29,6 +29,9 @@ class ResultOut(BaseModel):
     candidates: Annotated[list[CandidateOut], Field(description="Best first.")]
 
 
+Total = Annotated[float, Field(description="From the last byte of the request to the answer.")]
+
+
 class Timings(BaseModel):
     """Milliseconds. What was done for several requests at once counts in full for each."""
 
@@ -36,7 +39,7 @@ class Timings(BaseModel):
     wait: Annotated[float, Field(description="Waiting for the decoder and the encoder.")]
     encode: Annotated[float, Field(description="Encoder inputs to mention vectors.")]
     search: Annotated[float, Field(description="Mention vectors to candidates.")]
-    total: Annotated[float, Field(description="From the last byte of the request to the answer.")]
+    total: Total
 
 
 class LinkResponse(BaseModel):
@@ -60,7 +63,7 @@ class SegmentTimings(BaseModel):
     decode: Annotated[float, Field(description="Body to picture.")]
     wait: Annotated[float, Field(description="Waiting for the decoder and the segmenter.")]
     segment: Annotated[float, Field(description="Picture to masks.")]
-    total: Annotated[float, Field(description="From the last byte of the request to the answer.")]
+    total: Total
 
 
 class SegmentResponse(BaseModel):
@@ -120,9 +123,9 @@ class ExplainTimings(BaseModel):
     """Milliseconds."""
 
     decode: Annotated[float, Field(description="Body, pictures and region to encoder inputs.")]
-    wait: Annotated[float, Field(description="Waiting for the decoder and the encoder.")]
-    encode: Annotated[float, Field(description="Encoder inputs to the explanation.")]
-    total: Annotated[float, Field(description="From the last byte of the request to the answer.")]
+    wait: Annotated[float, Field(description="Waiting for the decoder and the explainer.")]
+    explain: Annotated[float, Field(description="Encoder inputs to the explanation.")]
+    total: Total
 
 
 class ExplainResponse(ExplanationOut):
@@ -186,6 +189,7 @@ class Readiness(BaseModel):
     fingerprint: Annotated[str, Field(description="sha256 over the model's configuration and weights.")]
     index_version: str
     entities: int
+    encode: Annotated[str, Field(description="On what mentions are encoded, and why there.")]
     search: Annotated[str, Field(description="On what the index is searched, and why there.")]
     refused: RefusedOut | None
 

@@ -57,7 +57,7 @@ class Serving:
             device=settings.device,
         )
         sing(index.rows)
-        linker = Linker(model, index, limits=self.linker.limits)
+        linker = Linker(model, index, limits=self.linker.limits, where=self.linker.where)
         return replace(self, linker=linker, answers=Answers(index), sample=_first(linker, self.example_1M))
 
 

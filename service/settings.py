@@ -1,7 +1,7 @@
 """What an operator can set, as environment variables with the prefix `WIKICLIP_`, read when the app is made."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from indexer.kinds.placement import Wanted
 from indexer.machine import cores
 from indexer.paths import index_home
+from wikiclip.devices import best_device
 from wikiclip.errors import WikiClipError
 from wikiclip.images import ImageLimits
 from wikiclip.pil_files import FILE_FORMATS, FileFormat
@@ -24,6 +25,11 @@ def _split(value: object) -> object:
 Words = BeforeValidator(_split)
 
 
+def _encoders(settings: dict[str, Any]) -> int:
+    """On the processor one a core; on a GPU one that computes and one whose pixels are on their way."""
+    return cores() if settings.get("device") == "cpu" or best_device().type == "cpu" else 2
+
+
 class Settings(BaseSettings):
     """Where model and index are, who may call, and how much the service takes on."""
 
@@ -36,9 +42,9 @@ class Settings(BaseSettings):
     follow_s: Annotated[
         float, Field(ge=0, description="Seconds between looks for a newly published index; 0 never looks.")
     ] = 2.0
-    device: Annotated[Wanted, Field(description="Where to search: cpu, gpu, or auto, GPUs where there are some.")] = (
-        "auto"
-    )
+    device: Annotated[
+        Wanted, Field(description="Where to encode and search: cpu, gpu, or auto, GPUs where there are some.")
+    ] = "auto"
 
     segmenter: Annotated[
         str, Field(min_length=1, description="What outlines things: grabcut, or a SAM (2) checkpoint's folder or name.")
@@ -51,11 +57,11 @@ class Settings(BaseSettings):
         default_factory=cores
     )
     encoders: Annotated[PositiveInt, Field(description="Batches that are encoded at once.")] = Field(
-        default_factory=cores
+        default_factory=_encoders
     )
     batch: Annotated[
         PositiveInt, Field(description="Mentions encoded together at most; one request is never split.")
-    ] = 32
+    ] = 16
     search_batch: Annotated[PositiveInt, Field(description="Mentions searched for together at most.")] = 64
     queue: Annotated[PositiveInt, Field(description="Requests that are taken on at once.")] = 64
     picture_cache_bytes: Annotated[

@@ -12,6 +12,10 @@ MAX_VALUES = 500_000
 # unmatched one would scan the rest again, which is quadratic in the body.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.?[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
 _BRACKET = re.compile(rb"[\[\]{}]")
+# All that tells where strings, values and brackets are, and what may stand after a backslash, so that an escape stays
+# one. Behind an escape that is none the rest may look otherwise than it is; the parser does not come that far.
+_STRUCTURE = b'"\\[]{},/bfnrtu'
+_PLAIN = bytes(set(range(256)) - set(_STRUCTURE))
 
 
 class NotStrictJson(ValueError):
@@ -26,7 +30,8 @@ def loads(body: bytes) -> Any:
     """
     if body.count(b'"') > 4 * MAX_VALUES:
         raise NotStrictJson(f"The body holds more than {MAX_VALUES:,} values.")
-    skeleton = _STRING.sub(b"", body)
+    # A picture is one long string: it is thinned out first, at a tenth of what the expression takes for each byte.
+    skeleton = _STRING.sub(b"", body.translate(None, _PLAIN))
     if skeleton.count(b",") + skeleton.count(b"[") + skeleton.count(b"{") > MAX_VALUES:
         raise NotStrictJson(f"The body holds more than {MAX_VALUES:,} values.")
     depth = 0

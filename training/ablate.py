@@ -25,8 +25,8 @@ from indexer.files import write_text
 from indexer.paths import home
 from training.answers import mention_vectors
 from training.config import TrainConfig
-from training.data.dataset import ScenesData, load_scenes
 from training.data.folds import FOLDS, Pool
+from training.data.scenes_data import ScenesData, load_scenes
 from training.fit import prepare
 from training.items import NONE, ItemSource
 from training.loop import train

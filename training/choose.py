@@ -21,8 +21,8 @@ from indexer.command import run
 from indexer.paths import home
 from training.answers import mention_vectors
 from training.config import TrainConfig
-from training.data.dataset import ScenesData, load_scenes
 from training.data.folds import DEVELOPMENT_FOLD
+from training.data.scenes_data import ScenesData, load_scenes
 from training.fit import fit_encoder
 from training.ranking import RANKS, ranks, within
 from training.rows import Row, kept_row

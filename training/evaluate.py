@@ -14,18 +14,19 @@ from indexer.search import EntityIndex
 from training.annotated_answers import Predicted, answers_of_set
 from training.answers import Cell
 from training.config import TrainConfig
-from training.data.dataset import load_scenes
 from training.data.release import Part
+from training.data.scenes_data import load_scenes
 from training.data.source import DataName, DataOptions, annotated_data
-from training.device import best_device
 from training.doubt import confidence_of, doubt, doubt_lines, doubt_row, without_some
 from training.frozen import CONTENDERS, best_form
 from training.options import with_options
-from training.oven_scores import oven_score, oven_table, write_predictions
+from training.oven_score import oven_score, oven_table
+from training.predictions import write_predictions
 from training.quality import Results, compared, differences, quality_table, table_rows
 from training.recipe import answers_of_recipe, recipe_of
 from training.scenes_answers import answers_of_checkpoint
 from wikiclip.checkpoint import made_by, write_confidence
+from wikiclip.devices import best_device
 from wikiclip.errors import WikiClipError
 from wikiclip.model import WikiClip
 from wikiclip.presets import PRESETS, PresetName

@@ -12,8 +12,8 @@ from PIL import Image
 from indexer.pictures import picture_file
 from training.data.annotated import AnnotatedData
 from training.data.annotation import MentionError, read_mention
-from training.data.dataset import ScenesData
 from training.data.records import Records
+from training.data.scenes_data import ScenesData
 from training.report import CANDIDATES, Example, Shown
 from wikiclip.images import ImageError, read_picture
 from wikiclip.model import WikiClip

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from training.data.dataset import ScenesData
 from training.data.folds import Pool
+from training.data.scenes_data import ScenesData
 from training.ranking import ranks, within
 from wikiclip.presets import MentionConfig
 

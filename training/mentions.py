@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from indexer.command import run
-from training.data.dataset import load_scenes
 from training.data.folds import DEVELOPMENT_FOLD
+from training.data.scenes_data import load_scenes
 from training.frozen import FORMS, frozen_ranks
 from training.ranking import RANKS, bootstrap, within
 from wikiclip.model import WikiClip

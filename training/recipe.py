@@ -5,8 +5,8 @@ from collections import defaultdict
 from pathlib import Path
 
 from training.config import TrainConfig
-from training.data.dataset import ScenesData
 from training.data.folds import FOLDS
+from training.data.scenes_data import ScenesData
 from training.quality import Results
 from training.scenes_answers import answers_of_fold
 from wikiclip.checkpoint import made_by, read_checkpoint

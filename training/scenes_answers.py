@@ -17,8 +17,8 @@ from torch import Tensor
 
 from training.answers import Answers, Candidates, Cell, Method, Record, Split, ask, mention_vectors
 from training.config import TrainConfig
-from training.data.dataset import ScenesData
 from training.data.folds import FOLDS, Photo, Pool
+from training.data.scenes_data import ScenesData
 from training.fit import fit_encoder
 from training.run import Run
 from wikiclip.entity import EntityEncoder

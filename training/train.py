@@ -13,9 +13,8 @@ from training import ranks
 from training.answers import Answers, Cell
 from training.config import TrainConfig
 from training.coverage import RiskCoverage, risk_coverage
-from training.data.dataset import ScenesData
+from training.data.scenes_data import ScenesData
 from training.data.source import Data, DataOptions, open_data, training_set
-from training.device import best_device
 from training.examples import annotated_queries, examples, scene_queries
 from training.fit import fit_encoder
 from training.options import with_options
@@ -23,6 +22,7 @@ from training.quality import table_rows
 from training.report import write_report
 from training.run import Run
 from training.scenes_answers import answers_of_checkpoint
+from wikiclip.devices import best_device
 from wikiclip.model import WikiClip
 from wikiclip.presets import PRESETS, PresetName
 

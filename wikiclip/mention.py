@@ -86,20 +86,18 @@ def _square(
     near = mask[y : math.ceil(part[3]), x : math.ceil(part[2])]
     cover = Image.fromarray(near.view(np.uint8) * np.uint8(255))
     cover = cover.resize(shape, Image.Resampling.BOX, box=(part[0] - x, part[1] - y, part[2] - x, part[3] - y))
-    inside_hw = np.asarray(cover, dtype=np.float32) / 255
+    inside_hw = np.array(cover)  # in 255ths
     if not inside_hw.any() and near.any():  # a few pixels of millions round to nothing, and pooling needs somewhere
         rows, columns = near.nonzero()
         row, column = rows[len(rows) // 2] + 0.5 + y - part[1], columns[len(rows) // 2] + 0.5 + x - part[0]
-        inside_hw[min(int(row * scale), shape[1] - 1), min(int(column * scale), shape[0] - 1)] = 1 / 255
+        inside_hw[min(int(row * scale), shape[1] - 1), min(int(column * scale), shape[0] - 1)] = 1
 
     inside_HW = np.zeros((size, size), dtype=np.float32)
-    inside_HW[top:bottom, left:right] = inside_hw
-    pixels_HWC = np.empty((size, size, 3), dtype=np.uint8)
-    pixels_HWC[:] = mean
-    kept_hw1 = (background + (1 - background) * inside_hw)[..., None]
-    blended_hwc = np.asarray(colours, dtype=np.float32) * kept_hw1 + np.asarray(mean, dtype=np.float32) * (1 - kept_hw1)
-    pixels_HWC[top:bottom, left:right] = np.rint(blended_hwc).astype(np.uint8)
-    return View(np.ascontiguousarray(pixels_HWC.transpose(2, 0, 1)), inside_HW)
+    inside_HW[top:bottom, left:right] = inside_hw / np.float32(255)
+    kept = Image.fromarray(np.rint(255 * background + (1 - background) * inside_hw).astype(np.uint8))
+    view = Image.new("RGB", (size, size), mean)
+    view.paste(colours, (left, top), kept)  # blends in integers and rounds to the nearest, a tenth of what floats take
+    return View(np.ascontiguousarray(np.asarray(view).transpose(2, 0, 1)), inside_HW)
 
 
 def _span(start: float, end: float, scale: float, size: int) -> tuple[int, int]:

@@ -26,7 +26,9 @@ from wikiclip.masks import Mask
 from wikiclip.mention import Square, View, around, full_picture, masked_crop, padded
 from wikiclip.presets import Preset
 
-VISION_BATCH = 64  # views a forward pass; larger ones gain nothing on a CPU and cost memory
+# Views a forward pass. On a processor what lies between two layers should stay in its caches: of 64 each takes a third
+# more time than of 16, and together they take four times the memory.
+VIEWS_ON_CPU, VIEWS_ON_GPU = 16, 64
 
 
 @dataclass(frozen=True)
@@ -194,9 +196,10 @@ class WikiClip(nn.Module):
 
     def see(self, views: Sequence[View]) -> VisionFeatures:
         """Frozen features of any number of views, a bounded number at a time."""
+        most = VIEWS_ON_CPU if self.vision.mean_C.device.type == "cpu" else VIEWS_ON_GPU
         batches = [
-            self.vision(torch.from_numpy(np.stack([view.pixels_CHW for view in views[start : start + VISION_BATCH]])))
-            for start in range(0, len(views), VISION_BATCH)
+            self.vision(torch.from_numpy(np.stack([view.pixels_CHW for view in views[start : start + most]])))
+            for start in range(0, len(views), most)
         ]
         return VisionFeatures(torch.cat([b.patches_BPV for b in batches]), torch.cat([b.pooled_BW for b in batches]))
 

@@ -27,6 +27,9 @@ LONGEST_GROUP = 6
 # Of one region: more than any outline has, few enough to be read within a second.
 MOST_RLES, MOST_COUNTS = 1000, 2**22
 
+# Writing a run by itself takes as long as summing over so many pixels.
+SLICE_PIXELS = 200
+
 TOO_MANY_COUNTS = f"The RLEs of a region may hold at most {MOST_COUNTS} counts in all."
 STRANGE_CHARACTER = "The counts of the RLE hold a character that is not of its alphabet."
 
@@ -160,9 +163,13 @@ def _union(starts: NDArray[np.int64], ends: NDArray[np.int64]) -> tuple[NDArray[
 
 def _paint(starts: NDArray[np.int64], ends: NDArray[np.int64], *, height: int, width: int) -> Mask:
     """A mask [height, width] that is True in the intervals, which count pixels down the columns and lie apart."""
-    # Steps up and down, summed: for many short runs far faster than repeating each value.
-    steps = np.zeros(height * width + 1, dtype=np.int8)
-    steps[starts] = 1
-    steps[ends] = -1
-    columns_first = np.cumsum(steps[:-1], dtype=np.int8).view(np.bool_).reshape(width, height)
-    return np.ascontiguousarray(columns_first.T)
+    if starts.size * SLICE_PIXELS < height * width:
+        columns_first = np.zeros(height * width, dtype=np.bool_)
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+            columns_first[start:end] = True
+    else:  # steps up and down, summed
+        steps = np.zeros(height * width + 1, dtype=np.int8)
+        steps[starts] = 1
+        steps[ends] = -1
+        columns_first = np.cumsum(steps[:-1], dtype=np.int8).view(np.bool_)
+    return np.ascontiguousarray(columns_first.reshape(width, height).T)

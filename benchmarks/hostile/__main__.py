@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from tqdm import tqdm
 
@@ -170,7 +171,7 @@ def _print(figures: dict[str, Any], folder: Path) -> None:
     rest = Table("figure", "value")
     for name, value in figures.items():
         if name not in ("answers", "cases"):
-            rest.add_row(name, str(value))
+            rest.add_row(name, escape(str(value)))
     console.print(rest)
     if figures["failures"]:
         console.print(f"Requests that were answered wrongly are in {folder}: nc 127.0.0.1 8000 < FILE.http")

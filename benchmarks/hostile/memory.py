@@ -6,7 +6,7 @@ VALUES = 200 * MIB  # of one body's JSON values, which are bounded in number
 BODY_COPIES = 7  # of one body while it is parsed: as text of four bytes a character, as strings, and decoded
 PIXEL_BYTES = 40  # while a picture is decoded and cut: pixels, alpha, composite, the turned picture, masks
 MENTION_BYTES = 2 * 260 * 260 * 7  # two views of three colours, and what the mask covers as a float
-BATCH_BYTES = 700 * MIB  # an encoder at work
+BATCH_BYTES = 350 * MIB  # an encoder at work on 16 views, the most of a forward pass
 
 
 def most_bytes(settings: Settings) -> int:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from indexer.assemble import assemble
 from indexer.chunks import Chunk, stored_chunk
+from indexer.encoders import Encoders
 from indexer.kb.record import BadRecord, Entity
 from indexer.kinds import kind_of
 from indexer.plan import Plan, open_workshop
@@ -53,6 +54,10 @@ def make_version() -> Callable[..., Version]:
         return publish(*assemble(workshop, chunks, plan, kind_of(kind), shard_rows=shard_rows), home)
 
     return make
+
+
+def on_cpu(model: WikiClip) -> Encoders:
+    return Encoders(model, [torch.device("cpu")])
 
 
 def write_chunks(

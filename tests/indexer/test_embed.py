@@ -18,6 +18,7 @@ from indexer.errors import BadRecordFound
 from indexer.kb.jsonl import JsonLines
 from indexer.kb.record import BadRecord, Entity
 from indexer.plan import Plan, make_plan, open_workshop
+from tests.indexer.conftest import on_cpu
 from wikiclip.errors import WikiClipError
 from wikiclip.images import read_picture
 from wikiclip.model import WikiClip
@@ -31,7 +32,7 @@ def encode(
     done: Callable[[int], object] = lambda _: None,
 ) -> Chunk:
     with workers() as pool:
-        return Encoding(records, image_root, model, pool).finish(done)
+        return Encoding(records, image_root, on_cpu(model), pool).finish(done)
 
 
 class Herons:
@@ -127,25 +128,25 @@ def test_strict_stops_at_the_first_fault_in_a_new_chunk_and_in_a_stored_one(
     workshop = open_workshop(plan, tmp_path)
     for _ in range(2):
         with pytest.raises(BadRecordFound, match=r"birds\.jsonl:3"):
-            embed(kb, model, plan, workshop, strict=True)
-    assert embed(kb, model, plan, workshop) == 4
+            embed(kb, on_cpu(model), plan, workshop, strict=True)
+    assert embed(kb, on_cpu(model), plan, workshop) == 4
 
 
 def test_a_stretch_is_read_while_the_one_before_it_is_encoded_and_no_further(herons: tuple[Herons, Plan, Path], model):
     kb, plan, workshop = herons
-    assert embed(kb, model, plan, workshop) == 6
+    assert embed(kb, on_cpu(model), plan, workshop) == 6
     assert kb.written_before == [max(n // 8 - 1, 0) for n in range(48)]
 
 
 @pytest.mark.parametrize("missing", [{0}, {5}, {1, 3}, {0, 2, 3, 5}])
 def test_chunks_that_exist_are_kept_whichever_they_are(missing: set[int], herons: tuple[Herons, Plan, Path], model):
     kb, plan, workshop = herons
-    embed(kb, model, plan, workshop)
+    embed(kb, on_cpu(model), plan, workshop)
     whole, folders = content(workshop), [stored_chunk(workshop, number).folder for number in range(6)]
     kept = {n: folder.stat().st_ino for n, folder in enumerate(folders) if n not in missing}
     for number in missing:
         folders[number].rename(workshop / f"moved-{number}")  # not removed: a new folder may get its inode again
-    assert embed(kb, model, plan, workshop) == 6
+    assert embed(kb, on_cpu(model), plan, workshop) == 6
     assert content(workshop) == whole
     assert {n for n, folder in enumerate(folders) if folder.stat().st_ino == kept.get(n)} == set(kept)
 
@@ -164,13 +165,13 @@ def test_a_worker_that_fails_ends_the_build_with_one_line_and_the_chunks_before_
     with monkeypatch.context() as patched:
         patched.setattr(WikiClip, "encode_entities", fail_at_heron_17)
         with pytest.raises(WikiClipError, match=r"failed on a batch with Q\d+ in it: DefaultCPU.* memory\. [^\n]*$"):
-            embed(kb, model, plan, workshop)
+            embed(kb, on_cpu(model), plan, workshop)
     assert sorted(path.name for path in (workshop / "chunks").iterdir()) == ["000000", "000001"]
     assert len(kb.written_before) == 4 * 8
 
-    assert embed(kb, model, plan, workshop) == 6
+    assert embed(kb, on_cpu(model), plan, workshop) == 6
     other = workshop.with_name("other")
-    embed(Herons(48), model, plan, other)
+    embed(Herons(48), on_cpu(model), plan, other)
     assert content(workshop) == content(other)
 
 
@@ -191,7 +192,7 @@ def test_an_interrupt_drops_the_batches_that_wait(
     monkeypatch.setattr(WikiClip, "encode_entities", interrupted)
     try:
         with pytest.raises(KeyboardInterrupt):
-            embed(kb, model, plan, workshop)
+            embed(kb, on_cpu(model), plan, workshop)
     finally:
         signal.signal(signal.SIGINT, before)
     assert len(batches) <= 2 * torch.get_num_threads()
@@ -214,15 +215,15 @@ import sys
 from pathlib import Path
 import torch
 from indexer.embed import embed
+from indexer.encoders import open_encoders
 from indexer.kb.jsonl import JsonLines
 from indexer.plan import make_plan, open_workshop
 from wikiclip.model import WikiClip
-from wikiclip.presets import PRESETS
 
 torch.set_num_threads(1)
 kb, model = JsonLines(Path(sys.argv[1])), WikiClip.load(Path(sys.argv[2]))
 plan = make_plan(kb, model, chunk_records=16)
-embed(kb, model, plan, open_workshop(plan, Path(sys.argv[3])))
+embed(kb, open_encoders(model, "cpu"), plan, open_workshop(plan, Path(sys.argv[3])))
 """
 
 
@@ -250,7 +251,7 @@ def test_a_killed_build_loses_at_most_one_chunk_and_ends_the_same(tmp_path: Path
         assert chunks <= len(stored) < 20
         assert sorted(stored) == [f"{number:06d}" for number in range(len(stored))]
 
-    assert embed(kb, model, plan, killed) == embed(kb, model, plan, whole) == 20
+    assert embed(kb, on_cpu(model), plan, killed) == embed(kb, on_cpu(model), plan, whole) == 20
     assert {name: (killed / "chunks" / name).stat().st_ino for name in stored} == stored
     assert content(killed) == content(whole)
 

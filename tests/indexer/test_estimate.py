@@ -12,6 +12,7 @@ from indexer.estimate import Stratum, duration, estimate, size
 from indexer.kb.jsonl import JsonLines
 from indexer.kb.record import Entity
 from indexer.plan import make_plan, open_workshop
+from tests.indexer.conftest import on_cpu
 from wikiclip.errors import WikiClipError
 from wikiclip.model import WikiClip
 
@@ -21,7 +22,7 @@ def kind_cost(rows: int, width: int) -> tuple[int, int]:
 
 
 def test_every_record_is_counted_where_the_knowledge_base_is_small(birds: Path, model: WikiClip):
-    found = estimate(JsonLines(birds), model, kind_cost)
+    found = estimate(JsonLines(birds), on_cpu(model), kind_cost)
     assert (found.records, found.read, found.sampled, found.rows) == (7, 7, 5, 8)  # as named: two pictures are broken
     assert (found.index_memory, found.seconds > 0) == (80, True)
     assert found.version - found.chunks == 8 * (256 + 4) + 5 * 12 - 8 * (512 + 4)
@@ -36,13 +37,13 @@ def test_what_was_not_read_is_taken_to_be_like_the_rest(tmp_path: Path, model: W
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
     monkeypatch.setattr("indexer.estimate.READ", 30)
     kb = JsonLines(path)
-    found = estimate(kb, model, kind_cost)
+    found = estimate(kb, on_cpu(model), kind_cost)
     assert (found.records, found.read, found.rows) == (60, 30, 60)
     assert "drawn from the first 30" in found.lines()[0]
 
     plan = make_plan(kb, model)
     workshop = open_workshop(plan, tmp_path)
-    assert embed(kb, model, plan, workshop) == 1
+    assert embed(kb, on_cpu(model), plan, workshop) == 1
     chunk = StoredChunk(workshop / "chunks" / "000000")
     stored = chunk.vectors().nbytes + chunk.entity_of_row().nbytes + (chunk.folder / TABLE).stat().st_size
     assert found.chunks == pytest.approx(stored, rel=0.1)
@@ -51,7 +52,7 @@ def test_what_was_not_read_is_taken_to_be_like_the_rest(tmp_path: Path, model: W
 def test_records_of_which_none_can_be_read_are_an_error(birds: Path, model: WikiClip):
     birds.write_text("{\n{\n")
     with pytest.raises(WikiClipError, match="no record that can be read"):
-        estimate(JsonLines(birds), model, kind_cost)
+        estimate(JsonLines(birds), on_cpu(model), kind_cost)
 
 
 @given(st.integers(1, 200), st.integers(1, 50))

@@ -63,6 +63,19 @@ def test_brackets_in_strings_are_not_depth() -> None:
     assert loads(text.encode()) == json.loads(text)
 
 
+@given(st.text(alphabet='"\\[]{},/bnu0 é'), st.integers(MAX_DEPTH - 2, MAX_DEPTH + 1), st.booleans())
+def test_whatever_a_string_holds_leaves_depth_as_it_is(held: str, levels: int, ascii_only: bool) -> None:
+    value: Any = {held: held}
+    for _ in range(levels - 1):
+        value = [held, value, held]
+    text = json.dumps(value, ensure_ascii=ascii_only).encode()
+    if levels <= MAX_DEPTH:
+        assert loads(text) == value
+    else:
+        with pytest.raises(NotStrictJson, match="deeper"):
+            loads(text)
+
+
 @pytest.mark.parametrize("levels", [MAX_DEPTH, MAX_DEPTH + 1])
 def test_depth_is_bounded(levels: int) -> None:
     text = b"[" * levels + b"]" * levels

@@ -17,7 +17,7 @@ from training.data.annotation import Annotation, read_mention
 from training.data.oven import OvenAnnotations
 from training.data.release import Part
 from training.evaluate import app
-from training.oven_scores import read_predictions
+from training.predictions import read_predictions
 from wikiclip.errors import WikiClipError
 from wikiclip.images import read_picture
 from wikiclip.model import WikiClip

@@ -1,5 +1,6 @@
 """Vision towers of every kind that open_clip offers, at random weights."""
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,21 @@ def test_bfloat16_and_the_rest_of_the_batch_change_little(
         assert close(encoder(pixels[3:4]).pooled_BW, features[used].pooled_BW[3:4], 3e-2 if used else 1e-4)
     cosine_B = torch.cosine_similarity(features[True].pooled_BW, features[False].pooled_BW)
     assert float(cosine_B.min()) > 0.999
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_weights_stored_as_they_are_computed_with_change_no_bit(
+    tower: Towers, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wikiclip.encoders.bf16_pays", lambda _: True)
+    encoder, narrow = tower(name), copy.deepcopy(tower(name))
+    narrow.store_as_computed()
+    assert any(weight.dtype == torch.bfloat16 for weight in narrow.parameters())
+    pixels, weights_BP = noise(encoder), torch.rand(2, encoder.grid**2, generator=torch.Generator().manual_seed(1))
+    wide, same = encoder(pixels), narrow(pixels)
+    assert torch.equal(wide.patches_BPV, same.patches_BPV)
+    assert torch.equal(wide.pooled_BW, same.pooled_BW)
+    assert torch.equal(encoder.pool(wide.patches_BPV, weights_BP), narrow.pool(same.patches_BPV, weights_BP))
 
 
 def test_a_tower_is_frozen(tower: Towers) -> None:

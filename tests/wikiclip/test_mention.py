@@ -82,12 +82,12 @@ def test_without_background_whatever_the_mask_leaves_out_is_the_mean_colour(mask
 def test_the_background_fades_into_the_mean_colour(mask: Mask, background: float) -> None:
     image = Image.new("RGB", mask.shape[::-1], INSIDE)
     view = crop(image, mask, background=background)
-    kept = background + (1 - background) * view.inside_HW
+    kept = np.rint(255 * background + (1 - background) * 255 * view.inside_HW) / 255
     expected = np.rint(MEAN_C11 + (INSIDE_C11.astype(float) - MEAN_C11) * kept)
     distance = np.abs(view.pixels_CHW - expected).max(axis=0)
-    assert (distance[view.inside_HW > 0] <= 1).all()
+    assert (distance[view.inside_HW > 0] == 0).all()
     beyond = (view.pixels_CHW == MEAN_C11).all(axis=0)
-    assert ((distance <= 1) | beyond).all(), "beyond the picture's border there is the mean colour, whatever is kept"
+    assert ((distance == 0) | beyond).all(), "beyond the picture's border there is the mean colour, whatever is kept"
 
 
 @settings(deadline=None)

@@ -21,7 +21,7 @@ from wikiclip.errors import WikiClipError
 from wikiclip.images import Picture
 from wikiclip.masks import Mask, whole
 from wikiclip.mention import View, full_picture, masked_crop
-from wikiclip.model import VISION_BATCH, PreparedEntity, PreparedMention, WikiClip
+from wikiclip.model import VIEWS_ON_CPU, PreparedEntity, PreparedMention, WikiClip
 from wikiclip.presets import MentionConfig, MentionForm, Preset, SpaceConfig
 
 Vectors = NDArray[np.float32]
@@ -188,11 +188,11 @@ def test_a_mention_does_not_depend_on_its_batch(
 @pytest.mark.usefixtures("float32")
 def test_more_views_than_one_forward_pass_takes(plain: WikiClip) -> None:
     one, other = mentions(plain)[:2]
-    many = [one] * VISION_BATCH + [other] * 3
+    many = [one] * VIEWS_ON_CPU + [other] * 3
     encoded = plain.encode_mentions(many)
-    assert_unit(encoded, VISION_BATCH + 3, 48)
-    np.testing.assert_allclose(encoded[:VISION_BATCH], encoded[:1].repeat(VISION_BATCH, axis=0), atol=1e-5)
-    np.testing.assert_allclose(encoded[VISION_BATCH:], plain.encode_mentions([other]).repeat(3, axis=0), atol=1e-5)
+    assert_unit(encoded, VIEWS_ON_CPU + 3, 48)
+    np.testing.assert_allclose(encoded[:VIEWS_ON_CPU], encoded[:1].repeat(VIEWS_ON_CPU, axis=0), atol=1e-5)
+    np.testing.assert_allclose(encoded[VIEWS_ON_CPU:], plain.encode_mentions([other]).repeat(3, axis=0), atol=1e-5)
 
 
 def test_a_crop_sees_nothing_but_the_mask(model: WikiClip) -> None:

@@ -10,11 +10,11 @@ from typing_extensions import Doc
 from indexer.kb.oven import Oven
 from training.cache import GB, Budget
 from training.data.annotated import AnnotatedData
-from training.data.dataset import CACHE_GB, ScenesData, load_scenes
 from training.data.folds import FOLDS
 from training.data.maskoven import MaskOvenAnnotations
 from training.data.oven import OvenAnnotations
 from training.data.release import Part
+from training.data.scenes_data import CACHE_GB, ScenesData, load_scenes
 from training.data.tell import tell
 from training.data.training_set import TrainingSet
 from wikiclip.errors import WikiClipError

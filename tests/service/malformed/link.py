@@ -1,105 +1,32 @@
-"""Hard input that is wrong: each request has its status and `type`, and the service answers the next good one."""
+"""What is wrong with a request to `POST /link`, or with one to no path at all."""
 
-import base64
-import io
 import json
-import random
-import struct
-import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
 
-import httpx
-import pytest
 from PIL import Image
 
-from service import examples
 from service.errors import Cause
-from service.schemas import ProblemOut
-from wikiclip.images import IMAGE_CODES
-from wikiclip.masks import REGION_CODES
-
-W, H = examples.WIDTH, examples.HEIGHT
-PNG = examples.picture()
-RLE = examples.regions()["rle"]
-COUNTS = RLE["counts"]
-MARK = "hunter2"  # stands in input wherever a message could repeat it
-
-
-def b64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
-
-
-def png_header(width: int, height: int) -> bytes:
-    """A PNG that promises `width` x `height` pixels and holds none."""
-    chunks = b""
-    for name, data in ((b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)), (b"IEND", b"")):
-        chunks += struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-    return b"\x89PNG\r\n\x1a\n" + chunks
-
-
-def saved(image: Image.Image, kind: str) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, kind)
-    return stream.getvalue()
-
-
-def noise(width: int, height: int) -> bytes:
-    return saved(Image.frombytes("RGB", (width, height), random.Random(0).randbytes(width * height * 3)), "PNG")
-
-
-@dataclass(frozen=True)
-class Case:
-    """A request and the answer it must get; `request` is what httpx sends."""
-
-    name: str
-    cause: Cause
-    request: dict[str, Any] | Callable[[], dict[str, Any]]
-    method: str = "POST"
-    path: str = "/link"
-    pointers: list[str] = field(default_factory=list)
-
-    def send(self, client: httpx.Client) -> httpx.Response:
-        request = self.request if isinstance(self.request, dict) else self.request()
-        return client.request(self.method, self.path, **request)
-
-
-def raw(text: str | bytes, content_type: str = "application/json") -> dict[str, Any]:
-    content = text.encode() if isinstance(text, str) else text
-    return {"content": content, "headers": {"content-type": content_type}}
-
-
-def picture(data: bytes) -> dict[str, Any]:
-    return {"json": {"image": b64(data)}}
-
-
-def region(value: object) -> dict[str, Any]:
-    # Python's own writer, since httpx's refuses NaN.
-    return raw(json.dumps({"image": b64(PNG), "region": value}))
-
-
-def body(**fields: object) -> dict[str, Any]:
-    return raw(json.dumps({"image": b64(PNG), **fields}))
-
-
-def large(*, regions: int) -> dict[str, Any]:
-    """Four million pixels in a small file, and so many whole pictures to link."""
-    return {"json": {"image": b64(saved(Image.new("RGB", (2000, 2000)), "PNG")), "regions": [None] * regions}}
-
-
-def form(**fields: object) -> dict[str, Any]:
-    parts = {"image": ("p.png", PNG), **fields}
-    return {"files": {name: part for name, part in parts.items() if part is not None}}
-
-
-def chunked(size: int) -> Iterator[bytes]:
-    for _ in range(size // 65536):
-        yield b" " * 65536
-
-
-BOUNDARY = "multipart/form-data; boundary=cut"
-PART = b'--cut\r\nContent-Disposition: form-data; name="image"; filename="p.png"\r\n\r\n'
+from tests.service.malformed.case import (
+    BOUNDARY,
+    COUNTS,
+    MARK,
+    PART,
+    PNG,
+    RLE,
+    Case,
+    H,
+    W,
+    b64,
+    body,
+    chunked,
+    form,
+    large,
+    noise,
+    picture,
+    png_header,
+    raw,
+    region,
+    saved,
+)
 
 JSON_CASES = [
     Case("empty body", Cause.MALFORMED_JSON, raw("")),
@@ -282,127 +209,4 @@ HTTP_CASES = [
     Case("another path", Cause.NOT_FOUND, picture(PNG), path=f"/{MARK}"),
 ]
 
-SEGMENT_CASES = [
-    Case(name, cause, request, path="/segment", pointers=list(pointers))
-    for name, cause, request, *pointers in (
-        ("segment empty body", Cause.MALFORMED_JSON, raw("")),
-        ("segment not json", Cause.MALFORMED_JSON, raw(MARK)),
-        ("segment key twice", Cause.MALFORMED_JSON, raw('{"image": "AA==", "point": [1, 1], "point": [2, 2]}')),
-        ("segment point of nan", Cause.MALFORMED_JSON, raw('{"image": "AA==", "point": [NaN, 1]}')),
-        ("segment plain text", Cause.UNSUPPORTED_MEDIA_TYPE, raw("{}", "text/plain")),
-        ("segment body too large", Cause.BODY_TOO_LARGE, lambda: raw(b" " * 3_000_000)),
-        ("segment no image", Cause.INVALID_REQUEST, raw('{"point": [1, 1]}'), "#/image"),
-        ("segment image not base64", Cause.MALFORMED_BASE64, raw(json.dumps({"image": f"{MARK}!"}))),
-        ("segment image empty", Cause.EMPTY_IMAGE, raw('{"image": ""}')),
-        ("segment image a text", Cause.UNSUPPORTED_IMAGE, picture(MARK.encode() * 50)),
-        ("segment image truncated", Cause.MALFORMED_IMAGE, picture(PNG[:60])),
-        ("segment image of a huge header", Cause.IMAGE_TOO_LARGE, picture(png_header(50_000, 50_000))),
-        ("segment region", Cause.INVALID_REQUEST, body(region=RLE), "#"),
-        ("segment top_k", Cause.INVALID_REQUEST, body(top_k=3), "#"),
-        ("segment point and box", Cause.INVALID_REQUEST, body(point=[1, 1], box=[0, 0, 9, 9]), "#"),
-        ("segment point a number", Cause.INVALID_REQUEST, body(point=7), "#/point"),
-        ("segment point of one", Cause.INVALID_REQUEST, body(point=[7]), "#/point"),
-        ("segment point of three", Cause.INVALID_REQUEST, body(point=[1, 2, 3]), "#/point"),
-        ("segment point of texts", Cause.INVALID_REQUEST, body(point=["1", MARK]), "#/point/0", "#/point/1"),
-        ("segment point of booleans", Cause.INVALID_REQUEST, body(point=[True, 1]), "#/point/0"),
-        ("segment point past floats", Cause.INVALID_REQUEST, body(point=[10**400, 1]), "#/point/0"),
-        ("segment point right of it", Cause.OUTSIDE_PICTURE, body(point=[W, 1])),
-        ("segment point above it", Cause.OUTSIDE_PICTURE, body(point=[1, -0.1])),
-        ("segment box of three", Cause.MALFORMED_BOX, body(box=[0, 0, 5])),
-        ("segment box a text", Cause.MALFORMED_BOX, body(box=MARK)),
-        ("segment box negative", Cause.MALFORMED_BOX, body(box=[5, 5, -3, -3])),
-        ("segment box without area", Cause.EMPTY_MASK, body(box=[3, 3, 0, 5])),
-        ("segment box outside", Cause.OUTSIDE_PICTURE, body(box=[W, 0, 5, 5])),
-        ("segment form without image", Cause.INVALID_REQUEST, {"files": {"point": (None, "[1, 1]")}}, "#/image"),
-        ("segment form point not json", Cause.MALFORMED_JSON, form(point=(None, MARK))),
-        ("segment form cut off", Cause.MALFORMED_MULTIPART, raw(PART + PNG, BOUNDARY)),
-    )
-]
-
-KNOWN = {"entity_id": "red-disc"}
-EXPLAIN_CASES = [
-    Case(name, cause, request, path="/explain", pointers=list(pointers))
-    for name, cause, request, *pointers in (
-        ("explain empty body", Cause.MALFORMED_JSON, raw("")),
-        ("explain not json", Cause.MALFORMED_JSON, raw(MARK)),
-        ("explain id twice", Cause.MALFORMED_JSON, raw('{"image": "AA==", "entity_id": "a", "entity_id": "b"}')),
-        ("explain plain text", Cause.UNSUPPORTED_MEDIA_TYPE, raw("{}", "text/plain")),
-        ("explain body too large", Cause.BODY_TOO_LARGE, lambda: raw(b" " * 3_000_000)),
-        ("explain nothing", Cause.INVALID_REQUEST, raw("{}"), "#/image", "#/entity_id"),
-        ("explain no entity", Cause.INVALID_REQUEST, body(region=RLE), "#/entity_id"),
-        ("explain entity a number", Cause.INVALID_REQUEST, body(entity_id=7), "#/entity_id"),
-        ("explain entity null", Cause.INVALID_REQUEST, body(entity_id=None), "#/entity_id"),
-        ("explain entity unknown", Cause.UNKNOWN_ENTITY, body(entity_id=MARK)),
-        ("explain entity empty", Cause.UNKNOWN_ENTITY, body(entity_id="")),
-        (
-            "explain entity a surrogate",
-            Cause.UNKNOWN_ENTITY,
-            raw(json.dumps({"image": b64(PNG)})[:-1] + ', "entity_id": "\\ud800"}'),
-        ),
-        ("explain regions", Cause.INVALID_REQUEST, body(**KNOWN, regions=[RLE]), "#"),
-        ("explain image not base64", Cause.MALFORMED_BASE64, raw(json.dumps({**KNOWN, "image": f"{MARK}!"}))),
-        ("explain image empty", Cause.EMPTY_IMAGE, raw(json.dumps({**KNOWN, "image": ""}))),
-        ("explain image a text", Cause.UNSUPPORTED_IMAGE, raw(json.dumps({**KNOWN, "image": b64(b"x" * 99)}))),
-        ("explain image truncated", Cause.MALFORMED_IMAGE, raw(json.dumps({**KNOWN, "image": b64(PNG[:60])}))),
-        ("explain region a text", Cause.MALFORMED_REGION, body(**KNOWN, region=MARK)),
-        ("explain rle short", Cause.MALFORMED_RLE, body(**KNOWN, region={"size": [H, W], "counts": COUNTS[:-4]})),
-        (
-            "explain rle of another size",
-            Cause.MASK_SIZE_MISMATCH,
-            body(**KNOWN, region={"size": [W, H], "counts": COUNTS}),
-        ),
-        ("explain mask empty", Cause.EMPTY_MASK, body(**KNOWN, region={"size": [H, W], "counts": [H * W]})),
-        ("explain box outside", Cause.OUTSIDE_PICTURE, body(**KNOWN, region={"box": [W, 0, 5, 5]})),
-        ("explain polygon odd", Cause.MALFORMED_POLYGON, body(**KNOWN, region={"polygon": [[1, 1, 9, 1, 9]]})),
-        ("explain png not base64", Cause.MALFORMED_PNG, body(**KNOWN, region={"png": f"{MARK}!"})),
-        ("explain form without entity", Cause.INVALID_REQUEST, form(), "#/entity_id"),
-        ("explain form entity unknown", Cause.UNKNOWN_ENTITY, form(entity_id=(None, b"\xff" + MARK.encode()))),
-        ("explain form cut off", Cause.MALFORMED_MULTIPART, raw(PART + PNG, BOUNDARY)),
-    )
-]
-
-CASES = JSON_CASES + FIELD_CASES + IMAGE_CASES + REGION_CASES + FORM_CASES + HTTP_CASES + SEGMENT_CASES + EXPLAIN_CASES
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "-"))
-def test_a_malformed_request_gets_its_problem_and_the_next_is_answered(client: httpx.Client, case: Case) -> None:
-    answer = case.send(client)
-    assert (answer.json()["type"], answer.status_code) == (case.cause.type, case.cause.status)
-    assert answer.headers["content-type"] == "application/problem+json"
-    problem = ProblemOut.model_validate_json(answer.content)
-    assert problem.title == case.cause.title
-    assert [error.pointer for error in problem.errors or []] == case.pointers
-    assert MARK not in answer.text
-    good = client.post("/link", json={"image": b64(PNG), "region": RLE, "top_k": 1})
-    assert good.status_code == 200
-
-
-def test_every_cause_that_a_caller_can_bring_about_is_in_the_table() -> None:
-    elsewhere = {
-        Cause.NO_PICTURE,
-        Cause.UNKNOWN_SCENE,
-        Cause.CONNECTION_CLOSED,
-        Cause.INTERNAL_ERROR,
-        Cause.NOT_READY,
-        Cause.BUSY,
-        Cause.UNREADABLE_IMAGE,
-        Cause.MALFORMED_HTTP,
-        # of who asks, and how slowly: tests of their own
-        Cause.UNAUTHORIZED,
-        Cause.RATE_LIMITED,
-        Cause.BODY_TOO_SLOW,
-        Cause.DEADLINE,
-    }
-    assert {case.cause for case in CASES} == set(Cause) - elsewhere
-
-
-def test_every_code_of_the_model_s_package_is_a_cause() -> None:
-    assert {*IMAGE_CODES, *REGION_CODES} <= {cause.code for cause in Cause}
-
-
-def test_a_refusal_of_the_method_names_those_that_work(client: httpx.Client) -> None:
-    assert client.get("/link").headers["allow"] == "POST"
-
-
-def test_as_many_masks_as_fit_are_linked(client: httpx.Client) -> None:
-    assert len(client.post("/link", **large(regions=2)).raise_for_status().json()["results"]) == 2
+CASES = JSON_CASES + FIELD_CASES + IMAGE_CASES + REGION_CASES + FORM_CASES + HTTP_CASES
