@@ -86,7 +86,7 @@ def _square(
     near = mask[y : math.ceil(part[3]), x : math.ceil(part[2])]
     cover = Image.fromarray(near.view(np.uint8) * np.uint8(255))
     cover = cover.resize(shape, Image.Resampling.BOX, box=(part[0] - x, part[1] - y, part[2] - x, part[3] - y))
-    inside_hw = np.array(cover)  # in 255ths
+    inside_hw = np.array(cover)  # of 255
     if not inside_hw.any() and near.any():  # a few pixels of millions round to nothing, and pooling needs somewhere
         rows, columns = near.nonzero()
         row, column = rows[len(rows) // 2] + 0.5 + y - part[1], columns[len(rows) // 2] + 0.5 + x - part[0]
