@@ -75,7 +75,7 @@ class Slow(Linker):
     """A linker that waits at a gate before each batch, and notes how many mentions it was asked about."""
 
     def __init__(self, linker: Linker) -> None:
-        super().__init__(linker.model, linker.index, limits=linker.limits)
+        super().__init__(linker.model, linker.index, limits=linker.limits, where=linker.where)
         self.gate = threading.Event()
         self.gate.set()
         self.waits = threading.Event()
