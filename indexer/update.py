@@ -194,7 +194,9 @@ def _report(base: Version, version: Version) -> None:
         typer.echo(listed, err=True)
     if after.deleted > WORN * after.entities:
         typer.echo(
-            f"{after.deleted} entities are no more and still searched; `indexer.build` would drop them.", err=True
+            f"{after.deleted} old entries stay in the files, left out of answers. `indexer.build` would drop them; it"
+            " makes an index of its records alone, without updates that they do not hold.",
+            err=True,
         )
 
 

@@ -53,7 +53,7 @@ def serve(
         access_log=False,  # `request_log` writes a line for each request, with its id
         server_header=False,
     )
-    listening = config.bind_socket()
+    listening = listen(host, port)
     # asyncio sets this itself, but not on a socket bound beforehand; without it each answer waits 40 ms for an ACK.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     server = uvicorn.Server(config)
@@ -62,6 +62,20 @@ def serve(
     server.run(sockets=[listening])
     if not application.state.runtime.is_ready:
         raise typer.Exit(1)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket at the address. Raises WikiClipError where it cannot be had."""
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise WikiClipError(
+            f"{host}:{port} cannot be listened on: {error.strerror}. Choose another with --port (make demo PORT=8123)."
+        ) from error
+    return listening
 
 
 def expect_keys(host: str, settings: Settings) -> None:

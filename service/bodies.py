@@ -18,6 +18,7 @@ from service import strict_json
 from service.budget import ByteBudget
 from service.errors import Cause, Problem, from_validation
 from service.requests import Options, Shape
+from wikiclip.pil_files import sniff_format
 
 JSON, MULTIPART = "application/json", "multipart/form-data"
 MAX_PARTS = 16
@@ -104,7 +105,9 @@ def parse(body: bytes, headers: Headers, shape: Shape[Options]) -> Asked[Options
     try:
         return _parse_json(body, shape) if check_type(headers) == JSON else _parse_multipart(body, headers, shape)
     except ValidationError as error:
-        raise from_validation(error.errors(include_url=False, include_input=False)) from None
+        raise from_validation(
+            error.errors(include_url=False, include_input=False), fields=list(shape.request.model_fields)
+        ) from None
 
 
 def _parse_json(body: bytes, shape: Shape[Options]) -> Asked[Options]:
@@ -114,7 +117,7 @@ def _parse_json(body: bytes, shape: Shape[Options]) -> Asked[Options]:
     except (binascii.Error, ValueError):
         raise Problem(
             Cause.MALFORMED_BASE64,
-            "`image` is the picture's file in base64 (RFC 4648, section 4), without a data: prefix.",
+            "`image` is the picture's file in base64 (RFC 4648, section 4), without a data: prefix; no URL is fetched.",
         ) from None
     return Asked(image, cast(Options, request))
 
@@ -125,6 +128,11 @@ def _parse_multipart(body: bytes, headers: Headers, shape: Shape[Options]) -> As
         if name == "image":
             fields[name] = content
         elif name == "region" and not content.lstrip().startswith((b"{", b"[", b"null")):
+            if sniff_format(content) != "PNG":
+                raise Problem(
+                    Cause.MALFORMED_PNG,
+                    "`region` is neither JSON nor a PNG file. With curl `region=<FILE` sends what a file holds.",
+                )
             fields[name] = {"png": base64.b64encode(content).decode("ascii")}
         elif name in TEXT_PARTS:
             fields[name] = content.decode("utf-8", errors="replace")
@@ -138,7 +146,7 @@ def _loads(text: bytes, what: str) -> Any:
     try:
         return strict_json.loads(text)
     except strict_json.NotStrictJson as error:
-        raise Problem(Cause.MALFORMED_JSON, f"{what} is not strict JSON. {error}") from None
+        raise Problem(Cause.MALFORMED_JSON, f"{what}: {error}") from None
 
 
 def _split(body: bytes, headers: Headers) -> dict[str, bytes]:

@@ -132,12 +132,14 @@ def from_input_error(error: ImageError | RegionError) -> Problem:
     return Problem(BY_CODE[error.code], str(error))
 
 
-def from_validation(details: list[ErrorDetails]) -> Problem:
-    """The problem for fields that break the schema. An unknown field's name is the caller's, so it is left out."""
+def from_validation(details: list[ErrorDetails], *, fields: list[str]) -> Problem:
+    """The problem for fields that break the schema. An unknown field's name is the caller's: `fields` are told, all
+    those that there are."""
+    unknown = f"Unknown fields are not accepted; known ones are {', '.join(fields)}."
     errors = []
     for detail in details:
         known = detail["loc"][:-1] if detail["type"] == "extra_forbidden" else detail["loc"]
-        message = "Unknown fields are not accepted." if detail["type"] == "extra_forbidden" else f"{detail['msg']}."
+        message = unknown if detail["type"] == "extra_forbidden" else f"{detail['msg']}."
         errors.append({"pointer": "#" + "".join(f"/{part}" for part in known), "detail": message})
     return Problem(Cause.INVALID_REQUEST, "See `errors` for each field at fault.", errors=errors)
 
@@ -157,7 +159,8 @@ async def _answer_http(_: Request, error: Exception) -> JSONResponse:
     if error.status_code == 404:
         return Problem(Cause.NOT_FOUND, "See /openapi.json for what is served.").response()
     if error.status_code == 405:
-        return Problem(Cause.METHOD_NOT_ALLOWED, "See the Allow header.", headers=dict(error.headers or {})).response()
+        headers = dict(error.headers or {})
+        return Problem(Cause.METHOD_NOT_ALLOWED, f"Use {headers.get('Allow', 'GET')}.", headers=headers).response()
     return Problem(Cause.INTERNAL_ERROR, "The request could not be routed.").response()
 
 

@@ -23,7 +23,8 @@ class ResultOut(BaseModel):
         float | None,
         Field(
             description="How likely the first candidate is right, 0 to 1, told from the scores of the best ten;"
-            " `min_score` does not change it. Null where the checkpoint was not calibrated."
+            " `min_score` does not change it. Null where the checkpoint was not calibrated, and where the index holds"
+            " fewer than ten entities."
         ),
     ]
     candidates: Annotated[list[CandidateOut], Field(description="Best first.")]

@@ -88,6 +88,9 @@ def entities(
     if as_json:
         typer.echo(answer.model_dump_json(indent=1))
         return
+    if not answer.entities:
+        typer.echo("No entity's title begins so.")
+        return
     table = Table("title", "id", "")
     for found in answer.entities:
         table.add_row(*map(escape, (found.title, found.entity_id, shorten(found.text, TEXT, placeholder="…"))))

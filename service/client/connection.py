@@ -77,7 +77,10 @@ class Connection:
         try:
             answer = self._http.request(method, path, **request)
         except httpx.HTTPError as error:
-            raise LinkError(f"{self._http.base_url} did not answer: {error or type(error).__name__}.") from error
+            why = str(error) or type(error).__name__
+            raise LinkError(
+                f"{self._http.base_url} did not answer: {why}. Start the service, or say where it is (--url)."
+            ) from error
         if answer.status_code != 200:
             refusal = _refusal(answer)
             if answer.status_code in AGAIN and answer.headers.get("retry-after", "").isdecimal():

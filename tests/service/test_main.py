@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -50,6 +51,16 @@ def test_it_says_where_it_answers_and_stops_when_told(settings: Settings) -> Non
             assert min([seconds(client) for _ in range(40)][20:]) < 0.03
         process.send_signal(signal.SIGTERM)
         assert process.wait(120) in (0, -signal.SIGTERM)
+
+
+@pytest.mark.slow
+def test_a_port_that_is_taken_is_one_line_that_says_what_to_do() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = subprocess.run([*COMMAND[:-1], port], capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith(f"Error: 127.0.0.1:{port} cannot be listened on: Address already in use. Choose another")
 
 
 @pytest.mark.slow

@@ -49,8 +49,19 @@ def test_every_code_of_the_model_s_package_is_a_cause() -> None:
     assert {*IMAGE_CODES, *REGION_CODES} <= {cause.code for cause in Cause}
 
 
+def test_an_unknown_field_is_answered_with_those_that_are_known(client: httpx.Client) -> None:
+    (fault,) = client.post("/link", json={"image": b64(PNG), "topk": 2}).json()["errors"]
+    assert "known ones are image, region, regions, top_k, min_score." in fault["detail"]
+
+
+def test_a_region_that_is_no_file_is_told_how_to_send_one(client: httpx.Client) -> None:
+    told = client.post("/link", files={"image": PNG, "region": (None, "var/demo/violin.json")}).json()
+    assert "`region=<FILE`" in told["detail"]
+
+
 def test_a_refusal_of_the_method_names_those_that_work(client: httpx.Client) -> None:
-    assert client.get("/link").headers["allow"] == "POST"
+    answer = client.get("/link")
+    assert (answer.headers["allow"], answer.json()["detail"]) == ("POST", "Use POST.")
 
 
 def test_as_many_masks_as_fit_are_linked(client: httpx.Client) -> None:
