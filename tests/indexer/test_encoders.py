@@ -34,7 +34,7 @@ def test_a_batch_that_fails_leaves_its_turn_to_the_next(model: WikiClip):
     encoders = Encoders(model, [CPU, CPU])
     for _ in range(3 * ON_A_GPU):
         with pytest.raises(AttributeError):
-            encoders.encode(["no prepared entity"])  # type: ignore[list-item]
+            encoders.encode(["no prepared entity"])
     assert encoders.encode([encoders.prepare("heron", None)]).shape == (1, model.mention_width)
 
 

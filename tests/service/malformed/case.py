@@ -61,6 +61,11 @@ class Case:
         return client.request(self.method, self.path, **request)
 
 
+def cases_of(path: str, *rows: tuple[Any, ...]) -> list[Case]:
+    """Of rows that hold a name, a cause, a request and the pointers of its faults."""
+    return [Case(name, cause, request, path=path, pointers=list(pointers)) for name, cause, request, *pointers in rows]
+
+
 def raw(text: str | bytes, content_type: str = "application/json") -> dict[str, Any]:
     content = text.encode() if isinstance(text, str) else text
     return {"content": content, "headers": {"content-type": content_type}}
