@@ -18,7 +18,7 @@ from training.data.release import Part
 from training.data.scenes_data import load_scenes
 from training.data.source import DataName, DataOptions, annotated_data
 from training.doubt import confidence_of, doubt, doubt_lines, doubt_row, without_some
-from training.frozen import CONTENDERS, best_form
+from training.frozen import CONTENDERS, best_form, in_form
 from training.options import with_options
 from training.oven_score import oven_score, oven_table
 from training.predictions import write_predictions
@@ -108,7 +108,7 @@ def _scenes_recipe(
 ) -> list[dict[str, object]]:
     other = None if against is None else recipe_of(against)
     data = load_scenes(WikiClip(PRESETS[preset]).to(best_device()), cache_gb=cache_gb)
-    frozen = data.with_mention(best_form(data))
+    frozen = in_form(data, best_form(data))
     results = answers_of_recipe(data, frozen, PRESETS[preset], config, runs)
     rows = list(table_rows(results, data.imagenet_rows))
     console.print(quality_table(rows))

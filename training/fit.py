@@ -84,7 +84,7 @@ def _prepare_space(encoder: EntityEncoder, model: WikiClip, data: TrainingSet, c
     fit_memory(
         encoder.memory,
         encoder.space,
-        rows_CW=classifier_rows(model.preset.vision),
+        rows_CV=classifier_rows(model.preset.vision),
         sentences_CT=data.records.sentences(data.class_rows),
         centre_T=data.records.sentences(np.arange(len(data.records))).mean(0),
         known_C=torch.from_numpy(known_C),

@@ -10,10 +10,10 @@ from rich.table import Table
 from indexer.command import run
 from training.data.folds import DEVELOPMENT_FOLD
 from training.data.scenes_data import load_scenes
-from training.frozen import FORMS, frozen_ranks
+from training.frozen import FORMS, LEVELS, frozen_ranks, in_form
 from training.ranking import RANKS, bootstrap, within
 from wikiclip.model import WikiClip
-from wikiclip.presets import PRESETS
+from wikiclip.presets import PRESETS, PooledLevels
 
 app = typer.Typer(add_completion=False)
 
@@ -29,17 +29,27 @@ def mentions(
     data = load_scenes(WikiClip(preset))
     pools = [pool for pool in data.pools if pool.photo == "other" and (all_folds or pool.group == DEVELOPMENT_FOLD)]
     which = "all folds" if all_folds else f"fold {DEVELOPMENT_FOLD}"
-    table = Table("form", "margin", "background kept", title=f"Frozen features at {image_size} pixels, {which}")
+    table = Table(
+        "form", "margin", "background kept", "pooled by", title=f"Frozen features at {image_size} px, {which}"
+    )
     for column in (*(f"rank {k}" for k in RANKS), "rank 1, 95% interval"):
         table.add_column(column, justify="right")
-    for form in FORMS:
-        rank_Q, entity_Q = frozen_ranks(data, form, pools)
+    ways = [*((form, None) for form in FORMS), *((preset.mention, levels) for levels in LEVELS)]
+    for form, levels in ways:
+        rank_Q, entity_Q = frozen_ranks(in_form(data, form, levels), pools)
         first = bootstrap(within(rank_Q, 1), entity_Q)
         shares = (f"{100 * within(rank_Q, k).mean():.1f}" for k in RANKS)
         cropped = form.form in ("crop", "both")
         settings = (f"{form.margin:g}", f"{form.background:g}") if cropped else ("-", "-")
-        table.add_row(form.form, *settings, *shares, f"{first.low:.1f} to {first.high:.1f}")
-    Console(width=120).print(table)
+        table.add_row(form.form, *settings, _pooling(levels), *shares, f"{first.low:.1f} to {first.high:.1f}")
+    Console(width=140).print(table)
+
+
+def _pooling(levels: PooledLevels | None) -> str:
+    if levels is None:
+        return "the tower"
+    stages = ", ".join(str(stage) for stage in levels.stages)
+    return f"last (power {levels.power:g}) + {levels.weight:g} x stages {stages}"
 
 
 if __name__ == "__main__":

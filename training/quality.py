@@ -71,12 +71,15 @@ def _shares(percent: list[float] | None) -> str:
 
 
 def compared(first: Results, second: Results) -> Iterator[str]:
-    """The first checkpoint's answers minus the second's, paired query by query.
+    """The first checkpoint's answers minus the second's, paired query by query, by each method that both have.
 
     Raises:
         WikiClipError: they were not asked the same.
     """
+    methods = {cell.method for cell in second}
     for cell, folds in sorted(first.items()):
+        if cell.method not in methods:
+            continue
         others = second.get(cell)
         if others is None or any(
             not np.array_equal(a.entity_Q, b.entity_Q) for a, b in zip(folds, others, strict=True)

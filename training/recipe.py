@@ -1,6 +1,5 @@
 """A recipe: how a model is shaped and trained. It is judged by training it on every fold of the default data."""
 
-import dataclasses
 from collections import defaultdict
 from pathlib import Path
 
@@ -31,19 +30,11 @@ def answers_of_recipe(data: ScenesData, frozen: ScenesData, preset: Preset, conf
     """Trains it on every fold and asks the fold's test mentions.
 
     Args:
-        data: with the preset's backbones; its mention space and form of mention may be others.
+        data: for a model of any preset.
         frozen: as `answers_of_fold` has it.
         runs: the folder that keeps the folds' training runs.
-
-    Raises:
-        WikiClipError: the recipe is for other backbones.
     """
-    model = data.model
-    if (preset.vision, preset.text) != (model.preset.vision, model.preset.text):
-        raise WikiClipError(f"The recipe of {preset.name} is for other backbones than {model.preset.name} has.")
-    if preset.mention != data.model.preset.mention:
-        data = data.with_mention(preset.mention)
-    data = dataclasses.replace(data, model=data.model.varied(preset))
+    data = data.with_preset(preset)
     results: Results = defaultdict(list)
     for fold in range(FOLDS):
         for cell, answers in answers_of_fold(data, frozen, fold, config, runs):

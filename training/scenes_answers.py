@@ -54,7 +54,9 @@ def answers_of_fold(
     vectors_NM = data.records.encode(encoder, every)
     yield from _model_answers(data, encoder, vectors_NM, queries, "full")
     yield from _text_answers(data, encoder, queries)
-    yield from _image_answers(frozen, asked_of_fold(frozen, fold))
+    yield from _image_answers(frozen, asked_of_fold(frozen, fold), "image")
+    if data.model.preset.vision.levels is not None:
+        yield from _image_answers(data, queries, "levels")
 
     run = Run(runs / f"fold-{fold}-text-only", settings)
     encoder = fit_encoder(data.model, data.training_set(fold, hide_pictures=True), config, run)
@@ -130,13 +132,13 @@ def _text_answers(data: ScenesData, encoder: EntityEncoder, queries: Asked) -> I
                 yield Cell("text", split, photo, "text-only", candidates), found
 
 
-def _image_answers(data: ScenesData, queries: Asked) -> Iterator[tuple[Cell, Answers]]:
+def _image_answers(data: ScenesData, queries: Asked, method: Method) -> Iterator[tuple[Cell, Answers]]:
     """A record without a picture cannot be found, so both sets of candidates are the labelled ones."""
     vectors_NM = F.normalize(data.records.pooled(data.labelled), dim=-1)
     for (split, photo), asked in queries.items():
         found = ask(F.normalize(asked.pooled_QW, dim=-1), vectors_NM, data.labelled, asked.entity_Q)
-        yield Cell("image", split, photo, "full", "labelled"), found
-        yield Cell("image", split, photo, "full", "all"), found
+        yield Cell(method, split, photo, "full", "labelled"), found
+        yield Cell(method, split, photo, "full", "all"), found
 
 
 def _candidates(data: ScenesData) -> list[tuple[Candidates, NDArray[np.int64]]]:

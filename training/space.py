@@ -38,7 +38,7 @@ def fit_memory(
     memory: ClassMemory,
     space: MentionSpace,
     *,
-    rows_CW: Tensor,
+    rows_CV: Tensor,
     sentences_CT: Tensor,
     centre_T: Tensor,
     known_C: Tensor,
@@ -46,13 +46,13 @@ def fit_memory(
     """Fills the class memory from a classifier's rows and its classes' descriptions.
 
     Args:
-        rows_CW: the classifier's rows, in the space of pooled vectors.
+        rows_CV: the classifier's rows, in the space that pooled vectors have or begin with.
         sentences_CT: unit sentence vectors of the classes' descriptions.
         centre_T: mean sentence vector of the knowledge base.
         known_C: False leaves a class out, because it is an entity that the evaluation holds out.
     """
-    rows_CW = F.normalize(rows_CW, dim=-1)
-    values_CM = (rows_CW - rows_CW.mean(0)) @ space.projection_WM
+    rows_CV = F.normalize(rows_CV, dim=-1)
+    values_CM = (rows_CV - rows_CV.mean(0)) @ space.projection_WM[: rows_CV.shape[1]]
     memory.centre_T.copy_(centre_T)
     # A class left out keeps a zero key and a zero value: it is never near, and recalls nothing.
     memory.keys_CT.copy_(F.normalize(sentences_CT - centre_T, dim=-1) * known_C[:, None])

@@ -1,6 +1,7 @@
 """The frozen backbones: pictures to patches and a pooled vector, descriptions to token embeddings.
 
-Axes: B item, P patch, L text token; widths V of patches, W of the pooled vector, T of tokens. C, H, W of pixels.
+Axes: B item, P patch, L text token; widths V of patches, W of the pooled vector, T of tokens. C, H, W of pixels
+and maps.
 """
 
 import importlib.resources
@@ -18,8 +19,10 @@ from torch import Tensor, nn
 
 import wikiclip.torchvision_guard  # noqa: F401  (before anything that imports torchvision)
 from wikiclip.errors import WikiClipError
+from wikiclip.folding import fold_batch_norms
+from wikiclip.levels import check_levels, forward_levels, pool_levels
 from wikiclip.precision import bf16_pays
-from wikiclip.presets import TextBackbone, VisionBackbone
+from wikiclip.presets import PooledLevels, TextBackbone, VisionBackbone
 from wikiclip.weights import check_sha256, efficientnet_lite2_state, packaged_path
 
 import open_clip  # isort: skip
@@ -32,10 +35,22 @@ BROKEN_WEIGHTS = (RuntimeError, OSError, ValueError, KeyError, EOFError, pickle.
 
 @dataclass(frozen=True)
 class VisionFeatures:
-    """What a vision tower sees: `patches_BPV` in row-major order of a square grid, and `pooled_BW`; both float32."""
+    """What a vision tower sees: `patches_BPV` in row-major order of a square grid, and `pooled_BW`; both float32.
+
+    `levels` holds earlier maps, [B, C, H, W], where the pooled vector is made of several.
+    """
 
     patches_BPV: Tensor
     pooled_BW: Tensor
+    levels: tuple[Tensor, ...] = ()
+
+    def expand(self, times: int) -> "VisionFeatures":
+        """The features of one item as those of several, without copying them."""
+        return VisionFeatures(
+            self.patches_BPV.expand(times, -1, -1),
+            self.pooled_BW.expand(times, -1),
+            tuple(map_BCHW.expand(times, -1, -1, -1) for map_BCHW in self.levels),
+        )
 
 
 class VisionEncoder(nn.Module):
@@ -53,9 +68,12 @@ class VisionEncoder(nn.Module):
     def __init__(self, backbone: VisionBackbone) -> None:
         super().__init__()
         self.visual = _load_tower(backbone).eval().requires_grad_(False)
+        if backbone.levels is not None:
+            check_levels(self.visual, backbone.levels)
         self.visual.to(memory_format=torch.channels_last)
         self.image_size = backbone.image_size
         self.is_vit = not hasattr(self.visual, "trunk")
+        self.levels = backbone.levels
         self.register_buffer("mean_C", torch.tensor(backbone.mean)[:, None, None] * 255, persistent=False)
         self.register_buffer("std_C", torch.tensor(backbone.std)[:, None, None] * 255, persistent=False)
         probe = self(torch.zeros(1, 3, self.image_size, self.image_size, dtype=torch.uint8))
@@ -73,12 +91,26 @@ class VisionEncoder(nn.Module):
                     part.to(torch.bfloat16)
 
     @torch.inference_mode()
-    def forward(self, pixels_BCHW: Tensor) -> VisionFeatures:
-        """Encodes uint8 pixels [B, 3, image_size, image_size]."""
+    def forward(self, pixels_BCHW: Tensor, inside_BHW: Tensor | None = None) -> VisionFeatures:
+        """Encodes uint8 pixels [B, 3, image_size, image_size].
+
+        Args:
+            inside_BHW: the share of each pixel that the mask covers; all of it where None. It only matters to a tower
+                with `levels`: one's own pooled vector takes in what it is shown.
+        """
         x_BCHW = ((pixels_BCHW.to(self.mean_C.device) - self.mean_C) / self.std_C).to(memory_format=torch.channels_last)
+        if self.levels is not None:
+            return self._at_levels(x_BCHW, inside_BHW, self.levels)
         with self._arithmetic():
             features = self._vit(x_BCHW) if self.is_vit else self._timm(x_BCHW)
         return VisionFeatures(features.patches_BPV.float(), features.pooled_BW.float())
+
+    def _at_levels(self, x_BCHW: Tensor, inside_BHW: Tensor | None, levels: PooledLevels) -> VisionFeatures:
+        with self._arithmetic():
+            last_BCHW, earlier = forward_levels(self.visual.trunk, x_BCHW, levels)
+        inside_BHW = x_BCHW.new_ones(x_BCHW[:, 0].shape) if inside_BHW is None else inside_BHW.to(x_BCHW.device)
+        pooled_BW = pool_levels(last_BCHW, earlier, inside_BHW, levels)
+        return VisionFeatures(last_BCHW.flatten(2).transpose(1, 2).float(), pooled_BW, earlier)
 
     def _vit(self, x_BCHW: Tensor) -> VisionFeatures:
         # The class token is not among the intermediates. A tower that normalises after it pools has its patches raw.
@@ -102,11 +134,16 @@ class VisionEncoder(nn.Module):
         return getattr(self.visual.trunk, "output_fmt", "NCHW") == "NHWC"  # Swin and its kind
 
     @torch.inference_mode()
-    def pool(self, patches_BPV: Tensor, weights_BP: Tensor) -> Tensor:
+    def pool(self, features: VisionFeatures, weights_BP: Tensor) -> Tensor:
         """Pools patches under non-negative weights into the space of the pooled vector, [B, W].
 
         The weighted mean goes through the tower's own head, as if the picture held nothing else.
         """
+        patches_BPV = features.patches_BPV
+        if self.levels is not None:
+            square = (len(patches_BPV), -1, self.grid, self.grid)
+            last_BCHW, inside_BHW = patches_BPV.transpose(1, 2).reshape(square), weights_BP.reshape(square)[:, 0]
+            return pool_levels(last_BCHW, features.levels, inside_BHW, self.levels)
         share_BP = weights_BP / weights_BP.sum(dim=1, keepdim=True).clamp_min(1e-6)
         mean_BV = torch.einsum("bp,bpv->bv", share_BP, patches_BPV)
         if self.is_vit:
@@ -115,11 +152,11 @@ class VisionEncoder(nn.Module):
             return mean_BV if self.visual.proj is None else mean_BV @ self.visual.proj
         trunk = self.visual.trunk
         if hasattr(trunk, "num_prefix_tokens"):
-            features = mean_BV[:, None].expand(-1, trunk.num_prefix_tokens + 1, -1)
+            alone = mean_BV[:, None].expand(-1, trunk.num_prefix_tokens + 1, -1)
         else:
-            features = mean_BV[:, None, None] if self._channels_come_last else mean_BV[:, :, None, None]
+            alone = mean_BV[:, None, None] if self._channels_come_last else mean_BV[:, :, None, None]
         with self._arithmetic():  # a head may hold convolutions, too
-            pooled_BW: Tensor = self.visual.head(trunk.forward_head(features))
+            pooled_BW: Tensor = self.visual.head(trunk.forward_head(alone))
         return pooled_BW.float()
 
     def _arithmetic(self) -> torch.autocast:
@@ -175,7 +212,7 @@ class TextEncoder(nn.Module):
 
 
 def classifier_rows(backbone: VisionBackbone) -> Tensor:
-    """The rows of the classifier the tower was trained with, [1000, W]: visual prototypes of ImageNet's synsets.
+    """The rows of the classifier the tower was trained with, [1000, V]: visual prototypes of ImageNet's synsets.
 
     Raises:
         WikiClipError: the backbone has no packaged classifier.
@@ -199,6 +236,7 @@ def _load_tower(backbone: VisionBackbone) -> Any:
     tower = _build_tower(backbone, None)
     names = {name: tensor.shape for name, tensor in tower.trunk.state_dict().items()}
     tower.trunk.load_state_dict(efficientnet_lite2_state(path, names)[0])
+    fold_batch_norms(tower.trunk.eval())
     return tower
 
 

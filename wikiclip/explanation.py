@@ -81,9 +81,9 @@ def explain(model: WikiClip, pair: Pair) -> Explanation:
     score = float(model.encode_mentions([pair.mention])[0] @ entity_M.numpy())
 
     view = pair.mention.views[0]
-    patches_PV = model.see([view]).patches_BPV[0]
-    alone_PP = torch.eye(len(patches_PV), device=patches_PV.device)
-    patches_PM = model.entity.mention(model.vision.pool(patches_PV.expand(len(patches_PV), -1, -1), alone_PP))
+    seen = model.see([view])
+    alone_PP = torch.eye(seen.patches_BPV.shape[1], device=seen.patches_BPV.device)
+    patches_PM = model.entity.mention(model.vision.pool(seen.expand(len(alone_PP)), alone_PP))
     similarity_P = (patches_PM.float().cpu() @ entity_M).double().numpy()
     similarity_P[model.cover([view], model.vision.grid)[0].cpu().numpy() == 0] = np.nan
 

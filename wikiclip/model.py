@@ -5,7 +5,7 @@ Axes: B item, S view, P patch; widths V of patches, W of the pooled vector, T of
 
 import importlib.resources
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,9 @@ from wikiclip.encoders import TextEncoder, TextFeatures, VisionEncoder, VisionFe
 from wikiclip.entity import EntityEncoder, EntityFeatures
 from wikiclip.errors import WikiClipError
 from wikiclip.images import Picture
-from wikiclip.masks import Mask
+from wikiclip.masks import Mask, whole
 from wikiclip.mention import Square, View, around, full_picture, masked_crop, padded
-from wikiclip.presets import Preset
+from wikiclip.presets import MentionConfig, Preset
 
 # Views a forward pass. On a processor what lies between two layers should stay in its caches: of 64 each takes a third
 # more time than of 16, and together they take four times the memory.
@@ -122,19 +122,20 @@ class WikiClip(nn.Module):
         config, size = self.preset.mention, self.vision.image_size
         views: list[View] = []
         if config.form in ("crop", "both"):
-            views.append(self._crop(image, mask))
+            views.append(self._crop(image, mask, config))
         if config.form in ("pooled", "both", "full"):
-            views.append(full_picture(image, mask, size=size, mean=self.mean_colour))
+            under = mask if config.form != "full" else whole(image.height, image.width)
+            views.append(full_picture(image, under, size=size, mean=self.mean_colour))
         return PreparedMention(tuple(views))
 
     def prepare_entity(self, text: str, picture: Picture | None) -> PreparedEntity:
         """Cuts a record's view; a transparent background counts as outside. Safe on any thread."""
-        return PreparedEntity(text, None if picture is None else self._crop(picture.rgb, shown(picture)))
+        return PreparedEntity(text, None if picture is None else self._crop(picture.rgb, shown(picture), self._alone))
 
     def entity_frame(self, picture: Picture) -> Square:
         """The part of a record's picture that its view shows."""
         mask = shown(picture)
-        return padded(picture.rgb) if _is_whole(mask) else around(mask, self.preset.mention)
+        return padded(picture.rgb) if _is_whole(mask) else around(mask, self._alone)
 
     def mention_frame(self, image: Image.Image, mask: Mask) -> Square:
         """The part of the picture that the first view of a mention shows."""
@@ -142,11 +143,16 @@ class WikiClip(nn.Module):
             return padded(image)
         return around(mask, self.preset.mention)
 
-    def _crop(self, image: Image.Image, mask: Mask) -> View:
+    @property
+    def _alone(self) -> MentionConfig:
+        """How a record's picture is cut."""
+        return replace(self.preset.mention, margin=0.0)
+
+    def _crop(self, image: Image.Image, mask: Mask, config: MentionConfig) -> View:
         size = self.vision.image_size
         if _is_whole(mask):
             return full_picture(image, mask, size=size, mean=self.mean_colour)
-        return masked_crop(image, mask, size=size, config=self.preset.mention, mean=self.mean_colour)
+        return masked_crop(image, mask, size=size, config=config, mean=self.mean_colour)
 
     @torch.inference_mode()
     def encode_mentions(self, mentions: Sequence[PreparedMention]) -> NDArray[np.float32]:
@@ -166,7 +172,7 @@ class WikiClip(nn.Module):
         if self.preset.mention.form in ("crop", "full"):
             return seen.pooled_BW
         weights_BP = self.cover(views, self.vision.grid)
-        under_mask_BW = self.vision.pool(seen.patches_BPV, weights_BP)
+        under_mask_BW = self.vision.pool(seen, weights_BP)
         if self.preset.mention.form == "pooled":
             return under_mask_BW
         return F.normalize(seen.pooled_BW[0::2], dim=-1) + F.normalize(under_mask_BW[1::2], dim=-1)
@@ -197,11 +203,21 @@ class WikiClip(nn.Module):
     def see(self, views: Sequence[View]) -> VisionFeatures:
         """Frozen features of any number of views, a bounded number at a time."""
         most = VIEWS_ON_CPU if self.vision.mean_C.device.type == "cpu" else VIEWS_ON_GPU
-        batches = [
-            self.vision(torch.from_numpy(np.stack([view.pixels_CHW for view in views[start : start + most]])))
-            for start in range(0, len(views), most)
-        ]
-        return VisionFeatures(torch.cat([b.patches_BPV for b in batches]), torch.cat([b.pooled_BW for b in batches]))
+        batches = [self._see(views[start : start + most]) for start in range(0, len(views), most)]
+        if len(batches) == 1:
+            return batches[0]
+        return VisionFeatures(
+            torch.cat([batch.patches_BPV for batch in batches]),
+            torch.cat([batch.pooled_BW for batch in batches]),
+            tuple(torch.cat(maps) for maps in zip(*(batch.levels for batch in batches), strict=True)),
+        )
+
+    def _see(self, views: Sequence[View]) -> VisionFeatures:
+        pixels_BCHW = torch.from_numpy(np.stack([view.pixels_CHW for view in views]))
+        by_mask = self.vision.levels is not None
+        inside_BHW = torch.from_numpy(np.stack([view.inside_HW for view in views])) if by_mask else None
+        seen: VisionFeatures = self.vision(pixels_BCHW, inside_BHW)
+        return seen
 
     def cover(self, views: Sequence[View], side: int) -> Tensor:
         """The share of each patch that the mask covers, [B, P]."""

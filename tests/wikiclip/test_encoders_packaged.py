@@ -3,6 +3,7 @@
 import math
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,10 +63,15 @@ def test_tiny_names_drawings_by_the_rows_of_its_classifier(
     """The packaged weights are under the right names, and pixels, their order and their scale are as in training."""
     rows = classifier_rows(PRESETS["tiny"].vision)
     assert rows.shape == (1000, 1280)
-    features = tiny.vision(pixels_of(draw()))
+    alone = VisionEncoder(replace(PRESETS["tiny"].vision, levels=None))
+    features = alone(pixels_of(draw()))
     assert int((features.pooled_BW @ rows.T).argmax()) == imagenet_class
-    evenly_BW = tiny.vision.pool(features.patches_BPV, torch.ones(1, tiny.vision.grid**2))
+    evenly_BW = alone.pool(features, torch.ones(1, alone.grid**2))
     assert int((evenly_BW @ rows.T).argmax()) == imagenet_class
+    last_BV = tiny.vision(pixels_of(draw())).pooled_BW[:, : rows.shape[1]]
+    assert int((last_BV @ rows.T).argmax()) == imagenet_class, (
+        "the pooled vector of several depths begins with the last"
+    )
 
 
 def test_tiny_gives_one_picture_the_same_features_in_every_batch(tiny: WikiClip) -> None:

@@ -100,7 +100,7 @@ def test_a_patch_is_compared_as_a_mention_of_that_patch_alone(model: WikiClip) -
     told = explain(model, made)
     entity_M = model.encode_entities([made.entity])[0]
     (view,) = made.mention.views
-    patches_BPV = model.see([view]).patches_BPV
+    seen = model.see([view])
     side, size = model.vision.grid, model.vision.image_size // model.vision.grid
     for patch in range(side * side):
         row, column = divmod(patch, side)
@@ -111,7 +111,7 @@ def test_a_patch_is_compared_as_a_mention_of_that_patch_alone(model: WikiClip) -
         only = torch.zeros(1, side * side)
         only[0, patch] = 1
         with torch.inference_mode():
-            alone_M = model.entity.mention(model.vision.pool(patches_BPV, only))[0].numpy()
+            alone_M = model.entity.mention(model.vision.pool(seen, only))[0].numpy()
         assert told.similarity_GG[row, column] == pytest.approx(float(alone_M @ entity_M), abs=1e-5)
     assert np.isnan(told.similarity_GG).any()
 

@@ -19,7 +19,7 @@ from tests.wikiclip.small_models import randomise
 from wikiclip.checkpoint import CONFIG
 from wikiclip.errors import WikiClipError
 from wikiclip.images import Picture
-from wikiclip.masks import Mask, whole
+from wikiclip.masks import Mask, bounds, whole
 from wikiclip.mention import View, full_picture, masked_crop
 from wikiclip.model import VIEWS_ON_CPU, PreparedEntity, PreparedMention, WikiClip
 from wikiclip.presets import MentionConfig, MentionForm, Preset, SpaceConfig
@@ -105,7 +105,8 @@ def test_each_form_has_its_views(plain: WikiClip, monkeypatch: pytest.MonkeyPatc
     config = MentionConfig(margin=0.2, background=0.3)
     crop = masked_crop(image, mask, size=32, config=config, mean=mean)
     full = full_picture(image, mask, size=32, mean=mean)
-    expected = {"crop": [crop], "pooled": [full], "full": [full], "both": [crop, full]}
+    everything = full_picture(image, whole(HEIGHT, WIDTH), size=32, mean=mean)
+    expected = {"crop": [crop], "pooled": [full], "full": [everything], "both": [crop, full]}
     assert expected.keys() == set(FORMS)
     for form, views in expected.items():
         with_mentions(plain, monkeypatch, form=form, margin=0.2, background=0.3)
@@ -135,6 +136,19 @@ def test_what_is_transparent_is_outside_an_entity(plain: WikiClip) -> None:
         shown = full_picture(picture(), whole(HEIGHT, WIDTH), size=size, mean=mean)
         assert (view.pixels_CHW == shown.pixels_CHW).all(), "nothing to cut out: the picture as it is"
     assert plain.prepare_entity("text", None) == PreparedEntity("text", None)
+
+
+def test_a_record_s_picture_is_cut_without_the_margin_of_mentions(
+    plain: WikiClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_mentions(plain, monkeypatch, margin=0.5, background=0.3)
+    cut_out = plain.prepare_entity("", Picture(picture(), disc())).view
+    config = MentionConfig(margin=0.0, background=0.3)
+    assert cut_out is not None
+    assert same(cut_out, masked_crop(picture(), disc(), size=32, config=config, mean=plain.mean_colour))
+    left, top, right, bottom = bounds(disc())
+    frame = plain.entity_frame(Picture(picture(), disc()))
+    assert frame[2] - frame[0] == max(right - left, bottom - top)
 
 
 def test_views_are_the_same_on_every_thread(plain: WikiClip) -> None:
@@ -324,7 +338,7 @@ def test_weights_of_another_shape_than_the_preset_are_refused(
 
 def test_tiny_encodes_both_sides(tiny: WikiClip) -> None:
     assert (tiny.name, tiny.mention_width, tiny.vision.grid) == ("tiny", 256, 7)
-    assert (tiny.vision.patch_width, tiny.vision.pooled_width, tiny.text.width) == (1280, 1280, 384)
+    assert (tiny.vision.patch_width, tiny.vision.pooled_width, tiny.text.width) == (1280, 1280 + 88 + 120 + 208, 384)
     queries_BM, rows_BM = tiny.encode_mentions(mentions(tiny)), tiny.encode_entities(entities(tiny))
     assert_unit(queries_BM, 5, 256)
     assert_unit(rows_BM, 5, 256)

