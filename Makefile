@@ -12,6 +12,9 @@ PORT ?= 8000
 TORCH_INDEX ?=
 WIKICLIP_HOME ?= var
 export WIKICLIP_HOME
+# A thread of OpenMP that has nothing to do would spin, on a core that another thread could use.
+OMP_WAIT_POLICY ?= PASSIVE
+export OMP_WAIT_POLICY
 # The installation leaves bytecode to the first import, which has to keep it then.
 unexport PYTHONDONTWRITEBYTECODE
 

@@ -95,8 +95,8 @@ class VisionEncoder(nn.Module):
         """Encodes uint8 pixels [B, 3, image_size, image_size].
 
         Args:
-            inside_BHW: the share of each pixel that the mask covers; all of it where None. It only matters to a tower
-                with `levels`: one's own pooled vector takes in what it is shown.
+            inside_BHW: the share of each pixel that the mask covers; all of it where None. Only a tower with `levels`
+                pools by it: a tower's own pooled vector takes in all that it is shown.
         """
         x_BCHW = ((pixels_BCHW.to(self.mean_C.device) - self.mean_C) / self.std_C).to(memory_format=torch.channels_last)
         if self.levels is not None:
@@ -137,7 +137,8 @@ class VisionEncoder(nn.Module):
     def pool(self, features: VisionFeatures, weights_BP: Tensor) -> Tensor:
         """Pools patches under non-negative weights into the space of the pooled vector, [B, W].
 
-        The weighted mean goes through the tower's own head, as if the picture held nothing else.
+        The weighted mean goes through the tower's own head, as if the picture held nothing else; with `levels` each
+        depth is pooled so.
         """
         patches_BPV = features.patches_BPV
         if self.levels is not None:
