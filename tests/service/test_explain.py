@@ -37,9 +37,11 @@ def test_the_grid_lies_around_the_region_and_is_empty_outside(client: httpx.Clie
     asked = {"image": IMAGE, "region": {"polygon": [[2, 2, 22, 2, 2, 22]]}, "entity_id": "red-disc"}
     mention = client.post("/explain", json=asked).raise_for_status().json()["mention"]
     x, y, width, height = mention["frame"]
-    margin = 20 * PRESETS["tiny"].mention.margin
-    assert (x, y) == pytest.approx((2 - margin, 2 - margin), abs=1)
-    assert width == height == pytest.approx(20 + 2 * margin, abs=1)
+    margin = PRESETS["tiny"].mention.margin
+    side = width / (1 + 2 * margin)
+    assert width == height
+    assert side == pytest.approx(20, abs=1)
+    assert (x, y) == pytest.approx((2 - margin * side, 2 - margin * side), abs=1)
     assert mention["similarity"][0][0] is not None
     assert mention["similarity"][-1][-1] is None  # of a triangle's square the corner across
     whole = client.post("/explain", json={"image": IMAGE, "entity_id": "red-disc"}).json()["mention"]
