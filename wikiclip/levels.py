@@ -19,7 +19,7 @@ from wikiclip.errors import WikiClipError
 from wikiclip.presets import PooledLevels
 
 LAYERS = ("conv_stem", "bn1", "blocks", "conv_head", "bn2")  # of timm's EfficientNet, in the order that it runs them
-SMALLEST = 1e-6  # of an activation: the generalised mean takes a root, and has no slope at zero
+SMALLEST = 1e-6  # of an activation: below zero, where some trunks' lie, a power would have no real root
 
 
 def check_levels(tower: Any, levels: PooledLevels) -> None:

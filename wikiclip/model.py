@@ -130,12 +130,12 @@ class WikiClip(nn.Module):
 
     def prepare_entity(self, text: str, picture: Picture | None) -> PreparedEntity:
         """Cuts a record's view; a transparent background counts as outside. Safe on any thread."""
-        return PreparedEntity(text, None if picture is None else self._crop(picture.rgb, shown(picture), self._alone))
+        return PreparedEntity(text, None if picture is None else self._crop(picture.rgb, shown(picture), self._record_cut))
 
     def entity_frame(self, picture: Picture) -> Square:
         """The part of a record's picture that its view shows."""
         mask = shown(picture)
-        return padded(picture.rgb) if _is_whole(mask) else around(mask, self._alone)
+        return padded(picture.rgb) if _is_whole(mask) else around(mask, self._record_cut)
 
     def mention_frame(self, image: Image.Image, mask: Mask) -> Square:
         """The part of the picture that the first view of a mention shows."""
@@ -144,7 +144,7 @@ class WikiClip(nn.Module):
         return around(mask, self.preset.mention)
 
     @property
-    def _alone(self) -> MentionConfig:
+    def _record_cut(self) -> MentionConfig:
         """How a record's picture is cut."""
         return replace(self.preset.mention, margin=0.0)
 
