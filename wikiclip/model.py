@@ -130,7 +130,9 @@ class WikiClip(nn.Module):
 
     def prepare_entity(self, text: str, picture: Picture | None) -> PreparedEntity:
         """Cuts a record's view; a transparent background counts as outside. Safe on any thread."""
-        return PreparedEntity(text, None if picture is None else self._crop(picture.rgb, shown(picture), self._record_cut))
+        return PreparedEntity(
+            text, None if picture is None else self._crop(picture.rgb, shown(picture), self._record_cut)
+        )
 
     def entity_frame(self, picture: Picture) -> Square:
         """The part of a record's picture that its view shows."""
