@@ -44,12 +44,12 @@ class VisionFeatures:
     pooled_BW: Tensor
     levels: tuple[Tensor, ...] = ()
 
-    def expand(self, times: int) -> "VisionFeatures":
-        """The features of one item as those of several, without copying them."""
+    def repeat_first(self, times: int) -> "VisionFeatures":
+        """The features of the first item as those of several, without copying them."""
         return VisionFeatures(
-            self.patches_BPV.expand(times, -1, -1),
-            self.pooled_BW.expand(times, -1),
-            tuple(map_BCHW.expand(times, -1, -1, -1) for map_BCHW in self.levels),
+            self.patches_BPV[:1].expand(times, -1, -1),
+            self.pooled_BW[:1].expand(times, -1),
+            tuple(map_BCHW[:1].expand(times, -1, -1, -1) for map_BCHW in self.levels),
         )
 
 

@@ -76,23 +76,23 @@ def pair(model: WikiClip, image: Image.Image, mask: Mask, text: str, picture: Pi
 @torch.inference_mode()
 def explain(model: WikiClip, pair: Pair) -> Explanation:
     """Encodes both sides again, and looks at what happens on the way."""
-    features = model.entity_features([pair.entity])
-    entity_M = torch.from_numpy(model.encode_entities([pair.entity]))[0]
-    score = float(model.encode_mentions([pair.mention])[0] @ entity_M.numpy())
+    features, views = model.entity_features([pair.entity]), pair.mention.views
+    seen = model.see(views)
+    entity_M = model.entity(features)[0].float().cpu()
+    mention_M = model.entity.mention(model.pool_seen(seen, views))[0].float().cpu()
 
-    view = pair.mention.views[0]
-    seen = model.see([view])
-    alone_PP = torch.eye(seen.patches_BPV.shape[1], device=seen.patches_BPV.device)
-    patches_PM = model.entity.mention(model.vision.pool(seen.expand(len(alone_PP)), alone_PP))
+    patches = seen.patches_BPV.shape[1]
+    alone_PP = torch.eye(patches, device=seen.patches_BPV.device)
+    patches_PM = model.entity.mention(model.vision.pool(seen.repeat_first(patches), alone_PP))
     similarity_P = (patches_PM.float().cpu() @ entity_M).double().numpy()
-    similarity_P[model.cover([view], model.vision.grid)[0].cpu().numpy() == 0] = np.nan
+    similarity_P[model.cover(views[:1], model.vision.grid)[0].cpu().numpy() == 0] = np.nan
 
     places = model.text.places(pair.entity.text)
     carried_PL = carried(model.entity.adaptor, features)[:, : len(places)]
     is_word_L = np.array([end > start for start, end in places], dtype=np.bool_)
     taken_P = carried_PL[:, is_word_L].sum(axis=1)
     return Explanation(
-        score=score,
+        score=float(mention_M @ entity_M),
         similarity_GG=_square(similarity_P),
         attention_GG=_square(_shares(taken_P)) if pair.entity.view is not None else None,
         words=_words(pair.entity.text, places, carried_PL.sum(axis=0)),

@@ -104,9 +104,10 @@ class WikiClip(nn.Module):
         )
 
     def varied(self, preset: Preset) -> "WikiClip":
-        """The same frozen backbones, shared, under another preset; its entity encoder is new and untrained."""
-        assert (preset.vision, preset.text) == (self.preset.vision, self.preset.text)
-        return WikiClip(preset, vision=self.vision, text=self.text)
+        """An untrained model of another preset; a frozen backbone that both have is shared."""
+        vision = self.vision if preset.vision == self.preset.vision else None
+        text = self.text if preset.text == self.preset.text else None
+        return WikiClip(preset, vision=vision, text=text)
 
     def save(self, directory: Path, *, made_by: dict[str, Any]) -> None:
         """Writes what is learned as a checkpoint; see `checkpoint.write_checkpoint`."""
@@ -131,13 +132,13 @@ class WikiClip(nn.Module):
     def prepare_entity(self, text: str, picture: Picture | None) -> PreparedEntity:
         """Cuts a record's view; a transparent background counts as outside. Safe on any thread."""
         return PreparedEntity(
-            text, None if picture is None else self._crop(picture.rgb, shown(picture), self._record_cut)
+            text, None if picture is None else self._crop(picture.rgb, shown(picture), self.record_cut)
         )
 
     def entity_frame(self, picture: Picture) -> Square:
         """The part of a record's picture that its view shows."""
         mask = shown(picture)
-        return padded(picture.rgb) if _is_whole(mask) else around(mask, self._record_cut)
+        return padded(picture.rgb) if _is_whole(mask) else around(mask, self.record_cut)
 
     def mention_frame(self, image: Image.Image, mask: Mask) -> Square:
         """The part of the picture that the first view of a mention shows."""
@@ -146,7 +147,7 @@ class WikiClip(nn.Module):
         return around(mask, self.preset.mention)
 
     @property
-    def _record_cut(self) -> MentionConfig:
+    def record_cut(self) -> MentionConfig:
         """How a record's picture is cut."""
         return replace(self.preset.mention, margin=0.0)
 
@@ -170,7 +171,11 @@ class WikiClip(nn.Module):
     def pool_mentions(self, mentions: Sequence[PreparedMention]) -> Tensor:
         """The frozen half of `encode_mentions`: pooled vectors [B, W]."""
         views = [view for mention in mentions for view in mention.views]
-        seen = self.see(views)
+        return self.pool_seen(self.see(views), views)
+
+    @torch.inference_mode()
+    def pool_seen(self, seen: VisionFeatures, views: Sequence[View]) -> Tensor:
+        """Pooled vectors [B, W] of mentions whose views were seen already."""
         if self.preset.mention.form in ("crop", "full"):
             return seen.pooled_BW
         weights_BP = self.cover(views, self.vision.grid)

@@ -79,7 +79,8 @@ class Connection:
         except httpx.HTTPError as error:
             why = str(error) or type(error).__name__
             raise LinkError(
-                f"{self._http.base_url} did not answer: {why}. Start the service, or say where it is (--url)."
+                f"{self._http.base_url} did not answer: {why}. Start the service, or give its address"
+                " (--url on the command line)."
             ) from error
         if answer.status_code != 200:
             refusal = _refusal(answer)

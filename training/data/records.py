@@ -63,7 +63,7 @@ class Records:
             make=self._read,
             budget=budget,
         )
-        view = {"views": VIEWS, "vision": asdict(preset.vision), "mention": asdict(preset.mention)}
+        view = {"views": VIEWS, "vision": asdict(preset.vision), "cut": asdict(model.record_cut)}
         self.pictures = Features(
             f"pictures-{kb.name}",
             {**key, **view, "patches": self._patches},

@@ -58,10 +58,8 @@ class ScenesData:
 
     def with_preset(self, preset: Preset) -> "ScenesData":
         """The same data for a model of another preset, untrained: seen by other backbones, or cut another way."""
-        mine, device = self.model.preset, self.model.vision.mean_C.device
-        same = (preset.vision, preset.text) == (mine.vision, mine.text)
-        model = self.model.varied(preset) if same else WikiClip(preset).to(device)
-        if same and preset.mention == mine.mention:
+        model = self.model.varied(preset).to(self.model.vision.mean_C.device)
+        if _seen_by(preset) == _seen_by(self.model.preset):
             return dataclasses.replace(self, model=model)
         return dataclasses.replace(self, model=model, records=_records(model, self.kb, self.cache_gb))
 
@@ -139,6 +137,11 @@ def scenes_data(
         pools=make_pools(stamps, {entity.entity_id: entity.images[0] for entity in pictured}),
         cache_gb=cache_gb,
     )
+
+
+def _seen_by(preset: Preset) -> tuple[object, ...]:
+    """What the frozen features of records depend on."""
+    return preset.vision, preset.text, preset.mention, preset.adaptor.grid
 
 
 def _records(model: WikiClip, kb: KnowledgeBase, cache_gb: float) -> Records:
