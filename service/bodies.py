@@ -1,13 +1,12 @@
 """The body of a POST, JSON or multipart, to what it asks; every limit holds before work is done."""
 
 import asyncio
-import base64
-import binascii
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, cast
 
+import pybase64
 from pydantic import ValidationError
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import Field, File, FormParser, parse_options_header
@@ -113,8 +112,8 @@ def parse(body: bytes, headers: Headers, shape: Shape[Options]) -> Asked[Options
 def _parse_json(body: bytes, shape: Shape[Options]) -> Asked[Options]:
     request = shape.request.model_validate(_loads(body, "The body"))
     try:
-        image = base64.b64decode(request.image, validate=True)
-    except (binascii.Error, ValueError):
+        image = pybase64.b64decode(request.image, validate=True)
+    except ValueError:
         raise Problem(
             Cause.MALFORMED_BASE64,
             "`image` is the picture's file in base64 (RFC 4648, section 4), without a data: prefix; no URL is fetched.",
@@ -133,7 +132,7 @@ def _parse_multipart(body: bytes, headers: Headers, shape: Shape[Options]) -> As
                     Cause.MALFORMED_PNG,
                     "`region` is neither JSON nor a PNG file. With curl `region=<FILE` sends what a file holds.",
                 )
-            fields[name] = {"png": base64.b64encode(content).decode("ascii")}
+            fields[name] = {"png": pybase64.b64encode_as_string(content)}
         elif name in TEXT_PARTS:
             fields[name] = content.decode("utf-8", errors="replace")
         else:

@@ -12,13 +12,12 @@ A region is parsed JSON in one of these forms, all in the frame of the upright p
 Coordinates are in pixels and may have fractions: the pixel in column i covers x from i to i + 1.
 """
 
-import base64
-import binascii
 import itertools
 import math
 from collections.abc import Callable
 
 import numpy as np
+import pybase64
 from pycocotools import mask as coco_mask
 
 from wikiclip.pil_files import BrokenFileError, TooManyPixelsError, decode, open_header, sniff_format
@@ -121,8 +120,8 @@ def _decode_base64_png(text: object, height: int, width: int) -> Mask:
     if not isinstance(text, str):
         raise RegionError("malformed-png", "The PNG of a mask is a string of base64.")
     try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):  # ValueError: not ASCII
+        data = pybase64.b64decode(text, validate=True)
+    except ValueError:
         raise RegionError(
             "malformed-png", "The PNG of a mask is strict base64, without line breaks or a data: prefix."
         ) from None
