@@ -12,9 +12,11 @@ PORT ?= 8000
 TORCH_INDEX ?=
 WIKICLIP_HOME ?= var
 export WIKICLIP_HOME
-# A thread of OpenMP that has nothing to do would spin, on a core that another thread could use.
-OMP_WAIT_POLICY ?= PASSIVE
-export OMP_WAIT_POLICY
+# A thread of OpenMP that waits for the next layer spins for some microseconds, so that it need not be woken, and then
+# sleeps, so that another thread may have its core: docs/benchmarks.md.
+OMP_WAIT_POLICY ?= ACTIVE
+GOMP_SPINCOUNT ?= 3000
+export OMP_WAIT_POLICY GOMP_SPINCOUNT
 # The installation leaves bytecode to the first import, which has to keep it then.
 unexport PYTHONDONTWRITEBYTECODE
 

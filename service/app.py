@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 
@@ -81,9 +82,18 @@ async def _keep(runtime: Runtime, announce: Callable[[Runtime], None] | None) ->
 
 async def _load(runtime: Runtime, announce: Callable[[Runtime], None] | None) -> None:
     try:
-        await asyncio.to_thread(runtime.load)
+        await _in_own_thread(runtime.load)
     except WikiClipError as error:
         logger.error("%s", error)
     finally:
         if announce is not None:
             announce(runtime)
+
+
+async def _in_own_thread(work: Callable[[], None]) -> None:
+    """In a thread that ends with it, and with it the threads of OpenMP that helped: `cores.one_thread` says why."""
+    pool = ThreadPoolExecutor(1, "load")
+    try:
+        await asyncio.get_running_loop().run_in_executor(pool, work)
+    finally:
+        pool.shutdown(wait=False)

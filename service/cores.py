@@ -1,10 +1,13 @@
-"""Divides the cores among batches at work."""
+"""Divides the cores among work that is done at once."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
+
+Out = TypeVar("Out")
 
 
 class Cores:
@@ -30,3 +33,13 @@ class Cores:
         finally:
             with self._lock:
                 self._at_work -= 1
+
+
+def one_thread(work: Callable[[], Out]) -> Out:
+    """Does it without help from other threads of torch, where several of its kind are done at once anyway.
+
+    Threads that once helped stay, asleep. libgomp lets threads spin while they wait for the next layer only as long as
+    it keeps no more of them than there are cores, so these would slow the encoder: by half for a lone mention.
+    """
+    torch.set_num_threads(1)
+    return work()

@@ -163,7 +163,7 @@ def open_linker(settings: Settings) -> Linker:
         settings.model,
         settings.index,
         limits=settings.image_limits,
-        threads=settings.threads,
+        threads=settings.search_threads,
         device=settings.device,
     )
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from starlette.datastructures import Headers
 
 from service.batching import Stage
-from service.cores import Cores
+from service.cores import Cores, one_thread
 from service.course import Course, Timed, timed
 from service.errors import Cause, Problem
 from service.explaining import explained
@@ -75,7 +75,7 @@ class Pipeline:
         self._inside = 0  # requests; counted here alone, since one that was decoded and then refused would be work lost
         self._stages: list[Stage[Any, Any]] = []
         self._decode: Stage[Callable[[], object], Timed[object]] = self._stage(
-            "decode", _each(lambda read: read()), workers=settings.decoders
+            "decode", _each(one_thread), workers=settings.decoders
         )
         self._segment: Stage[Sketch, Timed[list[RegionOut]]] = self._stage(
             "segment", _each(self._outlined), workers=settings.encoders

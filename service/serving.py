@@ -53,7 +53,7 @@ class Serving:
             settings.index,
             fingerprint=model.fingerprint,
             version=name,
-            threads=settings.threads,
+            threads=settings.search_threads,
             device=settings.device,
         )
         sing(index.rows)

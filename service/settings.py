@@ -50,9 +50,10 @@ class Settings(BaseSettings):
         str, Field(min_length=1, description="What outlines things: grabcut, or a SAM (2) checkpoint's folder or name.")
     ] = "grabcut"
 
-    threads: Annotated[PositiveInt, Field(description="Cores that encoding and searching may take.")] = Field(
-        default_factory=cores
-    )
+    threads: Annotated[PositiveInt, Field(description="Cores that encoding may take.")] = Field(default_factory=cores)
+    search_threads: Annotated[
+        PositiveInt, Field(description="Cores that a batch of searches may take; one query takes one.")
+    ] = 1
     decoders: Annotated[PositiveInt, Field(description="Threads that decode pictures and regions.")] = Field(
         default_factory=cores
     )

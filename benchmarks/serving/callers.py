@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.serving.pictures import many_requests
 
-MOST_A_SECOND = 100  # answers, for which pictures are made beforehand
+MOST_A_SECOND = 400  # answers, for which pictures are made beforehand
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -1,4 +1,5 @@
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, wait
@@ -48,6 +49,29 @@ def test_a_lone_item_starts_at_once_and_the_waiting_share_a_batch() -> None:
         held.gate.set()
         assert [future.result(WAIT_S) for future in [first, *others]] == [item * 10 for item in range(11)]
     assert held.batches == [[0], [1, 2, 3, 4, 5, 6, 7, 8], [9, 10]]
+
+
+def test_the_first_of_the_idle_starts() -> None:
+    done: list[str] = []
+    barrier = threading.Barrier(3)
+
+    def noted(batch: Sequence[int]) -> list[int]:
+        if batch[0] < 0:
+            barrier.wait(WAIT_S)  # so that each worker has one
+        done.append(threading.current_thread().name)
+        return list(batch)
+
+    with stage_of(noted, workers=3) as stage:
+        for _ in range(20):
+            for future in [stage.submit(-1) for _ in range(3)]:
+                future.result(WAIT_S)
+            assert set(done) == {"test-0", "test-1", "test-2"}
+            while len(stage._idle) < 3:  # an answer comes before its worker waits again
+                time.sleep(0.001)
+            done.clear()
+            stage.submit(1).result(WAIT_S)
+            assert done == ["test-0"]
+            done.clear()
 
 
 def test_weights_bound_a_batch_and_a_heavy_item_goes_alone() -> None:
