@@ -2,7 +2,7 @@
 
 Its items are first the batch's own records, then synthesized negatives, then records that are negatives only.
 
-Axes: B batch, S synthesized negatives of a sample, I item, K candidate, M mention width.
+Axes: B batch, W sample with a picture, S synthesized negatives of a sample, I item, K candidate, M mention width.
 """
 
 from dataclasses import dataclass
@@ -25,15 +25,17 @@ class Joined:
 
     Attributes:
         picture_I, text_I: rows of records, see above.
-        partners_BS, valid_BS: of the synthesized negatives; see `negatives.draw_partners`.
+        worn_W: the samples that have synthesized negatives: those with a picture, which is what stays the same in one.
+        partners_WS, valid_WS: whose descriptions they wear; see `negatives.draw_partners`.
     """
 
     mention_BM: Tensor
     record_B: Tensor
     picture_I: NDArray[np.int64]
     text_I: NDArray[np.int64]
-    partners_BS: Tensor
-    valid_BS: Tensor
+    worn_W: Tensor
+    partners_WS: Tensor
+    valid_WS: Tensor
 
 
 def draw(batch: Batch, config: TrainConfig, text_only: NDArray[np.int64], step: int) -> Joined:
@@ -50,17 +52,21 @@ def draw(batch: Batch, config: TrainConfig, text_only: NDArray[np.int64], step: 
     no_text_B = (chance_B >= 1 - config.drop_text) & ~no_picture_B
     picture_B = np.where(no_picture_B, NONE, batch.record_B)
     text_B = np.where(no_text_B, NONE, batch.record_B)
-    partners_BS, valid_BS = draw_partners(record_B, config.synthesized, generator)
+    described_B = torch.from_numpy(text_B != NONE)
+    partners_BS, valid_BS = draw_partners(record_B, described_B, config.synthesized, generator)
+    worn_W = np.flatnonzero(picture_B != NONE)
+    partners_WS = partners_BS[worn_W]
     count = config.text_negatives if len(text_only) else 0
     drawn = torch.randint(max(1, len(text_only)), (count,), generator=generator).numpy()
     others = text_only[drawn] if count else np.empty(0, np.int64)
     return Joined(
         mention_BM=batch.mention_BM,
         record_B=record_B,
-        picture_I=np.concatenate([picture_B, picture_B.repeat(partners_BS.shape[1]), np.full(count, NONE)]),
-        text_I=np.concatenate([text_B, text_B[partners_BS.numpy()].ravel(), others]),
-        partners_BS=partners_BS,
-        valid_BS=valid_BS,
+        picture_I=np.concatenate([picture_B, picture_B[worn_W].repeat(partners_WS.shape[1]), np.full(count, NONE)]),
+        text_I=np.concatenate([text_B, text_B[partners_WS.numpy()].ravel(), others]),
+        worn_W=torch.from_numpy(worn_W),
+        partners_WS=partners_WS,
+        valid_WS=valid_BS[worn_W],
     )
 
 
@@ -68,15 +74,18 @@ def loss_of(joined: Joined, vectors_IM: Tensor, log_scale: Tensor, config: Train
     """InfoNCE of the whole batch, with synthesized negatives where they are the harder (WikiCLIP, section 3)."""
     device = vectors_IM.device
     mention_BM, record_B = joined.mention_BM.to(device), joined.record_B.to(device)
-    size, synthesized = joined.partners_BS.shape
-    own_BM, others_KM = vectors_IM[:size], vectors_IM[size * (1 + synthesized) :]
+    size, synthesized = len(record_B), joined.partners_WS.numel()
+    own_BM, others_KM = vectors_IM[:size], vectors_IM[size + synthesized :]
     scores_BK = mention_BM @ own_BM.T
     back = info_nce(scores_BK.T, record_B, record_B, log_scale) if config.symmetric else None
     if synthesized:
-        synthesized_BSM = vectors_IM[size : size * (1 + synthesized)].view(size, synthesized, -1)
-        synthesized_BS = torch.einsum("bm,bsm->bs", mention_BM, synthesized_BSM)
-        partners_BS, valid_BS = joined.partners_BS.to(device), joined.valid_BS.to(device)
-        scores_BK = put_in_place(scores_BK, synthesized_BS, partners_BS, valid_BS, only_harder=config.only_harder)
+        worn_W, partners_WS, valid_WS = (t.to(device) for t in (joined.worn_W, joined.partners_WS, joined.valid_WS))
+        synthesized_WSM = vectors_IM[size : size + synthesized].view(*partners_WS.shape, -1)
+        synthesized_WS = torch.einsum("wm,wsm->ws", mention_BM[worn_W], synthesized_WSM)
+        harder_WK = put_in_place(
+            scores_BK[worn_W], synthesized_WS, partners_WS, valid_WS, only_harder=config.only_harder
+        )
+        scores_BK = scores_BK.index_copy(0, worn_W, harder_WK)
     scores_BK = torch.cat([scores_BK, mention_BM @ others_KM.T], dim=1)
     candidate_K = torch.cat([record_B, torch.full((len(others_KM),), NONE, device=device)])
     loss = info_nce(scores_BK, record_B, candidate_K, log_scale)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from training.config import TrainConfig
 from training.items import NONE
-from training.joined import draw
+from training.joined import draw, loss_of
 from training.losses import info_nce
 from training.negatives import draw_partners, put_in_place
 from training.sampling import Batch
@@ -40,7 +40,8 @@ def test_info_nce_with_synthesized_negatives_is_the_written_loss(seed, batch, co
     generator = torch.Generator().manual_seed(seed)
     entity_B = torch.randint(0, max(2, batch - 1), (batch,), generator=generator)
     h, v = (torch.nn.functional.normalize(torch.randn(batch, 4, generator=generator), dim=-1) for _ in range(2))
-    partners_BS, valid_BS = draw_partners(entity_B, count, generator)
+    described_B = torch.rand(batch, generator=generator) < 0.8
+    partners_BS, valid_BS = draw_partners(entity_B, described_B, count, generator)
     synthesized = torch.nn.functional.normalize(torch.randn(*partners_BS.shape, 4, generator=generator), dim=-1)
     scores_BB = put_in_place(
         h @ v.T, torch.einsum("bm,bsm->bs", h, synthesized), partners_BS, valid_BS, only_harder=only_harder
@@ -59,14 +60,22 @@ def test_candidates_beyond_the_batch_are_negatives():
     assert ours.item() == pytest.approx(-math.log(math.e / (math.e + 1 + math.exp(0.5))), rel=1e-6)
 
 
-@given(st.lists(st.integers(0, 4), min_size=2, max_size=12), st.integers(1, 8), st.integers(0, 999))
-def test_partners_are_distinct_other_entities(entities, count, seed):
-    entity_B = torch.tensor(entities)
-    partners_BS, valid_BS = draw_partners(entity_B, count, torch.Generator().manual_seed(seed))
-    for own, partners, valid in zip(entities, partners_BS, valid_BS, strict=True):
-        drawn = [entities[p] for p, ok in zip(partners.tolist(), valid.tolist(), strict=True) if ok]
-        assert own not in drawn
-        assert len(set(drawn)) == len(drawn) == min(count, len(set(entities)) - 1)
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.booleans()), min_size=2, max_size=12),
+    st.integers(1, 8),
+    st.integers(0, 999),
+)
+def test_partners_are_distinct_other_entities_with_a_description(rows, count, seed):
+    entities, described = zip(*rows, strict=True)
+    generator = torch.Generator().manual_seed(seed)
+    partners_BS, valid_BS = draw_partners(torch.tensor(entities), torch.tensor(described), count, generator)
+    for own, partners, valid in zip(entities, partners_BS.tolist(), valid_BS.tolist(), strict=True):
+        drawn = [p for p, ok in zip(partners, valid, strict=True) if ok]
+        assert all(described[p] for p in drawn)
+        drawn_entities = [entities[p] for p in drawn]
+        others = {entity for entity, has_words in rows if has_words} - {own}
+        assert set(drawn_entities) <= others
+        assert len(set(drawn_entities)) == len(drawn) == min(count, len(others))
 
 
 def test_synthesized_items_keep_the_picture_and_change_the_words():
@@ -75,13 +84,53 @@ def test_synthesized_items_keep_the_picture_and_change_the_words():
     batch = Batch(torch.zeros(5, 4), rows, np.array([True, True, True, True, False]))
     for step in range(20):
         joined = draw(batch, config, np.array([3]), step)
-        own, synthesized, others = joined.text_I[:5], joined.text_I[5:15].reshape(5, 2), joined.text_I[15:]
+        own, synthesized, others = joined.text_I[:5], joined.text_I[5:-1].reshape(-1, 2), joined.text_I[-1:]
         pictures = joined.picture_I[:5]
         assert ((own == rows) | (own == NONE)).all()
         assert ((pictures == rows) | (pictures == NONE)).all()
         assert not ((own == NONE) & (pictures == NONE)).any(), "never both from one record"
         assert pictures[4] == NONE
-        assert (joined.picture_I[5:15].reshape(5, 2) == pictures[:, None]).all()
-        assert (synthesized == own[joined.partners_BS.numpy()]).all()
+        assert joined.worn_W.tolist() == [place for place in range(5) if pictures[place] != NONE]
+        assert (joined.picture_I[5:-1].reshape(-1, 2) == pictures[joined.worn_W.numpy()][:, None]).all()
+        assert (synthesized == own[joined.partners_WS.numpy()]).all()
+        assert (synthesized[joined.valid_WS.numpy()] != NONE).all()
         assert others.tolist() == [3]
-        assert joined.picture_I[15:].tolist() == [NONE]
+        assert joined.picture_I[-1:].tolist() == [NONE]
+
+
+@pytest.mark.parametrize("only_harder", [True, False])
+def test_the_loss_of_a_batch_is_the_written_one(only_harder):
+    """From items alone: which picture was encoded with which description, and what it came out as."""
+    config = TrainConfig(
+        synthesized=2, only_harder=only_harder, text_negatives=3, drop_picture=0.3, drop_text=0.3, symmetric=False
+    )
+    rows = np.array([10, 11, 12, 11, 13, 14])
+    generator = torch.Generator().manual_seed(0)
+    for step in range(10):
+        h = torch.nn.functional.normalize(torch.randn(6, 4, generator=generator), dim=-1)
+        batch = Batch(h, rows, np.array([True, True, True, True, True, False]))
+        joined = draw(batch, config, np.array([3, 4]), step)
+        items = list(zip(joined.picture_I.tolist(), joined.text_I.tolist(), strict=True))
+        v = torch.nn.functional.normalize(torch.randn(len(items), 4, generator=generator), dim=-1)
+        # Of what a picture wears, the description alone tells whose it is; without one it is nobody's negative.
+        wears = {}
+        for place in range(6, len(items) - 3):
+            worn_by = int(joined.worn_W[(place - 6) // 2])
+            assert items[place][0] == rows[worn_by] == items[worn_by][0]
+            if items[place][1] not in (NONE, rows[worn_by]):
+                wears[worn_by, items[place][1]] = v[place]
+        total = 0.0
+        for i in range(6):
+            scores = {i: float(h[i] @ v[i])}
+            for j in range(6):
+                if rows[j] == rows[i]:
+                    continue
+                scores[j] = float(h[i] @ v[j])
+                described = [n for n in range(6) if rows[n] == rows[j] and items[n][1] != NONE]
+                if described[:1] == [j] and (i, rows[j]) in wears:
+                    worn = float(h[i] @ wears[i, rows[j]])
+                    scores[j] = max(scores[j], worn) if only_harder else worn
+            scores |= {place: float(h[i] @ v[place]) for place in range(len(items) - 3, len(items))}
+            total -= math.log(math.exp(5 * scores[i]) / sum(math.exp(5 * score) for score in scores.values()))
+        ours = loss_of(joined, v, torch.tensor(math.log(5)), config)
+        assert ours.item() == pytest.approx(total / 6, rel=1e-5)
