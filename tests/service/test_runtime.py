@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from starlette.datastructures import Headers
 
 from service import examples
-from service.cores import Cores
+from service.cores import Cores, one_thread
 from service.errors import Cause, Problem
 from service.linker import Linker, Question
 from service.metrics import Metrics
@@ -174,6 +174,7 @@ def test_cores_are_divided_among_batches_at_work() -> None:
                 assert torch.get_num_threads() == 2
                 with cores.shared(), cores.shared(), cores.shared():
                     assert torch.get_num_threads() == 1
+        assert one_thread(torch.get_num_threads) == 1
         with cores.shared():
             assert torch.get_num_threads() == 4
     finally:
