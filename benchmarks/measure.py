@@ -3,6 +3,7 @@
 Axes: Q query, K hit, M vector width.
 """
 
+import itertools
 import time
 from dataclasses import dataclass
 
@@ -48,29 +49,30 @@ def rate(
     *,
     recall_seconds: float = RECALL_S,
 ) -> Rate:
-    """Asks all queries in batches, again and again until the time is up; a slow search is cut off after a batch.
+    """Asks all queries in batches, and then again and again until the time is up.
 
-    Then it asks those that were not asked yet, so that recalls are of the same queries.
+    The first time tells how many are found, and touches what they read, so that the time that counts is a warm one.
 
     Args:
-        recall_seconds: after so long, timed batches included, the rest is left out.
+        recall_seconds: after so long the first time ends where it is, and the others are of these queries, too.
     """
     batches = [slice(start, start + BATCH) for start in range(0, len(queries_QM), BATCH)]
     found: list[float] = []
-    spent, asked, counted = 0.0, 0, 0.0
-    search(queries_QM[:BATCH])  # warms up
-    while spent < seconds or (len(found) < len(batches) and spent < recall_seconds):
-        batch = batches[len(found) % len(batches)]
+    began = time.perf_counter()
+    for batch in batches:
+        found.append(recall(search(queries_QM[batch]), truth_QK[batch]))
+        if time.perf_counter() - began > recall_seconds:
+            break
+    asked, spent = 0, 0.0
+    for batch in itertools.cycle(batches[: len(found)]):
         start = time.perf_counter()
-        rows_BK = search(queries_QM[batch])
-        took = time.perf_counter() - start
-        if spent < seconds:
-            asked, counted = asked + len(rows_BK), counted + took
-        spent += took
-        found.append(recall(rows_BK, truth_QK[batch]))
-    different = found[: len(batches)]
-    weights = [len(truth_QK[batch]) for batch in batches[: len(different)]]
-    return Rate(recall=float(np.average(different, weights=weights)), per_second=asked / counted, asked=sum(weights))
+        search(queries_QM[batch])
+        spent += time.perf_counter() - start
+        asked += len(truth_QK[batch])
+        if spent > seconds:
+            break
+    weights = [len(truth_QK[batch]) for batch in batches[: len(found)]]
+    return Rate(recall=float(np.average(found, weights=weights)), per_second=asked / spent, asked=sum(weights))
 
 
 def latency(search: Search, queries_QM: NDArray[np.float32], seconds: float) -> Latency:

@@ -128,7 +128,7 @@ def search(task: Task) -> list[Row]:
     for setting in settings:
         ask = session.at(setting)
         # Touches what the single queries will read.
-        rate(ask, queries_QM, truth_QK, task.seconds, recall_seconds=0)
+        rate(ask, queries_QM, truth_QK, seconds=0)
         warm.append(latency(ask, queries_QM, task.seconds))
         most = max(most, anonymous_bytes())
         drop_pages(reads)

@@ -1,5 +1,6 @@
 """How much of the machine this process may take."""
 
+import ctypes
 import os
 from pathlib import Path
 
@@ -36,3 +37,9 @@ def memory() -> int:
         if path.exists() and (limit := path.read_text().strip()).isdecimal():  # "max" where there is none
             amounts.append(int(limit))
     return min(amounts)
+
+
+def give_memory_back() -> None:
+    """Returns freed memory to the system, which the C library keeps for later where it lies between what is in use."""
+    if (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:  # only glibc has it
+        trim(0)

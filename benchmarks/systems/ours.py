@@ -16,7 +16,7 @@ from benchmarks.systems.system import K, Search, Setting, files, mapped, sample
 from indexer.kinds import KINDS
 from indexer.kinds.training import SAMPLE_ROWS
 
-OURS = ("exact-fp16", "exact-int8", "balanced-pq", "balanced-sq8", "compact-pq", "compact-rabitq")
+OURS = ("exact-fp16", "exact-int8", "balanced-pq", "balanced-sq8", "compact-pca", "compact-pq", "compact-rabitq")
 SHARD_ROWS = 2**20  # as a build makes them
 
 
@@ -56,7 +56,7 @@ class Ours:
         if self.name.startswith("exact"):
             return [{}]
         depths = (self._kind.depth, 2 * self._kind.depth)
-        return [{"probes": probes, "depth": depth} for depth in depths for probes in (8, 16, 32, 64, 128)]
+        return [{"probes": probes, "depth": depth} for depth in depths for probes in (8, 16, 32, 64, 96, 128)]
 
     def recipe(self, rows: int) -> str:
         return f"{self.name}, {SAMPLE_ROWS:,} sample rows, shards of {SHARD_ROWS:,} rows, faiss {faiss.__version__}"

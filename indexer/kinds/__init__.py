@@ -2,21 +2,24 @@
 
 from collections.abc import Mapping
 
+from indexer.kinds.codes import WholeVectors, pq, rabitq, sq8
+from indexer.kinds.components import Components
 from indexer.kinds.exact import Exact
-from indexer.kinds.inverted import Inverted, pq, rabitq, sq8
+from indexer.kinds.inverted import Inverted
 from indexer.kinds.kind import IndexKind
 from wikiclip.errors import WikiClipError
 
 _ALL: tuple[IndexKind, ...] = (
     Exact(name="exact-fp16", bits=16),
     Exact(name="exact-int8", bits=8),
-    Inverted(name="balanced-pq", code=pq(4), probes=32, depth=100),
-    Inverted(name="balanced-sq8", code=sq8, probes=64, depth=40),
-    Inverted(name="compact-pq", code=pq(8), probes=32, depth=400),
-    Inverted(name="compact-rabitq", code=rabitq, probes=128, depth=100),
+    Inverted(name="balanced-pq", code=WholeVectors(pq(4)), probes=32, depth=100),
+    Inverted(name="balanced-sq8", code=WholeVectors(sq8), probes=64, depth=40),
+    Inverted(name="compact-pq", code=WholeVectors(pq(8)), probes=32, depth=400),
+    Inverted(name="compact-rabitq", code=WholeVectors(rabitq), probes=128, depth=100),
+    Inverted(name="compact-pca", code=Components(11 / 32), probes=96, depth=200),
 )
 KINDS: Mapping[str, IndexKind] = {kind.name: kind for kind in _ALL}
-SHORT: Mapping[str, str] = {"exact": "exact-fp16", "balanced": "balanced-sq8", "compact": "compact-rabitq"}
+SHORT: Mapping[str, str] = {"exact": "exact-fp16", "balanced": "balanced-sq8", "compact": "compact-pca"}
 
 
 def kind_of(name: str) -> IndexKind:

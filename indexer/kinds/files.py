@@ -38,6 +38,10 @@ def read_faiss(path: Path, *, like: Any, flags: int = 0) -> Any:
     except (RuntimeError, MemoryError) as error:  # a length that was changed asks for any amount of memory
         reason = " ".join(str(error).split())[-200:]
         raise CorruptIndex(f"{path} cannot be read by the FAISS that is installed ({reason}).") from error
-    if (type(index), index.d) != (type(like), like.d) or index.code_size != like.code_size:
+    if _form(index) != _form(like):
         raise CorruptIndex(f"{path} holds {type(index).__name__} of width {index.d}; build the index again.")
     return index
+
+
+def _form(index: Any) -> tuple[type, int, int | None]:
+    return type(index), index.d, getattr(index, "code_size", None)  # a graph has none

@@ -1,10 +1,10 @@
 """Inverted lists of small codes in memory, put in order again by the vectors on the disk.
 
-Axes: B query, K hit, L list probed, M vector width, N index row, R row to be put in order, S sample row.
+Axes: B query, D number that is coded, K hit, L list probed, M vector width, N index row, R row to be put in order,
+S sample row.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,49 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import CorruptIndex
+from indexer.kinds.codes import Code, Shared, finding_lists_by
 from indexer.kinds.files import read_faiss, write_faiss
-from indexer.kinds.half import BLOCK_ROWS, decode
 from indexer.kinds.kind import Cost, Hits
 from indexer.kinds.merge import merge
 from indexer.kinds.order import best_first
 from indexer.kinds.rerank import VectorStore, read_vectors, write_vectors
 from indexer.kinds.training import LINKS, centres, enough, graph, list_count
+from indexer.machine import give_memory_back
 
-CODES, TRAINED = "codes.faiss", "trained.faiss"
+CODES = "codes.faiss"
 ID_BYTES = 8  # FAISS keeps a row's number beside its code
-ROOM = (
-    1.3  # of the lists in memory against what they hold (measured: 600,000 rows in 1,024 lists, merged of six shards)
-)
-# An empty index of some code: of (coarse quantizer, width, lists).
-EmptyIndex = Callable[[Any, int, int], Any]
-
-
-def pq(numbers: int) -> EmptyIndex:
-    """4 bits for each `numbers` numbers of a vector, or for more where the width cannot be divided by them.
-
-    What the list's centre leaves of a vector is coded. Vectors of texts share a direction (their mean has a length of
-    0.73), and codes of whole vectors tell little of the rest: of 200,000 they put 49% of the 10 nearest within the best
-    100, codes of what is left 80%.
-    """
-
-    def empty(quantizer: Any, width: int, lists: int) -> Any:
-        parts = next(parts for parts in range(max(1, width // numbers), 0, -1) if width % parts == 0)
-        index = faiss.IndexIVFPQFastScan(quantizer, width, lists, parts, 4, faiss.METRIC_INNER_PRODUCT)
-        index.by_residual = True
-        return index
-
-    return empty
-
-
-def sq8(quantizer: Any, width: int, lists: int) -> Any:
-    """A byte a number."""
-    code = faiss.ScalarQuantizer.QT_8bit
-    return faiss.IndexIVFScalarQuantizer(quantizer, width, lists, code, faiss.METRIC_INNER_PRODUCT)
-
-
-def rabitq(quantizer: Any, width: int, lists: int) -> Any:
-    """A bit a number, and 8 bytes a vector that make the estimate unbiased (RaBitQ, arXiv 2405.12497)."""
-    return faiss.IndexIVFRaBitQFastScan(quantizer, width, lists, faiss.METRIC_INNER_PRODUCT)
+# Of the lists in memory against what they hold: FAISS makes room for a power of two (measured: six million rows in
+# 8,192 lists, merged of six shards).
+ROOM = 1.45
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,38 +42,30 @@ class Inverted:
     """
 
     name: str
-    code: EmptyIndex
+    code: Code
     probes: int
     depth: int
 
     def train(self, sample_SM: NDArray[np.float32], *, rows: int, folder: Path) -> None:
         lists = list_count(rows, len(sample_SM))
         sample_SM = enough(sample_SM)
-        quantizer = graph(centres(sample_SM, lists))
-        index = self.code(quantizer, sample_SM.shape[1], lists)
-        index.train(sample_SM)
-        write_faiss(index, folder / TRAINED)
+        self.code.train(sample_SM, graph(centres(sample_SM, lists)), folder)
 
     def write(self, vectors_NM: NDArray[np.float16], folder: Path, shared: Path) -> None:
-        """Holds the shard's codes in memory, up to twice their size as their lists grow, and one block of decoded rows.
-
-        Lists are found by comparing with all centres: in blocks that costs no more than the graph, and is exact.
-        """
-        width = vectors_NM.shape[1]
-        index = self._trained(shared, width)
-        with _finding_lists_by(_graph_of(index).storage, index):
-            for start in range(0, len(vectors_NM), BLOCK_ROWS):
-                index.add(decode(np.ascontiguousarray(vectors_NM[start : start + BLOCK_ROWS])))
-        with _finding_lists_by(faiss.IndexFlatIP(width), index):  # which the shards share, and no shard need repeat
-            write_faiss(index, folder / CODES)
+        """Holds the shard's codes in memory, up to three times their size as their lists grow, and a block of rows."""
+        codes = self.code.fill(self.code.read(shared, width=vectors_NM.shape[1]), vectors_NM)
+        with finding_lists_by(faiss.IndexFlatIP(codes.d), codes):  # which the shards share, and no shard need repeat
+            write_faiss(codes, folder / CODES)
         write_vectors(vectors_NM, folder)
 
     def open(self, shards: Sequence[Path], shared: Path, *, width: int, threads: int = 1) -> "InvertedSearcher":
         store = VectorStore(shards, width=width)
-        merged = self._trained(shared, width)
+        together = self.code.read(shared, width=width)
         for shard, rows in zip(shards, store.counts, strict=True):
-            _merge(merged, read_faiss(shard / CODES, like=merged), rows, where=shard / CODES)
-        return InvertedSearcher(merged, store, probes=self.probes, depth=self.depth, threads=threads)
+            part = read_faiss(shard / CODES, like=together.codes)
+            _merge(together.codes, part, rows, where=shard / CODES)
+        give_memory_back()  # lists that grew from shard to shard left holes, a tenth of what they take
+        return InvertedSearcher(together, store, probes=self.probes, depth=self.depth, threads=threads)
 
     @property
     def keeps_vectors(self) -> bool:
@@ -113,7 +76,7 @@ class Inverted:
 
     def cost(self, rows: int, width: int) -> Cost:
         lists = list_count(rows, rows)
-        codes = rows * (self._like(width).code_size + ID_BYTES)
+        codes = rows * (self.code.like(width).code_size + ID_BYTES)
         coarse = lists * (4 * width + 2 * 4 * LINKS)
         return Cost(
             memory=round(ROOM * codes) + coarse,
@@ -124,32 +87,20 @@ class Inverted:
             ),
         )
 
-    def _like(self, width: int) -> Any:
-        return self.code(faiss.IndexFlatIP(width), width, 1)
-
-    def _trained(self, shared: Path, width: int) -> Any:
-        index = read_faiss(shared / TRAINED, like=self._like(width))
-        quantizer = _graph_of(index)
-        if not isinstance(quantizer, faiss.IndexHNSW) or not index.is_trained or quantizer.ntotal != index.nlist:
-            raise CorruptIndex(f"{shared / TRAINED} is not trained; build the index again.")
-        return index
-
 
 class InvertedSearcher:
     """All shards' codes as one index, and their vectors.
 
     Args:
-        codes: FAISS's index of all rows, over an HNSW graph.
+        shared: with the codes of all rows.
         store: the vectors of the same rows.
         probes: how many lists a query looks into: more where k asks for it, and all where too few rows are found.
         depth: how many of the best codes are compared by their vectors; k where that is more.
         threads: how many threads one search may take.
     """
 
-    def __init__(self, codes: Any, store: VectorStore, *, probes: int, depth: int, threads: int) -> None:
-        self._codes, self._store = codes, store
-        self._graph = _graph_of(codes)
-        self._centres = faiss.downcast_index(self._graph.storage)
+    def __init__(self, shared: Shared, store: VectorStore, *, probes: int, depth: int, threads: int) -> None:
+        self._shared, self._codes, self._store = shared, shared.codes, store
         self._probes, self._depth, self._threads = probes, depth, threads
 
     def __len__(self) -> int:
@@ -191,16 +142,17 @@ class InvertedSearcher:
     def _nearest_codes(self, queries_BM: NDArray[np.float32], depth: int, probes: int) -> NDArray[np.int64]:
         """Rows [B, R] by the scores of their codes; -1 where the lists hold fewer."""
         if 4 * probes >= self._codes.nlist:  # a graph is for finding few of many, and can miss some
-            near_BL, lists_BL = self._centres.search(queries_BM, probes)
+            near_BL, lists_BL = self._shared.centres.search(queries_BM, probes)
         else:
             care = faiss.SearchParametersHNSW(efSearch=max(32, 2 * probes))  # type: ignore[attr-defined]
-            near_BL, lists_BL = self._graph.search(queries_BM, probes, params=care)
+            near_BL, lists_BL = self._shared.graph.search(queries_BM, probes, params=care)
+        coded_BD = np.ascontiguousarray(self._shared.coded(queries_BM))
         rows_BR = np.empty((len(queries_BM), depth), dtype=np.int64)
         scores_BR = np.empty(rows_BR.shape, dtype=np.float32)
         # FAISS's wrapper of this for Python takes no parameters, and setting them on the index is not for threads.
         self._codes.search_preassigned_c(
-            len(queries_BM),
-            faiss.swig_ptr(queries_BM),
+            len(coded_BD),
+            faiss.swig_ptr(coded_BD),
             depth,
             faiss.swig_ptr(lists_BL),
             faiss.swig_ptr(near_BL),
@@ -212,10 +164,6 @@ class InvertedSearcher:
         return rows_BR
 
 
-def _graph_of(index: Any) -> Any:
-    return faiss.downcast_index(index.quantizer)
-
-
 def _merge(merged: Any, part: Any, rows: int, *, where: Path) -> None:
     """Moves one shard's codes behind those that are there.
 
@@ -225,18 +173,7 @@ def _merge(merged: Any, part: Any, rows: int, *, where: Path) -> None:
     if part.ntotal != rows:
         raise CorruptIndex(f"{where} holds {part.ntotal} codes for {rows} vectors; build the index again.")
     try:
-        with _finding_lists_by(merged.quantizer, part):
+        with finding_lists_by(merged.quantizer, part):
             merge(merged, part)
     except RuntimeError as error:
         raise CorruptIndex(f"{where} does not fit what its shards share; build the index again.") from error
-
-
-@contextmanager
-def _finding_lists_by(quantizer: Any, index: Any) -> Iterator[None]:
-    """Lends an index another coarse quantizer; its own, which it owns, comes back."""
-    own = index.quantizer
-    index.quantizer = quantizer
-    try:
-        yield
-    finally:
-        index.quantizer = own

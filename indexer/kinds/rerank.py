@@ -15,7 +15,7 @@ from indexer.kinds.files import unwritten
 from indexer.kinds.half import decode
 
 VECTORS = "vectors.npy"
-NUMBERS_AT_ONCE = 2**17  # decoded at once: with their codes they stay in a core's own cache
+NUMBERS_AT_ONCE = 2**18  # decoded at once: so few that they stay in the caches, so many that calls do not count
 
 
 def write_vectors(vectors_NM: NDArray[np.float16], folder: Path) -> None:

@@ -57,7 +57,7 @@ NAMES = st.sampled_from(KNOWN)
 
 @settings(max_examples=25, deadline=None)
 @given(
-    kind=st.sampled_from(["exact-fp16", "exact-int8", "balanced-pq", "compact-rabitq"]),
+    kind=st.sampled_from(["exact-fp16", "exact-int8", "balanced-pq", "compact-rabitq", "compact-pca"]),
     steps=st.lists(
         st.tuples(
             st.dictionaries(NAMES, st.text("abcdef", min_size=1, max_size=6), max_size=5), st.sets(NAMES, max_size=3)

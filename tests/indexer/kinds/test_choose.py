@@ -14,12 +14,12 @@ from indexer.kinds.choose import choose
             6_063_945,
             256,
             600_000_000,
-            "compact-rabitq",
+            "compact-pca",
             r"443\.5 ms of one core; its 0\.\d\d GB of codes fit into the 0\.60",
         ),
-        (6_063_945, 256, 250_000_000, "compact-pq", r"do not fit into the 0\.25 GB given, its own 0\.20 GB do, but"),
-        (6_063_945, 256, 100_000_000, "compact-pq", r"nor do its own 0\.20 GB"),
-        (6_063_945, 1280, 1_000_000_000, "compact-pq", "compact-rabitq do not fit"),
+        (6_063_945, 256, 250_000_000, "compact-pq", r"do not fit into the 0\.25 GB given, its own 0\.22 GB do, but"),
+        (6_063_945, 256, 100_000_000, "compact-pq", r"nor do its own 0\.22 GB"),
+        (6_063_945, 1280, 1_000_000_000, "compact-pq", "compact-pca do not fit"),
     ],
 )
 def test_picks_the_most_exact_that_is_quick_and_fits(rows, width, memory, kind, why):

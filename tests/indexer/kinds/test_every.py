@@ -131,12 +131,15 @@ def test_a_damaged_file_is_refused_in_one_line_that_names_it(tmp_path: Path, fil
 def test_damage_to_what_shards_share_is_refused_before_one_is_written(tmp_path: Path, fill, texts, kind):
     rows_NM = texts(1, 300, 16)
     (shard,) = fill(kind, tmp_path, rows_NM)
-    (path,) = (tmp_path / "shared").iterdir()
-    whole = path.read_bytes()
-    for damaged in (b"", b"Zzzz" * 100, whole[:200], whole[:-1]):
-        path.write_bytes(damaged)
-        with pytest.raises(CorruptIndex, match=path.name):
-            kind.write(rows_NM, shard, tmp_path / "shared")
+    paths = list((tmp_path / "shared").iterdir())
+    assert paths
+    for path in paths:
+        whole = path.read_bytes()
+        for damaged in (b"", b"Zzzz" * 100, whole[:200], whole[:-1]):
+            path.write_bytes(damaged)
+            with pytest.raises(CorruptIndex, match=path.name):
+                kind.write(rows_NM, shard, tmp_path / "shared")
+        path.write_bytes(whole)
 
 
 @every

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from indexer.kinds import KINDS
-from indexer.kinds.inverted import CODES, TRAINED
+from indexer.kinds.codes import TRAINED
+from indexer.kinds.inverted import CODES
 from indexer.kinds.merge import _blocks, merge
 
 
@@ -21,7 +22,7 @@ def contents(index) -> list[tuple[list[int], list[bytes]]]:
     return found
 
 
-@pytest.mark.parametrize("kind", ["balanced-pq", "compact-pq", "compact-rabitq"])
+@pytest.mark.parametrize("kind", ["balanced-pq", "compact-pq", "compact-rabitq", "compact-pca"])
 @pytest.mark.parametrize("blocks", [1, 2])
 def test_a_list_of_as_many_rows_as_a_block_has_bytes(tmp_path: Path, fill, texts, kind, blocks):
     """FAISS itself would write past the end of such a list: so it must find nothing in it to move."""
@@ -33,7 +34,7 @@ def test_a_list_of_as_many_rows_as_a_block_has_bytes(tmp_path: Path, fill, texts
 
     whole, merged, part = empty(), empty(), empty()
     rows = blocks * faiss.downcast_InvertedLists(whole.invlists).block_size
-    all_NM = texts(2, rows + 45, 32).astype(np.float32)
+    all_NM = texts(2, rows + 45, whole.d).astype(np.float32)
     whole.add(all_NM)
     merged.add(all_NM[:rows])
     part.add(all_NM[rows:])
@@ -43,7 +44,7 @@ def test_a_list_of_as_many_rows_as_a_block_has_bytes(tmp_path: Path, fill, texts
     assert contents(merged) == contents(whole)
 
 
-@pytest.mark.parametrize("kind", ["balanced-pq", "compact-pq", "compact-rabitq"])
+@pytest.mark.parametrize("kind", ["balanced-pq", "compact-pq", "compact-rabitq", "compact-pca"])
 def test_many_merges_are_one_index(tmp_path: Path, fill, texts, kind):
     rows_NM = texts(1, 2500, 32)
     fill(KINDS[kind], tmp_path / "one", rows_NM)
