@@ -58,7 +58,7 @@ class Code(Protocol):
 
     def read(self, folder: Path, *, width: int) -> Shared: ...  # raises CorruptIndex
 
-    def fill(self, shared: Shared, vectors_NM: NDArray[np.float16]) -> Any: ...  # an index of rows, over any quantizer
+    def fill(self, shared: Shared, vectors_NM: NDArray[np.float16]) -> Any: ...  # an index, over a quantizer of shared
 
 
 @dataclass(frozen=True)

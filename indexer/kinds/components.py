@@ -36,7 +36,8 @@ class Components:
 
     def train(self, sample_SM: NDArray[np.float32], graph: Any, folder: Path) -> None:
         centres_LM = _vectors(graph)
-        left_SM = sample_SM - centres_LM[_lists(graph, sample_SM)]
+        left_SM = centres_LM[_lists(graph, sample_SM)]
+        np.subtract(sample_SM, left_SM, out=left_SM)
         projection_DM = _projection(left_SM, self._number(sample_SM.shape[1]))
         index = _empty(centres_LM @ projection_DM.T)
         index.pq.train(left_SM @ projection_DM.T)

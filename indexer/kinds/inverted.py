@@ -53,7 +53,8 @@ class Inverted:
 
     def write(self, vectors_NM: NDArray[np.float16], folder: Path, shared: Path) -> None:
         """Holds the shard's codes in memory, up to three times their size as their lists grow, and a block of rows."""
-        codes = self.code.fill(self.code.read(shared, width=vectors_NM.shape[1]), vectors_NM)
+        together = self.code.read(shared, width=vectors_NM.shape[1])  # owns the quantizer that codes are filled over
+        codes = self.code.fill(together, vectors_NM)
         with finding_lists_by(faiss.IndexFlatIP(codes.d), codes):  # which the shards share, and no shard need repeat
             write_faiss(codes, folder / CODES)
         write_vectors(vectors_NM, folder)
