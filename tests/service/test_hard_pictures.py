@@ -121,10 +121,11 @@ VARIANTS: dict[str, tuple[Callable[[], bytes], Callable[[], Image.Image], float]
 }
 
 
-def best(client: httpx.Client, image: bytes, regions: list[object]) -> list[tuple[str, float]]:
-    body = {"image": base64.b64encode(image).decode(), "regions": regions, "top_k": 1}
+def scores(client: httpx.Client, image: bytes, regions: list[object]) -> list[dict[str, float]]:
+    """Of every entity, for each region: two may be so close that rounding decides which of them is the best."""
+    body = {"image": base64.b64encode(image).decode(), "regions": regions, "top_k": 100}
     results = client.post("/link", json=body).raise_for_status().json()["results"]
-    return [(result["candidates"][0]["entity_id"], result["candidates"][0]["score"]) for result in results]
+    return [{one["entity_id"]: one["score"] for one in result["candidates"]} for result in results]
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -134,10 +135,11 @@ def test_a_hard_picture_is_linked_as_its_plain_version(client: httpx.Client, nam
     # A transparent picture is what it shows: as a whole it is the plain version with a mask of what is opaque.
     whole: list[object] = [None]
     plain_whole = [RLE] if name.startswith("transparent") else whole
-    found = best(client, make(), regions + whole)
-    expected = best(client, saved(plain(), "PNG"), regions + plain_whole)
-    assert [entity for entity, _ in found] == [entity for entity, _ in expected]
-    assert [score for _, score in found] == pytest.approx([score for _, score in expected], abs=tolerance)
+    found = scores(client, make(), regions + whole)
+    expected = scores(client, saved(plain(), "PNG"), regions + plain_whole)
+    for found_each, expected_each in zip(found, expected, strict=True):
+        assert 1 < len(expected_each) < 100
+        assert found_each == pytest.approx(expected_each, abs=tolerance)
 
 
 def test_masks_refer_to_the_upright_picture(client: httpx.Client) -> None:
@@ -153,9 +155,9 @@ def test_a_picture_of_nothing_is_linked(client: httpx.Client) -> None:
     """Wholly transparent: white, as any viewer shows it."""
     nothing = saved(Image.new("RGBA", (WIDTH, HEIGHT), (9, 9, 9, 0)), "PNG")
     white = saved(Image.new("RGB", (WIDTH, HEIGHT), (255, 255, 255)), "PNG")
-    assert best(client, nothing, [None]) == best(client, white, [None])
+    assert scores(client, nothing, [None]) == scores(client, white, [None])
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 900), (900, 1), (2000, 1999)])
 def test_pictures_of_extreme_size_are_linked(client: httpx.Client, size: tuple[int, int]) -> None:
-    assert best(client, saved(Image.new("RGB", size, (210, 40, 30)), "PNG"), [None, {"box": [0, 0, 1, 1]}])
+    assert scores(client, saved(Image.new("RGB", size, (210, 40, 30)), "PNG"), [None, {"box": [0, 0, 1, 1]}])
