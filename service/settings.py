@@ -27,7 +27,16 @@ Words = BeforeValidator(_split)
 
 def _encoders(settings: dict[str, Any]) -> int:
     """On the processor one a core; on a GPU one that computes and one whose pixels are on their way."""
-    return cores() if settings.get("device") == "cpu" or best_device().type == "cpu" else 2
+    return cores() if _on_processor(settings) else 2
+
+
+def _search_threads(settings: dict[str, Any]) -> int:
+    """One beside an encoder that takes the cores; all where a GPU encodes."""
+    return 1 if _on_processor(settings) else cores()
+
+
+def _on_processor(settings: dict[str, Any]) -> bool:
+    return settings.get("device") == "cpu" or best_device().type == "cpu"
 
 
 class Settings(BaseSettings):
@@ -53,7 +62,7 @@ class Settings(BaseSettings):
     threads: Annotated[PositiveInt, Field(description="Cores that encoding may take.")] = Field(default_factory=cores)
     search_threads: Annotated[
         PositiveInt, Field(description="Cores that a batch of searches may take; one query takes one.")
-    ] = 1
+    ] = Field(default_factory=_search_threads)
     decoders: Annotated[PositiveInt, Field(description="Threads that decode pictures and regions.")] = Field(
         default_factory=cores
     )

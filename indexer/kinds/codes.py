@@ -27,7 +27,7 @@ class Shared:
     """What all shards share, open.
 
     Attributes:
-        codes: FAISS's index without a row.
+        codes: FAISS's index, which holds no row when it is read.
         graph: FAISS's HNSW over the lists' centres.
         projection_DM: turns a vector into the numbers that are coded; None where it is coded as it is.
     """

@@ -52,9 +52,9 @@ class Inverted:
         self.code.train(sample_SM, graph(centres(sample_SM, lists)), folder)
 
     def write(self, vectors_NM: NDArray[np.float16], folder: Path, shared: Path) -> None:
-        """Holds the shard's codes in memory, up to three times their size as their lists grow, and a block of rows."""
-        together = self.code.read(shared, width=vectors_NM.shape[1])  # owns the quantizer that codes are filled over
-        codes = self.code.fill(together, vectors_NM)
+        """Holds the shard's codes in memory, twice where they are turned into another form, and a block of rows."""
+        trained = self.code.read(shared, width=vectors_NM.shape[1])  # owns the quantizer that codes are filled over
+        codes = self.code.fill(trained, vectors_NM)
         with finding_lists_by(faiss.IndexFlatIP(codes.d), codes):  # which the shards share, and no shard need repeat
             write_faiss(codes, folder / CODES)
         write_vectors(vectors_NM, folder)
