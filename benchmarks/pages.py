@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 MADV_DONTNEED = 4
 PATIENCE_S = 5.0
@@ -44,17 +45,17 @@ def drop_pages(paths: Iterable[Path]) -> None:
         with path.open("rb") as file:
             os.fsync(file.fileno())  # what is not yet written stays
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-            while any_cached(path):
+            while cached(path).any():
                 if time.monotonic() > deadline:
                     raise OSError(f"pages of {path} stay in the page cache: does another process use it?")
                 time.sleep(0.01)
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def any_cached(path: Path) -> bool:
-    """Whether any page of a file is in the page cache. Looking brings none there, as reading without waiting would."""
+def cached(path: Path) -> NDArray[np.bool_]:
+    """For each page of a file, whether it is in the page cache. Looking brings none there, as reading would."""
     if path.stat().st_size == 0:
-        return False
+        return np.zeros(0, dtype=np.bool_)
     mapped = np.memmap(path, dtype=np.uint8, mode="r")
     pages_P = np.zeros(-(-len(mapped) // mmap.PAGESIZE), dtype=np.uint8)
     libc = ctypes.CDLL(None, use_errno=True)
@@ -62,4 +63,4 @@ def any_cached(path: Path) -> bool:
         ctypes.c_void_p(mapped.ctypes.data), ctypes.c_size_t(len(mapped)), ctypes.c_void_p(pages_P.ctypes.data)
     ):
         raise OSError(ctypes.get_errno(), f"cannot see which pages of {path} are cached")
-    return bool((pages_P & 1).any())
+    return (pages_P & 1).astype(np.bool_)

@@ -13,9 +13,12 @@ from indexer.entities import read_array
 from indexer.errors import CorruptIndex
 from indexer.kinds.files import unwritten
 from indexer.kinds.half import decode
+from indexer.kinds.scattered import ScatteredRows, disk_waits
 
 VECTORS = "vectors.npy"
 NUMBERS_AT_ONCE = 2**18  # decoded at once: so few that they stay in the caches, so many that calls do not count
+# After a look that waited for the disk so many fetch their rows first, which shows no wait where the disk is fast.
+FETCHES = 64
 
 
 def write_vectors(vectors_NM: NDArray[np.float16], folder: Path) -> None:
@@ -40,7 +43,7 @@ def read_vectors(folder: Path, *, width: int) -> NDArray[np.float16]:
     vectors_NM = read_array(path, np.float16, axes=2)
     if vectors_NM.shape[1] != width or not vectors_NM.flags.c_contiguous:
         raise CorruptIndex(f"{path} holds vectors of width {vectors_NM.shape[1]}, not {width}; build the index again.")
-    return np.asarray(vectors_NM)  # the same mapping, without the cost of NumPy's subclass at every look
+    return vectors_NM
 
 
 class VectorStore:
@@ -59,17 +62,29 @@ class VectorStore:
 
     def __init__(self, shards: Sequence[Path], *, width: int) -> None:
         self._width = width
-        self._shards_NM = [read_vectors(shard, width=width) for shard in shards]
-        self.counts = [len(shard_NM) for shard_NM in self._shards_NM]
+        self._shards = [ScatteredRows(read_vectors(shard, width=width)) for shard in shards]
+        self.counts = [len(shard) for shard in self._shards]
         self._starts = np.cumsum([0, *self.counts])
+        self._fetches = FETCHES  # that are left; not exact where threads look at once, and need not be
 
     def vectors(self, rows_K: NDArray[np.int64]) -> NDArray[np.float32]:
         """The vectors of rows that exist, [K, M]."""
         shards_K = np.searchsorted(self._starts, rows_K, side="right") - 1
         found_KM = np.empty((len(rows_K), self._width), dtype=np.float16)
-        for shard in np.unique(shards_K):
-            places = np.flatnonzero(shards_K == shard)
-            found_KM[places] = np.take(self._shards_NM[shard], rows_K[places] - self._starts[shard], axis=0)
+        asked = [
+            (self._shards[shard], places, rows_K[places] - self._starts[shard])
+            for shard in np.unique(shards_K)
+            for places in [np.flatnonzero(shards_K == shard)]
+        ]
+        if self._fetches > 0:
+            self._fetches -= 1
+            for shard, _, own_K in asked:
+                shard.fetch(own_K)
+        before = disk_waits()
+        for shard, places, own_K in asked:
+            found_KM[places] = shard.take(own_K)
+        if disk_waits() > before:
+            self._fetches = FETCHES
         return decode(found_KM)
 
     def scores(self, queries_BM: NDArray[np.float32], rows_BR: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from rich.console import Console
 import benchmarks.one_system as one_system
 from benchmarks.measure import latency, rate, recall
 from benchmarks.one_system import Row, Task
-from benchmarks.pages import anonymous_bytes, any_cached, drop_pages
+from benchmarks.pages import anonymous_bytes, cached, drop_pages
 from benchmarks.search import built_folder, measured, search
 from benchmarks.search_tables import at_equal_recall, fastest
 from benchmarks.systems import SYSTEMS
@@ -124,9 +124,9 @@ def test_dropped_pages_are_read_from_the_disk_again(tmp_path: Path):
     path.write_bytes(os.urandom(2**20))
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
         before = mapped[:]
-        assert any_cached(path)
+        assert cached(path).any()
         drop_pages([path])
-        assert not any_cached(path)
+        assert not cached(path).any()
         assert mapped[:] == before
 
 
