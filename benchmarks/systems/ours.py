@@ -56,7 +56,8 @@ class Ours:
         if self.name.startswith("exact"):
             return [{}]
         depths = (self._kind.depth, 2 * self._kind.depth)
-        return [{"probes": probes, "depth": depth} for depth in depths for probes in (8, 16, 32, 64, 96, 128)]
+        probes = sorted({8, 16, 32, 64, 96, 128, self._kind.probes})
+        return [{"probes": few, "depth": depth} for depth in depths for few in probes]
 
     def recipe(self, rows: int) -> str:
         return f"{self.name}, {SAMPLE_ROWS:,} sample rows, shards of {SHARD_ROWS:,} rows, faiss {faiss.__version__}"

@@ -16,7 +16,7 @@ _ALL: tuple[IndexKind, ...] = (
     Inverted(name="balanced-sq8", code=WholeVectors(sq8), probes=64, depth=40),
     Inverted(name="compact-pq", code=WholeVectors(pq(8)), probes=32, depth=400),
     Inverted(name="compact-rabitq", code=WholeVectors(rabitq), probes=128, depth=100),
-    Inverted(name="compact-pca", code=Components(11 / 32), probes=96, depth=200),
+    Inverted(name="compact-pca", code=Components(11 / 32), probes=112, depth=200),
 )
 KINDS: Mapping[str, IndexKind] = {kind.name: kind for kind in _ALL}
 SHORT: Mapping[str, str] = {"exact": "exact-fp16", "balanced": "balanced-sq8", "compact": "compact-pca"}
