@@ -139,7 +139,7 @@ class EntityTable:
 
     def _place(self, number: int) -> "tuple[_Block, int]":
         """An entity's block, and its row there."""
-        if not 0 <= number < len(self):
+        if not 0 <= number < self._starts[-1]:
             raise IndexError(number)
         block = bisect_right(self._starts, number) - 1
         return self._blocks[block], number - self._starts[block]

@@ -24,10 +24,10 @@ class Strings:
 
     def get(self, row: int) -> str | None:
         """The string of any row; None where it is null."""
-        place = row + self._first
-        if self._validity is not None and not self._validity[place >> 3] >> (place & 7) & 1:
+        row += self._first
+        if self._validity is not None and not self._validity[row >> 3] >> (row & 7) & 1:
             return None
-        return self[row]
+        return str(self._data[self._offsets[row] : self._offsets[row + 1]], "utf-8")
 
 
 class StringLists:
@@ -40,7 +40,8 @@ class StringLists:
 
     def __getitem__(self, row: int) -> tuple[str, ...]:
         row += self._first
-        return tuple(self._strings[place] for place in range(self._offsets[row], self._offsets[row + 1]))
+        start, end = self._offsets[row], self._offsets[row + 1]
+        return tuple([self._strings[place] for place in range(start, end)]) if start < end else ()
 
 
 def _numbers(offsets: pa.Buffer | None) -> memoryview:
