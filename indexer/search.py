@@ -156,8 +156,9 @@ class EntityIndex:
         if self._one_row_each:
             hits = self.rows.search(queries_BM, k)
             found_BK = hits.rows_BK >= 0
+            numbers_BK = self._entity_of_row[hits.rows_BK]  # for row -1 the last entity's, which is left out
             return (
-                [self._entity_of_row[rows_K[found_K]] for rows_K, found_K in zip(hits.rows_BK, found_BK, strict=True)],
+                [numbers_K[found_K] for numbers_K, found_K in zip(numbers_BK, found_BK, strict=True)],
                 [scores_K[found_K] for scores_K, found_K in zip(hits.scores_BK, found_BK, strict=True)],
             )
         fetch = min(rows, 2 * k)
