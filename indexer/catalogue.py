@@ -5,7 +5,7 @@ Axes: E entity number, K entity asked for.
 
 import heapq
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import accumulate, islice
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.entities import Blocks, EntityTable
+from indexer.entities import EntityTable
 from indexer.errors import CorruptIndex, UnknownEntity
 from indexer.kb.record import Entity
 from indexer.titles import Titles, fold
@@ -41,7 +41,6 @@ class Catalogue:
 
     def __init__(self, shards: Sequence[Path], deleted_E: NDArray[np.uint32]) -> None:
         self._tables = [EntityTable(shard) for shard in shards]
-        self._blocks = Blocks(block for table in self._tables for block in table.rows.blocks)
         self._titles = [Titles(shard, table) for shard, table in zip(shards, self._tables, strict=True)]
         *firsts, self.numbers = accumulate((len(table) for table in self._tables), initial=0)
         self.first_numbers = tuple(firsts)
@@ -62,11 +61,8 @@ class Catalogue:
         Raises:
             IndexError: there is no such number.
         """
-        return self._blocks.take([number])[0]
-
-    def take(self, numbers: Iterable[int]) -> list[Entity]:
-        """The entities of some numbers, in their order; quicker than one by one. Raises IndexError as for one."""
-        return self._blocks.take(numbers)
+        shard = self.shard_of(number)
+        return self._tables[shard][number - self.first_numbers[shard]]
 
     def shard_of(self, number: int) -> int:
         """Which shard an entity lies in.

@@ -7,7 +7,6 @@ import hashlib
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from indexer.errors import CorruptIndex, UnknownEntity
 from indexer.kb.record import Entity
-from indexer.strings import NullableStrings, StringLists, Strings
+from indexer.strings import StringLists, Strings
 
 SCHEMA = pa.schema(
     [
@@ -90,93 +89,41 @@ def _joined(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield from pa.Table.from_batches(waiting).combine_chunks().to_batches()
 
 
-class Block:
-    """One of a table's blocks, column by column."""
-
-    def __init__(self, batch: pa.RecordBatch) -> None:
-        self._count = len(batch)
-        self.entity_id, self.title, self._text = (Strings(batch[name]) for name in ("entity_id", "title", "text"))
-        self._images = StringLists(batch["images"])
-        self._url, self._attribution = NullableStrings(batch["url"]), NullableStrings(batch["attribution"])
-
-    def __len__(self) -> int:
-        return self._count
-
-    def take(self, rows: Sequence[int]) -> list[Entity]:
-        """The entities of some rows."""
-        return [
-            Entity(entity_id=entity_id, title=title, text=text, images=images, url=url, attribution=attribution)
-            for entity_id, title, text, images, url, attribution in zip(
-                self.entity_id.take(rows),
-                self.title.take(rows),
-                self._text.take(rows),
-                self._images.take(rows),
-                self._url.take(rows),
-                self._attribution.take(rows),
-                strict=True,
-            )
-        ]
-
-
-class Blocks:
-    """Entities by number, counted through several blocks. Safe on any thread."""
-
-    def __init__(self, blocks: Iterable[Block]) -> None:
-        self.blocks = tuple(blocks)
-        self._starts = [0, *accumulate(map(len, self.blocks))]
-
-    def __len__(self) -> int:
-        return self._starts[-1]
-
-    def place(self, number: int) -> tuple[int, int]:
-        """Which block an entity lies in, and in which row. Raises IndexError where there is no such number."""
-        if not 0 <= number < self._starts[-1]:
-            raise IndexError(number)
-        block = bisect_right(self._starts, number) - 1
-        return block, number - self._starts[block]
-
-    def take(self, numbers: Iterable[int]) -> list[Entity]:
-        """The entities of some numbers, in their order; quicker than one by one. Raises IndexError."""
-        asked: dict[int, list[tuple[int, int]]] = {}
-        for place, number in enumerate(numbers):
-            block, row = self.place(number)
-            asked.setdefault(block, []).append((place, row))
-        found = [
-            (place, entity)
-            for block, some in asked.items()
-            for (place, _), entity in zip(some, self.blocks[block].take([row for _, row in some]), strict=True)
-        ]
-        return [entity for _, entity in sorted(found, key=itemgetter(0))]
-
-
 class EntityTable:
     """Entities by number, in the order of the knowledge base, or by id. Safe on any thread.
-
-    Attributes:
-        rows: the entities by number.
 
     Raises:
         CorruptIndex: the folder does not hold a table.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.rows = Blocks(Block(batch) for batch in read_batches(folder / TABLE))
+        batches = read_batches(folder / TABLE)
+        self._blocks = [_Block(batch) for batch in batches]
+        self._starts = [0, *accumulate(len(batch) for batch in batches)]
         self._hashes = read_array(folder / HASHES, np.uint64)
         self._numbers = read_array(folder / NUMBERS, np.uint32)
         if not len(self) == len(self._hashes) == len(self._numbers):
             raise CorruptIndex(f"{folder} has an index of ids that does not fit its entities; build the index again.")
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return self._starts[-1]
 
     def __getitem__(self, number: int) -> Entity:
         """Raises IndexError where there is no such number."""
-        return self.rows.take([number])[0]
+        block, row = self._place(number)
+        return Entity(
+            entity_id=block.entity_id[row],
+            title=block.title[row],
+            text=block.text[row],
+            images=block.images[row],
+            url=block.url.get(row),
+            attribution=block.attribution.get(row),
+        )
 
     def title(self, number: int) -> str:
         """An entity's title alone."""
-        block, row = self.rows.place(number)
-        return self.rows.blocks[block].title[row]
+        block, row = self._place(number)
+        return block.title[row]
 
     def number_of(self, entity_id: str) -> int:
         """Raises UnknownEntity where no entity has the id."""
@@ -184,11 +131,27 @@ class EntityTable:
         place = int(np.searchsorted(self._hashes, wanted))
         while place < len(self._hashes) and self._hashes[place] == wanted:
             number = int(self._numbers[place])
-            block, row = self.rows.place(number)
-            if self.rows.blocks[block].entity_id[row] == entity_id:
+            block, row = self._place(number)
+            if block.entity_id[row] == entity_id:
                 return number
             place += 1
         raise UnknownEntity(f"The index holds no entity {entity_id[:100]!r}.")
+
+    def _place(self, number: int) -> "tuple[_Block, int]":
+        """An entity's block, and its row there."""
+        if not 0 <= number < self._starts[-1]:
+            raise IndexError(number)
+        block = bisect_right(self._starts, number) - 1
+        return self._blocks[block], number - self._starts[block]
+
+
+class _Block:
+    """The columns of one of the table's blocks."""
+
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        self.entity_id, self.title, self.text = (Strings(batch[name]) for name in ("entity_id", "title", "text"))
+        self.images = StringLists(batch["images"])
+        self.url, self.attribution = Strings(batch["url"]), Strings(batch["attribution"])
 
 
 def read_array(path: Path, kind: type[np.generic], *, axes: int = 1) -> NDArray[Any]:

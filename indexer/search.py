@@ -4,7 +4,6 @@ Axes: B query, M vector width, K hit.
 """
 
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -98,13 +97,12 @@ class EntityIndex:
         if k < 1:
             raise ValueError(f"k is {k}, below 1")
         numbers, scores = self._distinct(queries_BM, min(k, len(self._entities)))
-        entities = iter(self._entities.take(number for numbers_K in numbers for number in numbers_K.tolist()))
         return [
             [
-                Candidate(entity, score)
-                for entity, score in zip(islice(entities, len(scores_K)), scores_K.tolist(), strict=True)
+                Candidate(self._entities[number], score)
+                for number, score in zip(numbers_K.tolist(), scores_K.tolist(), strict=True)
             ]
-            for scores_K in scores
+            for numbers_K, scores_K in zip(numbers, scores, strict=True)
         ]
 
     def entity(self, entity_id: str) -> Entity:

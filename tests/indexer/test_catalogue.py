@@ -66,7 +66,6 @@ def test_entities_are_added_replaced_and_removed_as_in_a_dictionary(tmp_path_fac
 
     assert (len(found), found.numbers) == (len(model.living), len(model.all))
     assert [found[number] for number in range(found.numbers)] == model.all
-    assert found.take(reversed(range(found.numbers))) == model.all[::-1]
     assert [found.alive(np.array([number])).item() for number in range(found.numbers)] == [
         number in model.living.values() for number in range(found.numbers)
     ]
