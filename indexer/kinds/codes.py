@@ -82,10 +82,8 @@ class WholeVectors:
         return Shared(index, graph)
 
     def fill(self, shared: Shared, vectors_NM: NDArray[np.float16]) -> Any:
-        """Lists are found by comparing with all centres: in blocks that costs no more than the graph, and is exact."""
-        with finding_lists_by(shared.centres, shared.codes):
-            for start in range(0, len(vectors_NM), BLOCK_ROWS):
-                shared.codes.add(decode(np.ascontiguousarray(vectors_NM[start : start + BLOCK_ROWS])))
+        for start in range(0, len(vectors_NM), BLOCK_ROWS):
+            shared.codes.add(decode(np.ascontiguousarray(vectors_NM[start : start + BLOCK_ROWS])))
         return shared.codes
 
 

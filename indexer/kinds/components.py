@@ -97,8 +97,7 @@ def _projection(left_SM: NDArray[np.float32], number: int) -> NDArray[np.float32
 
 
 def _lists(graph: Any, vectors_NM: NDArray[np.float32]) -> NDArray[np.int64]:
-    """The list of each row, compared with all centres."""
-    _, lists_N1 = faiss.downcast_index(graph.storage).search(vectors_NM, 1)
+    _, lists_N1 = graph.search(vectors_NM, 1)
     return np.ascontiguousarray(lists_N1[:, 0])
 
 

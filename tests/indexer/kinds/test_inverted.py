@@ -71,7 +71,7 @@ def test_lists_are_filled_up_where_those_probed_hold_too_few(tmp_path: Path, mak
 def test_a_shard_holds_no_copy_of_the_lists_centres(tmp_path: Path, fill, texts):
     (shard,) = fill(INVERTED["compact-pq"], tmp_path, texts(1, 4000, 32))
     index = faiss.read_index(str(shard / CODES))
-    assert (index.nlist, index.quantizer.ntotal, index.ntotal) == (64, 0, 4000)
+    assert (index.nlist, index.quantizer.ntotal, index.ntotal) == (102, 0, 4000)
 
 
 def test_codes_and_vectors_of_different_shards_are_refused(tmp_path: Path, fill, texts):
@@ -92,7 +92,7 @@ def test_codes_of_another_training_are_refused(tmp_path: Path, fill, texts):
 
 @pytest.mark.parametrize(
     ("rows", "sample", "lists"),
-    [(0, 1, 1), (1, 1, 1), (20, 20, 1), (1000, 1000, 16), (200_000, 200_000, 2048), (6_063_945, 524_288, 8192)],
+    [(0, 1, 1), (1, 1, 1), (20, 20, 1), (1000, 1000, 25), (200_000, 200_000, 1476), (6_063_945, 327_680, 8126)],
 )
 def test_lists_grow_with_the_root_of_the_rows_as_far_as_the_sample_reaches(rows, sample, lists):
     assert list_count(rows, sample) == lists
