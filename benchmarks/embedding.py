@@ -10,7 +10,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import cycle, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -88,7 +88,7 @@ def some(entities: Sequence[Entity], count: int) -> list[Entity]:
     """That many, spread over all; where there are too few they come again under other ids."""
     step = max(len(entities) // count, 1)
     chosen = islice(cycle(entities[::step]), count)
-    return [replace(entity, entity_id=f"{entity.entity_id}-{n}") for n, entity in enumerate(chosen)]
+    return [entity._replace(entity_id=f"{entity.entity_id}-{n}") for n, entity in enumerate(chosen)]
 
 
 def measure(kind: str, entities: Sequence[Entity], source: KnowledgeBase, model: WikiClip, repeats: int) -> Row:
@@ -97,7 +97,7 @@ def measure(kind: str, entities: Sequence[Entity], source: KnowledgeBase, model:
     assert image_root is not None
     with TemporaryDirectory() as folder:
         path = Path(folder) / "records.jsonl"
-        path.write_text("".join(json.dumps(asdict(entity)) + "\n" for entity in entities), encoding="utf-8")
+        path.write_text("".join(json.dumps(entity._asdict()) + "\n" for entity in entities), encoding="utf-8")
         kb = JsonLines(path, images=image_root)
         plan = make_plan(kb, model)
 

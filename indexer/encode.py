@@ -6,7 +6,7 @@ Axes: N row, M vector width.
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -124,7 +124,7 @@ class Encoding:
         kept = list(self._entities)
         for number, images in unread.items():
             entity = kept[number]
-            kept[number] = replace(entity, images=tuple(image for image in entity.images if image not in images))
+            kept[number] = entity._replace(images=tuple(image for image in entity.images if image not in images))
         stay = [n for n, row in enumerate(rows) if n not in faults or (row.first and not kept[row.number].images)]
         return Chunk(
             entities=kept,

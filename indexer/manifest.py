@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from indexer.errors import CorruptIndex
 from indexer.files import sha256
 
-SCHEMA = 2  # counts up when the files change so that an older program could not read them
+SCHEMA: Final = 3  # counts up when the files change so that an older program could not read them
 MANIFEST = "manifest.json"
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -77,7 +77,7 @@ class Manifest(Strict):
         files: every file of the version but the manifest itself.
     """
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = SCHEMA
     created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="microseconds"))
     plan: str
     parent: str | None = None

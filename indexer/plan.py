@@ -12,7 +12,7 @@ from indexer.files import write_text
 from indexer.kb.record import KnowledgeBase
 from wikiclip.model import WikiClip
 
-FORMAT = 1  # counts up with each change to how records become vectors
+FORMAT = 2  # counts up with each change to how records become vectors, or to how chunks keep both
 CHUNK_RECORDS = 2048
 PLAN = "plan.json"
 

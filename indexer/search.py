@@ -3,8 +3,8 @@
 Axes: B query, M vector width, K hit.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,7 @@ from indexer.shard import entity_of_row
 from indexer.version import Version, read_version
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """An entity and how well it fits a mention: the inner product of unit vectors, -1 to 1."""
 
     entity: Entity

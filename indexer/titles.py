@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from indexer.entities import TABLE, EntityTable, read_array, read_batches
+from indexer.entities import TABLE, EntityTable, from_batch, read_array, read_batches
 from indexer.errors import CorruptIndex
 
 TITLES = "titles.npy"
@@ -39,7 +39,8 @@ def write_titles(folder: Path) -> None:
         CorruptIndex: the folder does not hold a table.
     """
     folded = [
-        pa.array(map(fold, batch["title"].to_pylist()), pa.large_string()) for batch in read_batches(folder / TABLE)
+        pa.array([fold(entity.title) for entity in from_batch(batch)], pa.large_string())
+        for batch in read_batches(folder / TABLE)
     ]
     titles = pa.chunked_array(folded, pa.large_string()).combine_chunks()
     # Arrow compares UTF-8 and Python code points: the same order. Its sort is stable.
@@ -68,7 +69,7 @@ class Titles:
         wanted = fold(prefix)
 
         def start(number: np.uint32) -> str:
-            return fold(self._table.title(int(number)))[: len(wanted)]
+            return fold(self._table[int(number)].title)[: len(wanted)]
 
         # Both searches begin with the same titles, so that the second one finds most of its pages in memory.
         first, last = (search(self._order_E, wanted, key=start) for search in (bisect_left, bisect_right))

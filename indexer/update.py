@@ -20,6 +20,7 @@ from indexer.chunks import StoredChunk, problems_of, read_problems, write_proble
 from indexer.command import run
 from indexer.embed import embed
 from indexer.encoders import open_encoders
+from indexer.entities import from_batch
 from indexer.errors import UnknownEntity
 from indexer.files import link
 from indexer.kb.jsonl import JsonLines
@@ -99,7 +100,7 @@ class Changes:
         """Of the entities."""
         for chunk in self.chunks:
             for batch in chunk.entities():
-                yield from batch["entity_id"].to_pylist()
+                yield from (entity.entity_id for entity in from_batch(batch))
 
 
 def _embedded(kb: JsonLines, model: WikiClip, base: Version, home: Path, device: Wanted, *, strict: bool) -> Changes:

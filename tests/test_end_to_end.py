@@ -1,6 +1,5 @@
 """The whole of it on real data: the packaged checkpoint, an index built from stamps and WordNet, and the linker."""
 
-import dataclasses
 import io
 import json
 from itertools import islice
@@ -29,7 +28,7 @@ def linker(stamps_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Linke
     chosen = [entity for entity in entities if entity.images]
     chosen += islice((entity for entity in entities if not entity.images), 0, None, 100)
     folder = tmp_path_factory.mktemp("stamps")
-    lines = (json.dumps(dataclasses.asdict(entity)) + "\n" for entity in chosen)
+    lines = (json.dumps(entity._asdict()) + "\n" for entity in chosen)
     (folder / "records.jsonl").write_text("".join(lines))
     build(kb=KnowledgeBaseName.JSONL, records=folder / "records.jsonl", images=kb.image_root, out=folder / "index")
     return Linker.open("tiny", folder / "index", limits=ImageLimits())

@@ -76,8 +76,8 @@ def test_half_a_surrogate_pair_is_in_no_title_and_in_a_prefix_finds_nothing(tmp_
 def test_a_look_up_reads_few_titles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     count = 4096
     found = titles_of(tmp_path, [f"bird {number * 7919 % count:04d}" for number in range(count)], 500)
-    reads, read = [], EntityTable.title
-    monkeypatch.setattr(EntityTable, "title", lambda table, number: reads.append(number) or read(table, number))
+    reads, read = [], EntityTable.__getitem__
+    monkeypatch.setattr(EntityTable, "__getitem__", lambda table, number: reads.append(number) or read(table, number))
     assert len(found.starting_with("BIRD 1")) == 1000
     assert 0 < len(reads) <= 2 * (ceil(log2(count)) + 1)
 
