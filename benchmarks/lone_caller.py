@@ -46,6 +46,7 @@ class Paid:
 
 @app.command()
 def lone_caller(
+    model: Annotated[str, typer.Option(help="The name of a packaged checkpoint, or a checkpoint's folder.")] = "tiny",
     index: Annotated[Path | None, typer.Option(help="The folder that keeps the index; var/index if left out.")] = None,
     calls: Annotated[int, typer.Option(min=3, help="How many of each count.")] = 200,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures there, too.")] = None,
@@ -53,8 +54,8 @@ def lone_caller(
     """Print the median of both, and of their difference."""
     home = index or index_home()
     torch.set_num_threads(cores())
-    linker = Linker.open("tiny", home, limits=ImageLimits(), threads=cores())
-    with server("service", home) as running:
+    linker = Linker.open(model, home, limits=ImageLimits(), threads=cores())
+    with server("service", home, model=model) as running:
         connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=60)
         paid = _compare(lambda body: _asked(connection, body), lambda body: by_hand(linker, body), calls)
     table = Table("service, ms", "by hand, ms", "more, ms", "allowed, ms", title=f"One caller, {calls} requests")

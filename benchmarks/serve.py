@@ -48,6 +48,7 @@ class Row:
 
 @app.command()
 def serve(
+    model: Annotated[str, typer.Option(help="The name of a packaged checkpoint, or a checkpoint's folder.")] = "tiny",
     index: Annotated[Path | None, typer.Option(help="The folder that keeps the index; var/index if left out.")] = None,
     callers: Annotated[str, typer.Option(help="How many at once, with commas between.")] = CALLERS,
     seconds: Annotated[float, typer.Option(min=0.5, help="How long each figure is measured.")] = 15.0,
@@ -59,13 +60,13 @@ def serve(
     numbers = [int(number) for number in callers.split(",")]
     for system in systems.split(","):
         if system == "encoder":
-            found += loops(numbers, seconds, seeds, console)
+            found += loops(model, numbers, seconds, seeds, console)
         elif system not in SERVERS:
             raise WikiClipError(f"There is no system {system!r}; there are encoder, {', '.join(SERVERS)}.")
         elif system == "litserve" and find_spec("litserve") is None:
             console.print("litserve is left out: it is not installed; `pip install .[bench]` does that.")
         else:
-            with server(system, home) as running:
+            with server(system, home, model=model) as running:
                 found += [measure(system, running.port, number, seconds, next(seeds), console) for number in numbers]
         if json_file is not None:
             write_text(json_file, json.dumps([asdict(row) for row in found], indent=1) + "\n")
@@ -76,10 +77,10 @@ def serve(
     console.print(table)
 
 
-def loops(numbers: list[int], seconds: float, seeds: Iterator[int], console: Console) -> list[Row]:
+def loops(name: str, numbers: list[int], seconds: float, seeds: Iterator[int], console: Console) -> list[Row]:
     """The encoder's rows: the fastest way, measured once for each number of callers that the others have."""
-    model = WikiClip.load("tiny")
-    model.vision.store_as_computed()
+    model = WikiClip.load(name)
+    model.vision.settle()
     rates = {way: rate(model, way, seconds=min(seconds, 4.0), seed=next(seeds))[0] for way in ways(cores())}
     best = max(rates, key=rates.__getitem__)
     for way, found in sorted(rates.items(), key=lambda item: -item[1]):

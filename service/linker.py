@@ -86,7 +86,7 @@ class Linker:
         loaded = WikiClip.load(model)
         opened = EntityIndex.open(index, fingerprint=loaded.fingerprint, threads=threads, device=device)
         where = "the CPU, as asked" if device == "cpu" else move_to_gpu(loaded)
-        loaded.vision.store_as_computed()
+        loaded.vision.settle()
         return cls(loaded, opened, limits=limits, where=where)
 
     def prepare(

@@ -21,7 +21,7 @@ class Linking(litserve.LitAPI):  # type: ignore[misc, unused-ignore]  # has no t
 
     def setup(self, device: str) -> None:
         torch.set_num_threads(cores())
-        self.linker = Linker.open("tiny", Path(sys.argv[1]), limits=ImageLimits(), threads=cores())
+        self.linker = Linker.open(sys.argv[1], Path(sys.argv[2]), limits=ImageLimits(), threads=cores())
 
     def decode_request(self, request: dict[str, Any]) -> Question:
         image = base64.b64decode(request["image"])
@@ -44,5 +44,5 @@ class Linking(litserve.LitAPI):  # type: ignore[misc, unused-ignore]  # has no t
 if __name__ == "__main__":
     api = Linking(max_batch_size=BATCH, batch_timeout=WAIT_S, api_path="/link")
     litserve.LitServer(api, accelerator="cpu", workers_per_device=1, timeout=120).run(
-        host="127.0.0.1", port=int(sys.argv[2]), log_level="warning", generate_client_file=False
+        host="127.0.0.1", port=int(sys.argv[3]), log_level="warning", generate_client_file=False
     )

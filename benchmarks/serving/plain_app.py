@@ -23,10 +23,10 @@ class Asked(BaseModel):
     top_k: int = 10
 
 
-def create_app(index: Path) -> FastAPI:
+def create_app(model: str, index: Path) -> FastAPI:
     """The application, with the model of the service and its index."""
     app, one_at_a_time = FastAPI(), threading.Lock()
-    linker = Linker.open("tiny", index, limits=ImageLimits(), threads=cores())
+    linker = Linker.open(model, index, limits=ImageLimits(), threads=cores())
 
     @app.post("/link")
     def link(asked: Asked) -> list[dict[str, object]]:
@@ -39,4 +39,4 @@ def create_app(index: Path) -> FastAPI:
 
 
 if __name__ == "__main__":
-    uvicorn.run(create_app(Path(sys.argv[1])), port=int(sys.argv[2]), log_level="warning")
+    uvicorn.run(create_app(sys.argv[1], Path(sys.argv[2])), port=int(sys.argv[3]), log_level="warning")

@@ -49,21 +49,24 @@ class Server:
 
 
 @contextmanager
-def server(system: str, home: Path, *, log: IO[bytes] | None = None, **settings: str) -> Iterator[Server]:
+def server(
+    system: str, home: Path, *, model: str = "tiny", log: IO[bytes] | None = None, **settings: str
+) -> Iterator[Server]:
     """A server on a free port, while the block runs.
 
     Args:
+        model: the name of a packaged checkpoint, or a checkpoint's folder.
         log: where its standard error goes; where ours goes if left out.
         settings: of the service, as WIKICLIP_NAME has them.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    arguments = [str(port)] if system == "service" else [str(home), str(port)]
+    arguments = [str(port)] if system == "service" else [model, str(home), str(port)]
     process = subprocess.Popen(
         [sys.executable, *SERVERS[system], *arguments],
         cwd=ROOT,
-        env={**os.environ, "WIKICLIP_INDEX": str(home), **settings},
+        env={**os.environ, "WIKICLIP_INDEX": str(home), "WIKICLIP_MODEL": model, **settings},
         stderr=log,
         start_new_session=True,
     )

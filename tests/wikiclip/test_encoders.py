@@ -146,7 +146,7 @@ def test_weights_stored_as_they_are_computed_with_change_no_bit(
 ) -> None:
     monkeypatch.setattr("wikiclip.encoders.bf16_pays", lambda _: True)
     encoder, narrow = tower(name), copy.deepcopy(tower(name))
-    narrow.store_as_computed()
+    narrow.settle()
     assert any(weight.dtype == torch.bfloat16 for weight in narrow.parameters())
     pixels, weights_BP = noise(encoder), torch.rand(2, encoder.grid**2, generator=torch.Generator().manual_seed(1))
     wide, same = encoder(pixels), narrow(pixels)

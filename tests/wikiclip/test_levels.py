@@ -1,5 +1,6 @@
 """The pooled vector of several depths against loops over channels and cells."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -104,6 +105,22 @@ def test_each_depth_counts_what_the_preset_says(encoder: VisionEncoder) -> None:
 
 def test_an_empty_mask_gives_numbers(encoder: VisionEncoder) -> None:
     assert torch.isfinite(encoder(pixels(), torch.zeros(2, 64, 64)).pooled_BW).all()
+
+
+@pytest.mark.parametrize("narrow", [True, False])
+def test_a_settled_tower_gives_the_same_bits_in_batches_of_any_size(
+    encoder: VisionEncoder, narrow: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wikiclip.encoders.bf16_pays", lambda _: narrow)
+    settled = copy.deepcopy(encoder)
+    settled.settle()
+    assert list(settled.state_dict()) == list(encoder.state_dict())
+    for count in (1, 2, 5, 3):
+        before, after = encoder(pixels(count), left_half(count)), settled(pixels(count), left_half(count))
+        assert torch.equal(before.pooled_BW, after.pooled_BW)
+        assert torch.equal(before.patches_BPV, after.patches_BPV)
+        assert len(before.levels) == len(after.levels)
+        assert all(map(torch.equal, before.levels, after.levels))
 
 
 @pytest.mark.parametrize("stages", [(), (5,), (-1,)])
