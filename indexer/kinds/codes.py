@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from indexer.errors import CorruptIndex
 from indexer.kinds.files import read_faiss, write_faiss
 from indexer.kinds.half import BLOCK_ROWS, decode
+from indexer.kinds.training import finder
 
 TRAINED = "trained.faiss"
 # An empty index of some code: of (coarse quantizer, width, lists).
@@ -82,8 +83,9 @@ class WholeVectors:
         return Shared(index, graph)
 
     def fill(self, shared: Shared, vectors_NM: NDArray[np.float16]) -> Any:
-        for start in range(0, len(vectors_NM), BLOCK_ROWS):
-            shared.codes.add(decode(np.ascontiguousarray(vectors_NM[start : start + BLOCK_ROWS])))
+        with finding_lists_by(finder(shared.graph), shared.codes):
+            for start in range(0, len(vectors_NM), BLOCK_ROWS):
+                shared.codes.add(decode(np.ascontiguousarray(vectors_NM[start : start + BLOCK_ROWS])))
         return shared.codes
 
 

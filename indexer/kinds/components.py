@@ -19,6 +19,7 @@ from indexer.errors import CorruptIndex
 from indexer.kinds.codes import TRAINED, Shared, check
 from indexer.kinds.files import read_faiss, unwritten, write_faiss
 from indexer.kinds.half import BLOCK_ROWS, decode
+from indexer.kinds.training import finder
 
 GRAPH, PROJECTION = "lists.faiss", "projection.npy"
 FEWEST = 16  # components, where a vector has as many numbers
@@ -36,7 +37,7 @@ class Components:
 
     def train(self, sample_SM: NDArray[np.float32], graph: Any, folder: Path) -> None:
         centres_LM = _vectors(graph)
-        left_SM = centres_LM[_lists(graph, sample_SM)]
+        left_SM = centres_LM[_lists(finder(graph), sample_SM)]
         np.subtract(sample_SM, left_SM, out=left_SM)
         projection_DM = _projection(left_SM, self._number(sample_SM.shape[1]))
         index = _empty(centres_LM @ projection_DM.T)
@@ -65,9 +66,10 @@ class Components:
         codes = shared.codes
         slow = faiss.IndexIVFPQ(codes.quantizer, codes.d, codes.nlist, codes.d, 4, faiss.METRIC_INNER_PRODUCT)
         slow.by_residual, slow.pq, slow.is_trained = True, codes.pq, True
+        lists = finder(shared.graph)
         for start in range(0, len(vectors_NM), BLOCK_ROWS):
             block_NM = decode(np.ascontiguousarray(vectors_NM[start : start + BLOCK_ROWS]))
-            lists_N, coded_ND = _lists(shared.graph, block_NM), shared.coded(block_NM)
+            lists_N, coded_ND = _lists(lists, block_NM), shared.coded(block_NM)
             slow.add_core(len(block_NM), faiss.swig_ptr(coded_ND), None, faiss.swig_ptr(lists_N))
         return faiss.IndexIVFPQFastScan(slow)
 
@@ -96,8 +98,8 @@ def _projection(left_SM: NDArray[np.float32], number: int) -> NDArray[np.float32
     return np.ascontiguousarray(turn_DD @ first_DM, dtype=np.float32)
 
 
-def _lists(graph: Any, vectors_NM: NDArray[np.float32]) -> NDArray[np.int64]:
-    _, lists_N1 = graph.search(vectors_NM, 1)
+def _lists(lists: Any, vectors_NM: NDArray[np.float32]) -> NDArray[np.int64]:
+    _, lists_N1 = lists.search(vectors_NM, 1)
     return np.ascontiguousarray(lists_N1[:, 0])
 
 

@@ -18,7 +18,7 @@ SAMPLE_ROWS = 40 * 8192  # of the whole index: forty for each list of the larges
 MOST_A_LIST, LEAST_A_LIST = 64, 39  # sample rows; FAISS holds fewer than 39 to be too few
 FEWEST = 1024  # sample rows that codes are trained on: 39 for each of 16 steps, and some to spare
 LINKS, CARE = 32, 100  # of the graph over the lists: neighbours of a node, candidates looked at when it is built
-FILLING_CARE = 32  # candidates looked at for the list of a row: of 8,192, the nearest for 988 rows in 1,000
+MANY, CANDIDATES = 2048, 4  # lists, from which on a row's is found in two steps; those that the first step leaves
 SEED = 20260311
 
 
@@ -69,14 +69,36 @@ def centres(sample_SM: NDArray[np.float32], lists: int) -> NDArray[np.float32]:
 
 
 def graph(centres_LM: NDArray[np.float32]) -> Any:
-    """An HNSW graph over the centres, built on one thread: several leave it to chance which links are made.
-
-    It finds the list of a row in half the time that comparing with 8,192 centres takes, and takes little more for more.
-    """
+    """An HNSW graph over the centres, built on one thread: several leave it to chance which links are made."""
     index = faiss.IndexHNSWFlat(centres_LM.shape[1], LINKS, faiss.METRIC_INNER_PRODUCT)
-    index.hnsw.efConstruction, index.hnsw.efSearch = CARE, FILLING_CARE
+    index.hnsw.efConstruction = CARE
     before = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(1)
     index.add(centres_LM)
     faiss.omp_set_num_threads(before)
+    return index
+
+
+def finder(graph: Any) -> Any:
+    """FAISS's index that finds the list of a row, for blocks of rows.
+
+    Of many centres it takes the nearest by half as many numbers, their principal components, and compares a row with
+    these in full: at 8,126 lists in two thirds of the time that comparing with all takes, 997 of 1,000 rows get the
+    nearest list, and the rest one about as near. The graph takes less than half, but sends 4 rows of 1,000 far away.
+    """
+    centres_LM = np.asarray(graph.reconstruct_n(0, graph.ntotal))
+    lists, width = centres_LM.shape
+    if lists < MANY:
+        index = faiss.IndexFlatIP(width)
+        index.add(centres_LM)
+        return index
+    _, components_MM = np.linalg.eigh(np.cov(centres_LM, rowvar=False))  # the least first
+    first_DM = components_MM.T[-(width // 2) :]
+    # What a row shares with the centres' mean is the same for all of them, so that nothing need be taken off.
+    projection = faiss.LinearTransform(width, len(first_DM), False)
+    faiss.copy_array_to_vector(np.ascontiguousarray(first_DM, dtype=np.float32).ravel(), projection.A)
+    projection.is_trained = True
+    index = faiss.IndexRefineFlat(faiss.IndexPreTransform(projection, faiss.IndexFlatIP(len(first_DM))))
+    index.k_factor = CANDIDATES
+    index.add(centres_LM)
     return index

@@ -13,7 +13,7 @@ from indexer.kinds import KINDS
 from indexer.kinds.brute import BruteForce
 from indexer.kinds.inverted import CODES, Inverted
 from indexer.kinds.rerank import VECTORS, VectorStore
-from indexer.kinds.training import centres, enough, graph, list_count
+from indexer.kinds.training import MANY, centres, enough, finder, graph, list_count
 
 ROUNDING = 1e-5
 INVERTED = {name: kind for name, kind in KINDS.items() if isinstance(kind, Inverted)}
@@ -96,6 +96,17 @@ def test_codes_of_another_training_are_refused(tmp_path: Path, fill, texts):
 )
 def test_lists_grow_with_the_root_of_the_rows_as_far_as_the_sample_reaches(rows, sample, lists):
     assert list_count(rows, sample) == lists
+
+
+@pytest.mark.parametrize("lists", [100, 3000])
+def test_a_row_finds_the_list_nearest_to_it_or_one_about_as_near(texts, lists):
+    fading_M = 0.95 ** np.arange(64, dtype=np.float32)  # as components of texts do
+    centres_LM, rows_NM = (texts(seed, count, 64) * fading_M for seed, count in ((1, lists), (2, 4000)))
+    similarity_NL = rows_NM @ centres_LM.T
+    _, found_N1 = finder(graph(centres_LM)).search(rows_NM, 1)
+    missed_N = similarity_NL.max(axis=1) - np.take_along_axis(similarity_NL, found_N1, axis=1)[:, 0]
+    assert (missed_N < 1e-5).mean() > (0.999 if lists < MANY else 0.9)
+    assert missed_N.max() < 0.1 * similarity_NL.max()
 
 
 def test_a_single_row_is_enough_to_train_on():
