@@ -88,8 +88,8 @@ def finder(graph: Any) -> Any:
     """
     centres_LM = np.asarray(graph.reconstruct_n(0, graph.ntotal))
     lists, width = centres_LM.shape
+    index: Any = faiss.IndexFlatIP(width)
     if lists < MANY:
-        index = faiss.IndexFlatIP(width)
         index.add(centres_LM)
         return index
     _, components_MM = np.linalg.eigh(np.cov(centres_LM, rowvar=False))  # the least first
