@@ -102,6 +102,10 @@ class VisionEncoder(nn.Module):
                 )
             self._maps = traced.forward  # not the module, which would be a part of this one
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leaves out the trace, which cannot be copied: a copy is traced where it then stays."""
+        return {**self.__dict__, "_maps": None}
+
     @torch.inference_mode()
     def forward(self, pixels_BCHW: Tensor, inside_BHW: Tensor | None = None) -> VisionFeatures:
         """Encodes uint8 pixels [B, 3, image_size, image_size].

@@ -123,6 +123,15 @@ def test_a_settled_tower_gives_the_same_bits_in_batches_of_any_size(
         assert all(map(torch.equal, before.levels, after.levels))
 
 
+def test_a_settled_tower_can_be_copied_and_the_copy_settled(encoder: VisionEncoder) -> None:
+    settled = copy.deepcopy(encoder)
+    settled.settle()
+    copied = copy.deepcopy(settled)
+    for _ in range(2):
+        assert torch.equal(copied(pixels()).pooled_BW, encoder(pixels()).pooled_BW)
+        copied.settle()
+
+
 @pytest.mark.parametrize("stages", [(), (5,), (-1,)])
 def test_depths_that_the_trunk_has_not_are_refused(vision_backbone: Backbones, stages: tuple[int, ...]) -> None:
     with pytest.raises(WikiClipError, match="the trunk has 0 to 4"):
