@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from starlette.datastructures import Headers
 
 from service.batching import Stage
 from service.cores import Cores, one_thread
-from service.course import Course, Timed, timed
+from service.course import Course, Leg, Timed, timed
 from service.errors import Cause, Problem
 from service.explaining import explained
 from service.linker import Question
@@ -30,6 +30,15 @@ from wikiclip.segmenters import Segmenter
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+Way = Leg[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A question and the vectors of its mentions."""
+
+    queries_BM: NDArray[np.float32]
+    question: Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +89,10 @@ class Pipeline:
         self._segment: Stage[Sketch, Timed[list[RegionOut]]] = self._stage(
             "segment", _each(self._outlined), workers=settings.encoders
         )
-        self._encode: Stage[Question, Timed[NDArray[np.float32]]] = self._stage(
+        self._encode: Stage[Question, Timed[Encoded]] = self._stage(
             "encode", self._encode_together, workers=settings.encoders, max_weight=settings.batch
         )
-        self._search: Stage[tuple[NDArray[np.float32], Question], Timed[tuple[list[ResultOut], Serving]]] = self._stage(
+        self._search: Stage[Encoded, Timed[tuple[list[ResultOut], Serving]]] = self._stage(
             "search", self._search_together, max_weight=settings.search_batch
         )
         self._explain: Stage[Compared, Timed[ExplanationOut]] = self._stage(
@@ -101,26 +110,21 @@ class Pipeline:
         Cancelling it, as the deadline does, frees its place: what nobody waits for is not encoded.
         """
         async with self._admitted() as course:
-            question = await self._read(course, body, lambda: self._reader.question(body, headers, self.serving.linker))
-            weight = len(question.mentions)
-            queries_BM = await course.through("encode", self._encode, question, weight=weight, mentions=weight)
-            results, serving = await course.through(
-                "search", self._search, (queries_BM, question), weight=weight, mentions=weight
-            )
+            read = self._read(body, lambda: self._reader.question(body, headers, self.serving.linker), self._encoding)
+            results, serving = await course.along(read)
             return Linked(results, serving, course.timings())
 
     async def segment(self, body: bytes, headers: Headers) -> Segmented:
         """Raises and is cancelled as `link` is."""
         async with self._admitted() as course:
-            sketch = await self._read(course, body, lambda: self._reader.sketch(body, headers))
-            regions = await course.through("segment", self._segment, sketch)
-            return Segmented(regions, self._segmenter.method, course.timings())
+            read = self._read(body, lambda: self._reader.sketch(body, headers), self._segmenting)
+            return Segmented(await course.along(read), self._segmenter.method, course.timings())
 
     async def explain(self, body: bytes, headers: Headers) -> Explained:
         """Raises and is cancelled as `link` is; UnknownEntity, too."""
         async with self._admitted() as course:
-            compared = await self._read(course, body, lambda: self._reader.pair(body, headers, self.serving))
-            return Explained(await course.through("explain", self._explain, compared), course.timings())
+            read = self._read(body, lambda: self._reader.pair(body, headers, self.serving), self._explaining)
+            return Explained(await course.along(read), course.timings())
 
     def close(self) -> None:
         """Finishes what was accepted."""
@@ -158,8 +162,23 @@ class Pipeline:
         finally:
             self._inside -= 1
 
-    async def _read(self, course: Course, body: bytes, read: Callable[[], Out]) -> Out:
-        return cast(Out, await course.through("decode", self._decode, read, bytes=len(body)))
+    def _read(self, body: bytes, read: Callable[[], Out], then: Callable[[Out], Way]) -> Way:
+        return Leg(name="decode", stage=self._decode, item=read, noted={"bytes": len(body)}, then=then)
+
+    def _encoding(self, question: Question) -> Way:
+        weight = len(question.mentions)
+        noted = {"mentions": weight}
+        return Leg(name="encode", stage=self._encode, item=question, weight=weight, noted=noted, then=self._searching)
+
+    def _searching(self, encoded: Encoded) -> Way:
+        weight = len(encoded.queries_BM)
+        return Leg(name="search", stage=self._search, item=encoded, weight=weight, noted={"mentions": weight})
+
+    def _segmenting(self, sketch: Sketch) -> Way:
+        return Leg(name="segment", stage=self._segment, item=sketch)
+
+    def _explaining(self, compared: Compared) -> Way:
+        return Leg(name="explain", stage=self._explain, item=compared)
 
     def _outlined(self, sketch: Sketch) -> list[RegionOut]:
         with self._cores.shared():
@@ -169,21 +188,20 @@ class Pipeline:
         with self._cores.shared():
             return explained(compared)
 
-    def _encode_together(self, questions: Sequence[Question]) -> list[Timed[NDArray[np.float32]]]:
+    def _encode_together(self, questions: Sequence[Question]) -> list[Timed[Encoded]]:
         def work() -> NDArray[np.float32]:
             with self._cores.shared():
                 return self.serving.linker.encode(questions)
 
         encoded = timed(work)
         ends = np.cumsum([len(question.mentions) for question in questions])[:-1]
-        return [Timed(part_BM, encoded.milliseconds) for part_BM in np.split(encoded.value, ends)]
+        each = zip(np.split(encoded.value, ends), questions, strict=True)
+        return [Timed(Encoded(queries_BM, question), encoded.milliseconds) for queries_BM, question in each]
 
-    def _search_together(
-        self, batch: Sequence[tuple[NDArray[np.float32], Question]]
-    ) -> list[Timed[tuple[list[ResultOut], Serving]]]:
+    def _search_together(self, batch: Sequence[Encoded]) -> list[Timed[tuple[list[ResultOut], Serving]]]:
         serving = self.serving
-        queries_BM = np.concatenate([each_BM for each_BM, _ in batch])
-        found = timed(lambda: serving.results(queries_BM, [question for _, question in batch]))
+        queries_BM = np.concatenate([encoded.queries_BM for encoded in batch])
+        found = timed(lambda: serving.results(queries_BM, [encoded.question for encoded in batch]))
         return [Timed((results, serving), found.milliseconds) for results in found.value]
 
 

@@ -4,9 +4,9 @@ FastAPI opens a span for each request by itself; a stage's are opened here. With
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from importlib.util import find_spec
+from typing import Any
 
 from wikiclip.errors import WikiClipError
 
@@ -16,6 +16,7 @@ INSTALLED = find_spec("opentelemetry") is not None and find_spec("opentelemetry.
 
 if INSTALLED:
     from opentelemetry import trace
+    from opentelemetry.context import get_current
 
     TRACER = trace.get_tracer(NAME)
 
@@ -43,14 +44,30 @@ def configure() -> None:
     trace.set_tracer_provider(provider)
 
 
-@contextmanager
-def span(name: str, **attributes: str | int | float) -> Iterator[None]:
-    """A stretch of a request, waiting included."""
-    if not INSTALLED:
-        yield
-        return
-    with TRACER.start_as_current_span(name, attributes=attributes):
-        yield
+def context() -> Any:
+    """Where a span belongs that is opened later, maybe on another thread."""
+    return get_current() if INSTALLED else None
+
+
+class Span:
+    """A stretch of a request, waiting included; open from the start.
+
+    Args:
+        within: what `context` returned.
+        noted: what it tells.
+    """
+
+    def __init__(self, name: str, within: Any, noted: Mapping[str, int]) -> None:
+        self._span = TRACER.start_span(name, within, attributes=noted) if INSTALLED else None
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Closes it, on any thread; a second time does nothing."""
+        if self._span is None or not self._span.is_recording():
+            return
+        if error is not None:
+            self._span.record_exception(error)
+            self._span.set_status(trace.Status(trace.StatusCode.ERROR, str(error)))
+        self._span.end()
 
 
 def note(**attributes: str) -> None:
