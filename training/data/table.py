@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from indexer.encode import describe
 from indexer.entities import EntityTable, read_array, to_batch, write_table
+from indexer.errors import CorruptIndex
 from indexer.files import publish_folder
 from indexer.kb.record import Entity, KnowledgeBase
 from indexer.paths import features_home
@@ -34,6 +35,8 @@ class RecordTable:
 def open_table(kb: KnowledgeBase, fingerprint: str) -> RecordTable:
     """The records; read from the knowledge base once, and kept. A second process waits for the first.
 
+    What is kept and cannot be used is read anew.
+
     Records that cannot be read are left out, as an index leaves them out; `indexer.build` lists them.
 
     Args:
@@ -43,8 +46,16 @@ def open_table(kb: KnowledgeBase, fingerprint: str) -> RecordTable:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_name(f".{folder.name}.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the system lets go of it when the process ends, however it ends
-        if not folder.is_dir():
-            _read(kb, folder)
+        if folder.is_dir():
+            try:
+                return _opened(folder)
+            except CorruptIndex:  # damaged, or kept by a program that wrote tables otherwise
+                shutil.rmtree(folder)
+        _read(kb, folder)
+        return _opened(folder)
+
+
+def _opened(folder: Path) -> RecordTable:
     return RecordTable(
         entities=EntityTable(folder),
         pictured_N=read_array(folder / PICTURED, np.bool_),
