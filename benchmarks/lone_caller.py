@@ -5,10 +5,10 @@ searched for in this process, on as many cores. The two take turns, so that what
 """
 
 import base64
-import http.client
 import json
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,7 +20,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.serving.callers import ask_once
+from benchmarks.serving.bare import BareCaller
 from benchmarks.serving.pictures import many_requests
 from benchmarks.serving.servers import server
 from indexer.command import run
@@ -55,9 +55,8 @@ def lone_caller(
     home = index or index_home()
     torch.set_num_threads(cores())
     linker = Linker.open(model, home, limits=ImageLimits(), threads=cores())
-    with server("service", home, model=model) as running:
-        connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=60)
-        paid = _compare(lambda body: _asked(connection, body), lambda body: by_hand(linker, body), calls)
+    with server("service", home, model=model) as running, closing(BareCaller(running.port)) as caller:
+        paid = _compare(lambda body: _asked(caller, body), lambda body: by_hand(linker, body), calls)
     table = Table("service, ms", "by hand, ms", "more, ms", "allowed, ms", title=f"One caller, {calls} requests")
     table.add_row(f"{paid.service_ms:.2f}", f"{paid.by_hand_ms:.2f}", f"{paid.more_ms:.2f}", f"{ALLOWED_MS:.2f}")
     Console().print(table)
@@ -71,8 +70,8 @@ def by_hand(linker: Linker, body: bytes) -> None:
     linker.answer(linker.prepare(base64.b64decode(asked["image"]), [asked["region"]], top_k=asked["top_k"]))
 
 
-def _asked(connection: http.client.HTTPConnection, body: bytes) -> None:
-    if (status := ask_once(connection, "/link", body)) != "200":
+def _asked(caller: BareCaller, body: bytes) -> None:
+    if (status := caller.ask("/link", body)) != "200":
         raise RuntimeError(f"the service answered {status}")
 
 

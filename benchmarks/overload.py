@@ -32,12 +32,13 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def overload(
     index: Annotated[Path | None, typer.Option(help="The folder that keeps the index; var/index if left out.")] = None,
+    model: Annotated[str, typer.Option(help="The name of a packaged checkpoint, or a checkpoint's folder.")] = "tiny",
     times: Annotated[float, typer.Option(min=1, help="How many times the capacity.")] = 4.0,
     seconds: Annotated[float, typer.Option(min=1, help="How long.")] = 60.0,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures there, too.")] = None,
 ) -> None:
     """Print what was answered, refused and late, and the memory before and after."""
-    with server("service", index or index_home(), WIKICLIP_DEADLINE_S="10") as running:
+    with server("service", index or index_home(), model=model, WIKICLIP_DEADLINE_S="10") as running:
         capacity = capacity_of(running.port, seconds=min(CAPACITY_S, seconds))
         memory, over = list[tuple[float, int]](), threading.Event()
         watcher = threading.Thread(target=_watch, args=[running, memory, over])

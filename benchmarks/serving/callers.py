@@ -3,7 +3,6 @@
 Their pictures are made beforehand, so that they take no processor time from the service that is measured.
 """
 
-import http.client
 import itertools
 import json
 import subprocess
@@ -11,9 +10,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from benchmarks.serving.bare import BareCaller
 from benchmarks.serving.pictures import many_requests
 
 MOST_A_SECOND = 400  # answers, for which pictures are made beforehand
@@ -72,17 +73,17 @@ def run(task: Task) -> Asked:
     counted_from, end = start + task.warm_s, start + task.warm_s + task.seconds
 
     def call() -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", task.port, timeout=120)
-        while time.perf_counter() < end and (body := _next(bodies, lock)) is not None:
-            begun = time.perf_counter()
-            status = ask_once(connection, task.path, body)
-            ended = time.perf_counter()
-            if not counted_from <= ended <= end:
-                continue
-            with lock:
-                statuses[status] = statuses.get(status, 0) + 1
-                if status == "200":
-                    found.append((ended, 1000 * (ended - begun)))
+        with closing(BareCaller(task.port)) as caller:
+            while time.perf_counter() < end and (body := _next(bodies, lock)) is not None:
+                begun = time.perf_counter()
+                status = caller.ask(task.path, body)
+                ended = time.perf_counter()
+                if not counted_from <= ended <= end:
+                    continue
+                with lock:
+                    statuses[status] = statuses.get(status, 0) + 1
+                    if status == "200":
+                        found.append((ended, 1000 * (ended - begun)))
 
     threads = [threading.Thread(target=call) for _ in range(task.callers)]
     for thread in threads:
@@ -97,18 +98,6 @@ def run(task: Task) -> Asked:
 def _next(bodies: Iterator[bytes], lock: threading.Lock) -> bytes | None:
     with lock:
         return next(bodies, None)
-
-
-def ask_once(connection: http.client.HTTPConnection, path: str, body: bytes) -> str:
-    """The answer's status, or the name of the error where there was none."""
-    try:
-        connection.request("POST", path, body, {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        answer.read()
-    except (OSError, http.client.HTTPException) as error:
-        connection.close()
-        return type(error).__name__
-    return str(answer.status)
 
 
 if __name__ == "__main__":

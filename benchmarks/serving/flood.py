@@ -1,15 +1,16 @@
 """Requests that come at a rate, whether those before them are answered or not: `python -m ...flood TASK`."""
 
-import http.client
 import json
 import queue
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from dataclasses import asdict, dataclass
 
-from benchmarks.serving.callers import ROOT, ask_once
+from benchmarks.serving.bare import BareCaller
+from benchmarks.serving.callers import ROOT
 from benchmarks.serving.pictures import many_requests
 
 DISTINCT = 200
@@ -58,13 +59,13 @@ def run(task: Flood) -> Answered:
     start = time.perf_counter()
 
     def call() -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", task.port, timeout=120)
-        while (body := waiting.get()) is not None:
-            begun = time.perf_counter()
-            status = ask_once(connection, "/link", body)
-            with lock:
-                found.append((begun - start, status, 1000 * (time.perf_counter() - begun)))
-            idle.release()
+        with closing(BareCaller(task.port)) as caller:
+            while (body := waiting.get()) is not None:
+                begun = time.perf_counter()
+                status = caller.ask("/link", body)
+                with lock:
+                    found.append((begun - start, status, 1000 * (time.perf_counter() - begun)))
+                idle.release()
 
     threads = [threading.Thread(target=call) for _ in range(task.connections)]
     for thread in threads:

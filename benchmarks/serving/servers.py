@@ -1,6 +1,5 @@
 """Servers in processes of their own, and what can be seen of them from outside."""
 
-import http.client
 import os
 import re
 import signal
@@ -11,12 +10,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from benchmarks.serving.callers import ROOT, ask_once
+from benchmarks.serving.bare import BareCaller
+from benchmarks.serving.callers import ROOT
 from benchmarks.serving.pictures import requests
 from wikiclip.errors import WikiClipError
 
@@ -84,12 +84,11 @@ def server(
 
 def _wait_until_it_links(port: int, process: "subprocess.Popen[bytes]") -> None:
     deadline, body = time.monotonic() + START_S, next(requests(0))
-    while True:
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise WikiClipError("A server did not start; see above.")
-        if ask_once(http.client.HTTPConnection("127.0.0.1", port, timeout=60), "/link", body) == "200":
-            return
-        time.sleep(0.5)
+    with closing(BareCaller(port)) as caller:
+        while caller.ask("/link", body) != "200":
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise WikiClipError("A server did not start; see above.")
+            time.sleep(0.5)
 
 
 def cache_hits(port: int) -> int:
