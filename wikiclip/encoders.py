@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 import wikiclip.torchvision_guard  # noqa: F401  (before anything that imports torchvision)
+from wikiclip.attention import make_sequence_first
 from wikiclip.errors import WikiClipError
 from wikiclip.folding import fold_batch_norms
 from wikiclip.levels import check_levels, forward_levels, pool_levels
@@ -71,6 +72,7 @@ class VisionEncoder(nn.Module):
         if backbone.levels is not None:
             check_levels(self.visual, backbone.levels)
         self.visual.to(memory_format=torch.channels_last)
+        make_sequence_first(self.visual)
         self.image_size = backbone.image_size
         self.is_vit = not hasattr(self.visual, "trunk")
         self.levels = backbone.levels
@@ -84,15 +86,15 @@ class VisionEncoder(nn.Module):
     def settle(self) -> None:
         """Makes the tower faster once it is where it stays. No result changes by a bit.
 
-        Convolutions get their weights in the arithmetic that they are used in: otherwise autocast converts them at each
-        call, a tenth of the time of a small tower. A tower with `levels`, which is more than a hundred small
-        operations, is traced: it then asks for the interpreter's lock once and not for each, a tenth of the time of a
-        lone view where nobody else wants the lock, and a quarter where others do.
+        Convolutions and linear layers get their weights in the arithmetic that they are used in: otherwise autocast
+        converts them at each call, a tenth of the time of a small tower. A tower with `levels`, which is more than a
+        hundred small operations, is traced: it then asks for the interpreter's lock once and not for each, a tenth of
+        the time of a lone view where nobody else wants the lock, and a quarter where others do.
         """
         device = self.mean_C.device
         if bf16_pays(device):
             for part in self.visual.modules():
-                if isinstance(part, nn.Conv2d):
+                if isinstance(part, (nn.Conv2d, nn.Linear, nn.MultiheadAttention)):
                     part.to(torch.bfloat16)
         if self.levels is not None:
             example_BCHW = torch.zeros(2, 3, self.image_size, self.image_size, device=device)

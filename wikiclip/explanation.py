@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from wikiclip.attention import sequence_first
 from wikiclip.entity import EntityFeatures
 from wikiclip.images import Picture
 from wikiclip.masks import Mask
@@ -115,10 +116,11 @@ def carried(adaptor: VisionGuidedKnowledgeAdaptor, features: EntityFeatures) -> 
 def _carried_in(layer: CrossAttentionLayer, x_BPD: Tensor, text_BLD: Tensor, padding_BL: Tensor) -> Tensor:
     """The norms of one layer, averaged over its heads, [B, P, L]."""
     attention, text_BLD = layer.attention, layer.norm_text(text_BLD)
+    text_LBD = sequence_first(text_BLD)
     _, attended_BHPL = attention(
-        layer.norm_patches(x_BPD),
-        text_BLD,
-        text_BLD,
+        sequence_first(layer.norm_patches(x_BPD)),
+        text_LBD,
+        text_LBD,
         key_padding_mask=padding_BL,
         need_weights=True,
         average_attn_weights=False,

@@ -6,6 +6,7 @@ Axes: B entity, P patch, L text token; widths V of patches, T of tokens, D of th
 import torch
 from torch import Tensor, nn
 
+from wikiclip.attention import sequence_first
 from wikiclip.presets import AdaptorConfig
 
 
@@ -21,17 +22,16 @@ class CrossAttentionLayer(nn.Module):
             nn.LayerNorm(width),
             nn.LayerNorm(width),
         )
-        self.attention = nn.MultiheadAttention(width, config.heads, dropout=config.dropout, batch_first=True)
+        self.attention = nn.MultiheadAttention(width, config.heads, dropout=config.dropout)
         self.feed_forward = nn.Sequential(
             nn.Linear(width, 4 * width), nn.GELU(), nn.Dropout(config.dropout), nn.Linear(4 * width, width)
         )
 
     def forward(self, x_BPD: Tensor, text_BLD: Tensor, padding_BL: Tensor) -> Tensor:
         """Returns [B, P, D]."""
-        text_BLD = self.norm_text(text_BLD)
-        answer_BPD, _ = self.attention(
-            self.norm_patches(x_BPD), text_BLD, text_BLD, key_padding_mask=padding_BL, need_weights=False
-        )
+        asked_PBD, text_LBD = sequence_first(self.norm_patches(x_BPD)), sequence_first(self.norm_text(text_BLD))
+        answer_PBD, _ = self.attention(asked_PBD, text_LBD, text_LBD, key_padding_mask=padding_BL, need_weights=False)
+        answer_BPD = answer_PBD.transpose(0, 1)
         x_BPD = x_BPD + answer_BPD if self.residual else answer_BPD
         hidden_BPD: Tensor = self.feed_forward(self.norm_hidden(x_BPD))
         return x_BPD + hidden_BPD
@@ -76,9 +76,13 @@ class VisionGuidedKnowledgeAdaptor(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """What the first layer is given: patches [B, P, D], text [B, L, D] and padding [B, L], with what is missing
         replaced."""
-        x_BPD = torch.where(has_picture_B[:, None, None], self.project_patches(patches_BPV), self.missing_patches_PD)
+        x_BPD = torch.where(
+            has_picture_B[:, None, None], self.project_patches(patches_BPV.contiguous()), self.missing_patches_PD
+        )
         has_text_B = ~padding_BL.all(dim=1)
-        text_BLD = torch.where(has_text_B[:, None, None], self.project_text(tokens_BLT), self.missing_text_D)
+        text_BLD = torch.where(
+            has_text_B[:, None, None], self.project_text(tokens_BLT.contiguous()), self.missing_text_D
+        )
         padding_BL = (
             padding_BL & has_text_B[:, None]
         )  # softmax over nothing is NaN: a textless row keeps all its copies
