@@ -22,16 +22,25 @@ def many_requests(seed: int, *, distinct: int = 200) -> Iterator[bytes]:
 
     Only the comment that each file carries is new, which is enough to be no other file's double.
     """
-    random, pictures = np.random.default_rng(seed), []
-    for body in islice(requests(seed), distinct):
-        fields = json.loads(body)
-        file = base64.b64decode(fields["image"])
-        at = file.index(b"\xff\xfe") + 4  # the comment's marker and length
-        pictures.append((fields, file[:at], file[at + COMMENT_BYTES :]))
+    random, parts = np.random.default_rng(seed), [_around_comment(body) for body in islice(requests(seed), distinct)]
     while True:
-        for fields, head, tail in pictures:
-            image = base64.b64encode(head + random.bytes(COMMENT_BYTES) + tail).decode()
-            yield json.dumps(fields | {"image": image}).encode()
+        for head, before, after, tail in parts:
+            yield head + base64.b64encode(before + random.bytes(COMMENT_BYTES) + after) + tail
+
+
+def _around_comment(body: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+    """What stands in a request before and after the part that its file's comment settles, whose own first and last
+    bytes are those between the two: base64 has four characters for each three bytes."""
+    file = base64.b64decode(json.loads(body)["image"])
+    comment = file.index(b"\xff\xfe") + 4  # after its marker and length
+    first, last = comment // 3, -(-(comment + COMMENT_BYTES) // 3)
+    image = body.index(b'"image": "') + len(b'"image": "')
+    return (
+        body[: image + 4 * first],
+        file[3 * first : comment],
+        file[comment + COMMENT_BYTES : 3 * last],
+        body[image + 4 * last :],
+    )
 
 
 def requests(seed: int) -> Iterator[bytes]:

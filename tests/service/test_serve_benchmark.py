@@ -1,15 +1,20 @@
 """The benchmark of the service, for seconds: real servers, real callers, and what the rows say."""
 
+import base64
+import io
 import json
+from itertools import islice
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from benchmarks.lone_caller import lone_caller
 from benchmarks.overload import overload
 from benchmarks.serve import Row, serve
 from benchmarks.serving.callers import Task, ask
 from benchmarks.serving.loop import ways
+from benchmarks.serving.pictures import SIZE, many_requests
 from benchmarks.soak import soak
 from tests.service.conftest import Service
 
@@ -75,3 +80,13 @@ def test_swaps_under_load_fail_no_request(index_home: Path, stamps_data: Path, t
 def test_every_way_to_loop_is_tried_once() -> None:
     assert len(ways(2)) == len(set(ways(2))) == 10
     assert len(ways(1)) == 5
+
+
+def test_no_picture_is_sent_twice(stamps_data: Path) -> None:
+    sent = [json.loads(body) for body in islice(many_requests(1, distinct=2), 6)]
+    files = [base64.b64decode(request["image"], validate=True) for request in sent]
+    assert len(set(files)) == 6
+    for file in files:
+        assert Image.open(io.BytesIO(file)).convert("RGB").size == SIZE
+    assert {request["top_k"] for request in sent} == {10}
+    assert sent[0]["region"] == sent[2]["region"] != sent[1]["region"]
