@@ -30,6 +30,11 @@ def _encoders(settings: dict[str, Any]) -> int:
     return cores() if _on_processor(settings) else 2
 
 
+def _batch(settings: dict[str, Any]) -> int:
+    """On the processor more gain nothing, and answer those who came first as late as the last."""
+    return 8 if _on_processor(settings) else 16
+
+
 def _search_threads(settings: dict[str, Any]) -> int:
     """One beside an encoder that takes the cores; all where a GPU encodes."""
     return 1 if _on_processor(settings) else cores()
@@ -71,7 +76,7 @@ class Settings(BaseSettings):
     )
     batch: Annotated[
         PositiveInt, Field(description="Mentions encoded together at most; one request is never split.")
-    ] = 16
+    ] = Field(default_factory=_batch)
     search_batch: Annotated[PositiveInt, Field(description="Mentions searched for together at most.")] = 64
     queue: Annotated[PositiveInt, Field(description="Requests that are taken on at once.")] = 64
     picture_cache_bytes: Annotated[
