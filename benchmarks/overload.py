@@ -38,7 +38,7 @@ def overload(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures there, too.")] = None,
 ) -> None:
     """Print what was answered, refused and late, and the memory before and after."""
-    with server("service", index or index_home(), model=model, WIKICLIP_DEADLINE_S="10") as running:
+    with server("service", index or index_home(), model=model, settings={"WIKICLIP_DEADLINE_S": "10"}) as running:
         capacity = capacity_of(running.port, seconds=min(CAPACITY_S, seconds))
         memory, over = list[tuple[float, int]](), threading.Event()
         watcher = threading.Thread(target=_watch, args=[running, memory, over])

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,8 @@ SERVERS = {
     "plain-fastapi": ["-m", "benchmarks.serving.plain_app"],
     "litserve": ["-m", "benchmarks.serving.lit_app"],
 }
+RAISING = "raising"  # the service with an encoder that fails on request
+COMMANDS = {**SERVERS, RAISING: ["-m", "benchmarks.serving.raising", "--port"]}
 
 
 @dataclass(frozen=True)
@@ -50,23 +52,30 @@ class Server:
 
 @contextmanager
 def server(
-    system: str, home: Path, *, model: str = "tiny", log: IO[bytes] | None = None, **settings: str
+    system: str,
+    home: Path,
+    *,
+    model: str = "tiny",
+    port: int | None = None,
+    options: Sequence[str] = (),
+    log: IO[bytes] | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
-    """A server on a free port, while the block runs.
+    """A server, while the block runs.
 
     Args:
         model: the name of a packaged checkpoint, or a checkpoint's folder.
+        port: where it listens; on a free one if left out.
+        options: of its command line.
         log: where its standard error goes; where ours goes if left out.
-        settings: of the service, as WIKICLIP_NAME has them.
+        settings: environment variables, such as WIKICLIP_DEADLINE_S.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    arguments = [str(port)] if system == "service" else [model, str(home), str(port)]
+    port = port or free_port()
+    arguments = [str(port)] if system in ("service", RAISING) else [model, str(home), str(port)]
     process = subprocess.Popen(
-        [sys.executable, *SERVERS[system], *arguments],
+        [sys.executable, *COMMANDS[system], *arguments, *options],
         cwd=ROOT,
-        env={**os.environ, "WIKICLIP_INDEX": str(home), "WIKICLIP_MODEL": model, **settings},
+        env={**os.environ, "WIKICLIP_INDEX": str(home), "WIKICLIP_MODEL": model, **(settings or {})},
         stderr=log,
         start_new_session=True,
     )
@@ -82,6 +91,14 @@ def server(
             process.wait()
 
 
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 def _wait_until_it_links(port: int, process: "subprocess.Popen[bytes]") -> None:
     deadline, body = time.monotonic() + START_S, next(requests(0))
     with closing(BareCaller(port)) as caller:
@@ -93,11 +110,19 @@ def _wait_until_it_links(port: int, process: "subprocess.Popen[bytes]") -> None:
 
 def cache_hits(port: int) -> int:
     """Pictures that the service had kept decoded, so far; 0 for a server that has no such thing."""
+    return counted(port, 'wikiclip_pictures_total{cached="yes"}')
+
+
+def answered(port: int) -> int:
+    """Requests to link that the service answered with 200, so far."""
+    return counted(port, 'wikiclip_requests_total{route="/link",status="200"}')
+
+
+def counted(port: int, metric: str) -> int:
+    """What a server's metric says; 0 where it has none."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
             lines = answer.read().decode().splitlines()
     except (OSError, urllib.error.URLError):
         return 0
-    return sum(
-        int(float(line.split()[1])) for line in lines if line.startswith('wikiclip_pictures_total{cached="yes"}')
-    )
+    return sum(int(float(line.split()[1])) for line in lines if line.startswith(metric))

@@ -3,17 +3,20 @@
 import base64
 import io
 import json
+import re
 from itertools import islice
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from benchmarks.faults import see
 from benchmarks.lone_caller import lone_caller
 from benchmarks.overload import overload
 from benchmarks.serve import Row, serve
 from benchmarks.serving.callers import Task, ask
 from benchmarks.serving.loop import ways
+from benchmarks.serving.mishaps import MISHAPS
 from benchmarks.serving.pictures import SIZE, many_requests
 from benchmarks.soak import soak
 from tests.service.conftest import Service
@@ -90,3 +93,20 @@ def test_no_picture_is_sent_twice(stamps_data: Path) -> None:
         assert Image.open(io.BytesIO(file)).convert("RGB").size == SIZE
     assert {request["top_k"] for request in sent} == {10}
     assert sent[0]["region"] == sent[2]["region"] != sent[1]["region"]
+
+
+@pytest.mark.slow
+def test_a_mishap_is_told_from_what_the_others_see(
+    index_home: Path, stamps_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    named = {mishap.name: mishap for mishap in MISHAPS}
+    raised = see(named["a worker raises"], index_home, rate=4, seconds=6)
+    assert (raised.answered, raised.failed) == (24, {})
+    assert re.fullmatch(r"its own callers got 500 \d+ times", raised.itself)
+    killed = see(named["kill -9, and started again"], index_home, rate=4, seconds=24)
+    assert killed.failed
+    assert set(killed.failed) <= {"ConnectionRefusedError", "ConnectionResetError", "ConnectionError", "503"}
+    assert killed.answered + sum(killed.failed.values()) == 96
+    assert killed.answered > 24, "it never came back"  # 24 were asked before
+    assert 0 < killed.failing_s < 18
