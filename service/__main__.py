@@ -11,6 +11,7 @@ import uvicorn
 from indexer.command import run
 from service import logs, tracing
 from service.app import create_app
+from service.door import Door
 from service.protocol import with_deadlines
 from service.runtime import Runtime
 from service.settings import Settings, read_settings
@@ -46,7 +47,11 @@ def serve(
         application,
         host=host,
         port=port,
-        http=with_deadlines(settings.head_s, most_connections=settings.max_connections),
+        loop="uvloop",
+        http=with_deadlines(
+            settings.head_s, most_connections=settings.max_connections, door=Door(application.state.runtime)
+        ),
+        ws="none",
         timeout_keep_alive=settings.keep_alive_s,
         timeout_graceful_shutdown=GRACE_S,
         log_config=None,
