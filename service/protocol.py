@@ -6,13 +6,13 @@ would refuse in plain text is refused with a problem document.
 """
 
 import asyncio
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import httptools
 from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from service.door import Door
+from service.door import Door, leaving
 from service.errors import Cause, Problem
 
 MOST_BYTES = 2**14  # of a head, and of what stands between two pieces of a body
@@ -125,9 +125,9 @@ def with_deadlines(seconds: float, *, most_connections: int, door: Door | None =
             super().connection_lost(exc)
 
         def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-            refusal = None if door is None else door.refusal(dict(cycle.scope))
+            refusal = None if door is None else door.refusal(cast(dict[str, Any], cycle.scope))
             if refusal is None:
-                super()._start_asgi_task(cycle, app)
+                super()._start_asgi_task(cycle, cast(Any, leaving(app)))
                 return
             cycle.response_started = cycle.response_complete = True
             self._write(refusal, close=not cycle.keep_alive)

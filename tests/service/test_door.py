@@ -3,14 +3,17 @@
 import json
 import logging
 import socket
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from http.client import HTTPResponse
 
 import httpx
 import pytest
 
 from service.answer_headers import ANSWER_HEADERS
+from service.door import COMING_S
 from service.schemas import ProblemOut
 from service.settings import Settings
 from tests.service.conftest import Service, ready
@@ -76,6 +79,26 @@ def test_a_refusal_is_counted_and_logged(full: Service, caplog: pytest.LogCaptur
     assert count() == before + 1
     (told,) = [record.msg for record in caplog.records if "/link" in str(record.msg)]
     assert (told["request_id"], told["status"], told["method"]) == ("mine", 503, "POST")
+
+
+def test_who_was_let_in_counts_until_the_body_is_there_or_late(own: Service) -> None:
+    head = "POST /link HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n"
+    with ExitStack() as stack:
+        coming = [stack.enter_context(socket.create_connection(("127.0.0.1", own.port))) for _ in range(3)]
+        for connection in coming:
+            connection.sendall(head.encode())
+        time.sleep(COMING_S / 5)
+        one_more = stack.enter_context(socket.create_connection(("127.0.0.1", own.port)))
+        assert asked(one_more, "/link", b"{}")[0].status == 503
+        time.sleep(COMING_S)
+        assert asked(one_more, "/link", b"{}")[0].status == 415  # it came in, and was refused for what it sent
+        coming[0].sendall(b'{"x": 12}')
+        assert coming[0].recv(65536).startswith(b"HTTP/1.1 422")
+
+
+def test_who_was_refused_inside_counts_no_more(own: Service) -> None:
+    with socket.create_connection(("127.0.0.1", own.port)) as connection:
+        assert [asked(connection, "/link", b"{}")[0].status for _ in range(20)] == [415] * 20
 
 
 def test_many_that_come_at_once_all_get_an_answer(full: Service) -> None:
