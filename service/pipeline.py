@@ -99,9 +99,13 @@ class Pipeline:
             "explain", _each(self._explained), workers=settings.encoders
         )
 
-    def expect_room(self) -> None:
-        """Raises Problem where a request would be refused anyway, so that its body need not be read."""
-        if self._inside >= self._settings.queue:
+    def expect_room(self, *, coming: int = 0) -> None:
+        """Raises Problem where a request would be refused anyway, so that its body need not be read.
+
+        Args:
+            coming: requests that were let in and are not yet inside.
+        """
+        if self._inside + coming >= self._settings.queue:
             raise Problem(Cause.BUSY, "Try again in a moment.", headers={"Retry-After": "1"})
 
     async def link(self, body: bytes, headers: Headers) -> Linked:

@@ -18,6 +18,32 @@ log = logger_of("service.request")
 QUIET = ("/healthz", "/readyz", "/metrics")  # asked every few seconds
 
 
+class RequestNote:
+    """What is noted of one request, from when it is made: its id, and once it is answered a line and a count."""
+
+    def __init__(self, scope: Scope, metrics: Metrics) -> None:
+        self._start = time.perf_counter()
+        self._scope = scope
+        self._metrics = metrics
+        wanted = Headers(scope=scope).get(HEADER, "")
+        self.request_id = wanted if USABLE.fullmatch(wanted) else uuid.uuid4().hex
+
+    def tell(self, route: str, *, status: int | None, sent: int) -> None:
+        """Counts the answer and logs it; `sent` is the bytes of its body."""
+        seconds = time.perf_counter() - self._start
+        self._metrics.request(route, status or 0, seconds)
+        write = log.debug if self._scope["path"] in QUIET and status == 200 else log.info
+        write(
+            "request",
+            method=self._scope["method"],
+            route=route,
+            status=status,
+            ms=round(1000 * seconds, 1),
+            bytes=sent,
+            caller=self._scope.get("state", {}).get("caller"),
+        )
+
+
 class RequestLog:
     """Middleware around all others that may refuse. A caller's own id is kept where it is short and plain."""
 
@@ -29,10 +55,8 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        start = time.perf_counter()
-        wanted = Headers(scope=scope).get(HEADER, "")
-        request_id = wanted if USABLE.fullmatch(wanted) else uuid.uuid4().hex
-        scope.setdefault("state", {})["request_id"] = request_id
+        note = RequestNote(scope, self._metrics)
+        scope.setdefault("state", {})["request_id"] = note.request_id
         status: int | None = None
         sent = 0
 
@@ -40,12 +64,12 @@ class RequestLog:
             nonlocal status, sent
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[HEADER] = request_id
+                MutableHeaders(scope=message)[HEADER] = note.request_id
             else:
                 sent += len(message.get("body", b""))
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        with structlog.contextvars.bound_contextvars(request_id=note.request_id):
             try:
                 await self._app(scope, receive, send_with_id)
             except Exception:
@@ -54,17 +78,5 @@ class RequestLog:
                     problem = Problem(Cause.INTERNAL_ERROR, "The log has the details; trying again may help.")
                     await problem.response()(scope, receive, send_with_id)
             finally:
-                seconds = time.perf_counter() - start
                 # The pattern of the path, which the router notes: an id in a path makes no metric of its own.
-                route = getattr(scope.get("route"), "path", "none")
-                self._metrics.request(route, status or 0, seconds)
-                tell = log.debug if scope["path"] in QUIET and status == 200 else log.info
-                tell(
-                    "request",
-                    method=scope["method"],
-                    route=route,
-                    status=status,
-                    ms=round(1000 * seconds, 1),
-                    bytes=sent,
-                    caller=scope["state"].get("caller"),
-                )
+                note.tell(getattr(scope.get("route"), "path", "none"), status=status, sent=sent)

@@ -10,6 +10,7 @@ from starlette.datastructures import Headers
 
 from service import bodies
 from service.dependencies import runtime_of
+from service.door import end_entry
 from service.errors import Cause, Problem, documented
 from service.metrics import CONTENT_TYPE
 from service.openapi import EXPLAIN_BODY, EXPLAIN_CAUSES, LINK_BODY, LINK_CAUSES, SEGMENT_BODY, SEGMENT_CAUSES
@@ -159,6 +160,7 @@ async def _answered(request: Request, runtime: Runtime, work: Callable[[bytes, H
         request, max_bytes=settings.max_body_bytes, seconds=settings.body_s, budget=runtime.bodies
     )
     async with receiving as body:
+        end_entry(request.scope)
         return await _while_connected(request, work(body, request.headers))
 
 

@@ -86,7 +86,8 @@ class Settings(BaseSettings):
     deadline_s: Annotated[PositiveFloat, Field(description="Seconds a request may wait and be worked on.")] = 30.0
     body_s: Annotated[PositiveFloat, Field(description="Seconds a body may take to come.")] = 30.0
     head_s: Annotated[
-        PositiveFloat, Field(description="Seconds a request's head may take to come, and an answer may find no reader.")
+        PositiveFloat,
+        Field(description="Seconds a head, or the rest of a body, may take to come, and an answer may find no reader."),
     ] = 10.0
     keep_alive_s: Annotated[
         PositiveInt,

@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw
 from indexer.build import build
 from indexer.kb import KnowledgeBaseName
 from service.app import create_app
+from service.door import Door
 from service.examples import picture
 from service.linker import Linker
 from service.protocol import with_deadlines
@@ -119,7 +120,10 @@ def start() -> Iterator[Callable[[Settings], Service]]:
             app,
             host="127.0.0.1",
             port=0,
-            http=with_deadlines(settings.head_s, most_connections=settings.max_connections),
+            http=with_deadlines(
+                settings.head_s, most_connections=settings.max_connections, door=Door(app.state.runtime)
+            ),
+            ws="none",
             log_level="critical",
         )
         listening = config.bind_socket()

@@ -61,6 +61,10 @@ async def patient(request: Request) -> Response:
     return Noted(b"whole")
 
 
+async def unread(_: Request) -> Response:
+    return Response(b"refused")
+
+
 async def slow(_: Request) -> Response:
     await asyncio.sleep(3 * SECONDS)
     return Response(b"late")
@@ -74,6 +78,7 @@ def port() -> Iterator[int]:
             Route("/patient", patient, methods=["POST"]),
             Route("/large", large),
             Route("/slow", slow),
+            Route("/unread", unread, methods=["POST"]),
         ]
     )
     config = uvicorn.Config(
@@ -177,7 +182,37 @@ def test_an_answer_that_nobody_reads_is_given_up(port: int) -> None:
         b"hunter2",
         b"GET / HTTP/1.1\r\nHost: x\r\n: hunter2\r\n\r\n",
         b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: hunter2\r\n\r\n",
+        b"GET /echo HTTP/1.1\r\n\r\n",
+        b"GET /echo HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n",
+        b"GET /echo HTTP/1.1\nHost: x\n\n",
+        b"GET /echo HTTP/1.1\r\nHost : x\r\n\r\n",
+        b"GET /echo HTTP/1.1\r\nHost: x\r\nX: a\r\n hunter2\r\n\r\n",
+        b"GET /echo HTTP/1.1\r\nHost: x\r\nX: a\0hunter2\r\n\r\n",
+        b"GET /echo\r\n\r\n",
+        b"GET /echo HTTP/0.9\r\nHost: x\r\n\r\n",
+        b"GET /echo HTTP/2.0\r\nHost: x\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET http://hunter2/echo HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /echo#hunter2 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /echo HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 20_000 + b"\r\n\r\n",
+        b"GET /echo HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 20_000,
+        b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx",
+        b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1, 1\r\n\r\nx",
+        b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: +1\r\n\r\nx",
+        b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n0\r\n\r\n",
+        b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
+        b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+        b"POST /echo HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\nx\n0\n\n",
+        b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1 \r\nx\r\n0\r\n\r\n",
+        b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxx0\r\n\r\n",
+        b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: " + b"x" * 300_000,
+        b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1;" + b"x" * 300_000,
     ],
+    ids=lambda request_: repr(request_[:80]),
 )
 def test_what_is_no_http_is_told_so_in_a_problem_document(port: int, request_: bytes) -> None:
     with connect(port) as connection:
@@ -214,6 +249,56 @@ def test_a_connection_too_many_is_told_to_come_back(port: int) -> None:
         assert json.loads(response.read())["type"] == "urn:wikiclip:problem:busy"
         connections[0].sendall(b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n")
         assert connections[0].recv(100).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4;a=b\r\nbody\r\n0\r\nHost: y\r\n\r\n",
+        b"POST /echo HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 4\r\n\r\nbody",
+        b"POST /echo HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 4\r\n\r\nbody",
+        b"POST http://x/echo HTTP/1.1\r\nHost: x \t\r\nContent-Length: 4 \r\n\r\nbody",
+        b"\r\nPOST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody\r\n",
+    ],
+)
+def test_unusual_requests_are_read_whole_and_the_connection_goes_on(port: int, request_: bytes) -> None:
+    with connect(port) as connection:
+        for _ in range(2):
+            connection.sendall(request_)
+            assert read_until(connection, b"body").startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("second", [b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n", b"hunter2\r\n\r\n"])
+def test_who_does_not_wait_for_an_answer_gets_it_and_no_other(port: int, second: bytes) -> None:
+    with connect(port) as connection:
+        connection.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n" + second)
+        time.sleep(SECONDS / 10)
+        connection.sendall(second)
+        told = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert told.startswith(b"HTTP/1.1 200")
+    assert told.endswith(b"late")
+
+
+def test_the_rest_of_a_body_that_nobody_reads_has_a_deadline(port: int) -> None:
+    def trickle(connection: socket.socket) -> None:
+        for _ in range(100):
+            connection.sendall(b"x")
+            time.sleep(SECONDS / 10)
+
+    with connect(port) as connection:
+        connection.sendall(b"POST /unread HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+        assert read_until(connection, b"refused").startswith(b"HTTP/1.1 200")
+        start = time.monotonic()
+        with pytest.raises(OSError, match=r"reset|Broken pipe"):
+            trickle(connection)
+        assert time.monotonic() - start < 6 * SECONDS
+
+
+def test_a_body_that_nobody_read_does_not_end_the_connection(port: int) -> None:
+    with connect(port) as connection:
+        for _ in range(2):
+            connection.sendall(b"POST /unread HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n" + bytes(300_000))
+            assert read_until(connection, b"refused").startswith(b"HTTP/1.1 200")
 
 
 def answer(connection: socket.socket) -> tuple[int, dict[str, object]]:
