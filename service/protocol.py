@@ -47,18 +47,17 @@ def with_deadlines(seconds: float, *, most_connections: int, door: Door | None =
             self._head = self._soon()
 
         def data_received(self, data: bytes) -> None:
-            if (
-                self._is_last()
-            ):  # what comes behind a last request is read and forgotten: unread, it would reset the answer
+            if self._is_last():  # what comes behind is read and forgotten: unread, it would reset the answer
                 return
             self._unset_keepalive_if_required()
             self._idle_bytes += len(data)
             try:
                 self._feed(data)
             except (httptools.HttpParserError, Malformed):
-                if not self._is_last():
+                if not self._is_answering() or self._in_body:
                     self.send_400_response("")
                     return
+                self.cycle.keep_alive = False  # its answer is not spoilt by what comes behind it
             if self._is_answering():
                 self._end("_head")
             elif self._in_head or self._in_body:
@@ -72,7 +71,6 @@ def with_deadlines(seconds: float, *, most_connections: int, door: Door | None =
 
         def on_message_begin(self) -> None:
             if self._is_answering():  # callers that do not wait for an answer ask again on another connection
-                self.cycle.keep_alive = False
                 raise Malformed
             super().on_message_begin()
             self._in_head = True

@@ -268,7 +268,7 @@ def test_unusual_requests_are_read_whole_and_the_connection_goes_on(port: int, r
             assert read_until(connection, b"body").startswith(b"HTTP/1.1 200")
 
 
-@pytest.mark.parametrize("second", [b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n", b"hunter2\r\n\r\n"])
+@pytest.mark.parametrize("second", [b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n", b"hunter2\r\n\r\n", b"\0\r\n\r\n"])
 def test_who_does_not_wait_for_an_answer_gets_it_and_no_other(port: int, second: bytes) -> None:
     with connect(port) as connection:
         connection.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n" + second)
