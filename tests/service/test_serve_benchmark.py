@@ -96,7 +96,7 @@ def test_no_picture_is_sent_twice(stamps_data: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_mishap_is_told_from_what_the_others_see(
+def test_mishaps_are_told_from_what_the_others_see(
     index_home: Path, stamps_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
@@ -104,6 +104,9 @@ def test_a_mishap_is_told_from_what_the_others_see(
     raised = see(named["a worker raises"], index_home, rate=4, seconds=6)
     assert (raised.answered, raised.failed) == (24, {})
     assert re.fullmatch(r"its own callers got 500 \d+ times", raised.itself)
+    unread = see(named["16 who never read an answer"], index_home, rate=4, seconds=12)
+    assert (unread.answered, unread.failed) == (48, {})
+    assert re.fullmatch(r"16 of 16 were cut off, within \d\.\d s", unread.itself)
     killed = see(named["kill -9, and started again"], index_home, rate=4, seconds=24)
     assert killed.failed
     assert set(killed.failed) <= {"ConnectionRefusedError", "ConnectionResetError", "ConnectionError", "503"}
