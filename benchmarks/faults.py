@@ -99,11 +99,14 @@ def _seen(mishap: Mishap, itself: str, told: Answered, *, happened_s: float) -> 
     sent = np.array(told.sent_s)
     right = np.array([status == "200" for status in told.statuses])
     took = np.array(told.milliseconds)
+    failed = Counter(status for status in told.statuses if status != "200")
+    if told.unsent:  # too many waited
+        failed["unsent"] = told.unsent
     before, after = right & (sent < happened_s), right & (sent >= happened_s)
     return Seen(
         mishap=mishap.name,
         answered=int(right.sum()),
-        failed=dict(Counter(status for status in told.statuses if status != "200")),
+        failed=dict(failed),
         failing_s=round(float(np.ptp(sent[~right])), 2) if (~right).any() else 0.0,
         p99_before_ms=round(float(np.percentile(took[before], 99)), 1) if before.any() else 0.0,
         p99_after_ms=round(float(np.percentile(took[after], 99)), 1) if after.any() else 0.0,

@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, wait
@@ -67,12 +68,18 @@ def _killed(scene: Scene) -> str:
 def _index_removed(scene: Scene) -> str:
     shutil.rmtree(scene.home)
     wait([scene.asked])
-    return "it goes on with the files that it holds open"
+    return _readiness(scene.running.port)
 
 
 def _log_lost(scene: Scene) -> str:
     wait([scene.asked])
-    return "the lines of the log are lost"
+    return _readiness(scene.running.port)
+
+
+def _readiness(port: int) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=10) as answer:
+        refuses = json.load(answer).get("refused") is not None
+    return "it is ready, and tells that what it follows is refused" if refuses else "it is ready"
 
 
 def _worker_raises(scene: Scene) -> str:
@@ -143,13 +150,13 @@ def _trickled(scene: Scene, begun: bytes) -> str:
 def _next_byte(connection: socket.socket) -> str | None:
     """Sends it; the status or "closed" where the other side has had enough."""
     try:
-        got = connection.recv(2**16)
-    except BlockingIOError:
+        with suppress(BlockingIOError):
+            got = connection.recv(2**16)
+            return got.split()[1].decode() if got else "closed"
         connection.send(b"x")
-        return None
     except OSError:
         return "closed"
-    return got.split()[1].decode() if got else "closed"
+    return None
 
 
 def _connections(port: int, held: ExitStack, *, receive_bytes: int | None = None) -> Iterator[socket.socket]:
