@@ -3,10 +3,11 @@
 Axes: B query, K hit, M vector width, N index row, S sample row.
 """
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import faiss
 import numpy as np
@@ -17,8 +18,13 @@ from indexer.kinds.half import BLOCK_ROWS, decode
 from indexer.kinds.kind import Cost, Hits
 from indexer.kinds.order import best_first
 
+if TYPE_CHECKING:
+    from indexer.kinds.shortlist import Shortlist
+
 SHARD, TRAINED = "exact.faiss", "trained.faiss"
 FEW = 1000  # rows that say little about the range of each dimension
+SEVERAL = 3  # queries, from which on a shortlist is quicker than to read all rows for each
+SHORTLIST_BYTES = 2**28  # of memory that it may take
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +77,11 @@ class Exact:
 
     def cost(self, rows: int, width: int) -> Cost:
         read = rows * self._empty(width).code_size
-        return Cost(
-            memory=0,
-            disk=read,
-            says=f"every query reads all {read / 1e9:.2f} GB of vectors, which stay mapped from the disk",
-        )
+        kept = rows * width if self.bits == 16 and rows * width <= SHORTLIST_BYTES else 0
+        says = f"every query reads all {read / 1e9:.2f} GB of vectors, which stay mapped from the disk"
+        if kept:
+            says += f", and several at once {kept / 1e9:.2f} GB in memory"
+        return Cost(memory=kept, disk=read, says=says)
 
     def _empty(self, width: int) -> Any:
         code = {16: faiss.ScalarQuantizer.QT_fp16, 8: faiss.ScalarQuantizer.QT_8bit}[self.bits]
@@ -84,6 +90,9 @@ class Exact:
 
 class ExactSearcher:
     """Flat shards searched together; in half precision exact but for rounding (scores to about 1e-4).
+
+    Several queries at once are compared with a shortlist of the rows alone, which holds all that can be among the best:
+    the scores are the same to the bit.
 
     Args:
         paths: the shards' files in the order of their rows.
@@ -95,20 +104,29 @@ class ExactSearcher:
     """
 
     def __init__(self, paths: Sequence[Path], *, like: Any, threads: int) -> None:
-        self._threads = threads
+        self._threads, self._empty = threads, like
         # FAISS does not own what Python hands it, so the shards are kept here.
         self._shards = [read_faiss(path, like=like, flags=faiss.IO_FLAG_MMAP_IFC) for path in paths]
         self._starts = np.cumsum([0, *(shard.ntotal for shard in self._shards)])
         self._index = faiss.IndexShards(like.d)  # counts rows on from shard to shard
         for shard in self._shards:
             self._index.add_shard(shard)
+        self._lock = threading.Lock()
+        self._made: Shortlist | None = None
 
     def __len__(self) -> int:
         return int(self._starts[-1])
 
     def search(self, queries_BM: NDArray[np.float32], k: int) -> Hits:
+        queries_BM = np.ascontiguousarray(queries_BM, dtype=np.float32)
         faiss.omp_set_num_threads(self._threads)
-        scores_BK, rows_BK = self._index.search(np.ascontiguousarray(queries_BM, dtype=np.float32), k)
+        shortlist = self._shortlist() if len(queries_BM) >= SEVERAL else None
+        listed_N = None if shortlist is None else shortlist.rows(queries_BM, k)
+        if listed_N is None:
+            scores_BK, rows_BK = self._index.search(queries_BM, k)
+        else:
+            scores_BK, places_BK = self._with(listed_N).search(queries_BM, k)
+            rows_BK = np.where(places_BK < 0, -1, listed_N[places_BK])
         return best_first(rows_BK, scores_BK, k)
 
     def vectors(self, rows_K: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -118,14 +136,42 @@ class ExactSearcher:
             self._shards[shard].reconstruct(int(row - self._starts[shard]), found_KM[place])
         return found_KM
 
+    def _shortlist(self) -> "Shortlist | None":
+        """Made by the first who needs it; None where it does not pay."""
+        if self._empty.sq.qtype != faiss.ScalarQuantizer.QT_fp16:
+            return None
+        from indexer.kinds.shortlist import Shortlist, pays  # torch takes a second, which few who search need wait
+
+        rows, width = len(self), self._index.d
+        if rows * width > SHORTLIST_BYTES or not pays(rows=rows, width=width):
+            return None
+        with self._lock:
+            if self._made is None:
+                self._made = Shortlist(self.halves(), rows=rows, width=width, threads=self._threads)
+            return self._made
+
+    def _with(self, rows_N: NDArray[np.int64]) -> Any:
+        """An index of these rows, which are in ascending order."""
+        index = faiss.clone_index(self._empty)
+        for shard, start in zip(self._shards, self._starts, strict=False):
+            first, end = np.searchsorted(rows_N, (start, start + shard.ntotal))
+            if first < end:
+                index.add_sa_codes(_codes(shard)[rows_N[first:end] - start])
+        return index
+
     def halves(self) -> Iterator[NDArray[np.float16]]:
         """All rows in half precision, block by block in their order, as they are mapped; of an index of 16 bits."""
         for shard in self._shards:
             assert shard.sq.qtype == faiss.ScalarQuantizer.QT_fp16
             if shard.ntotal:
-                codes: NDArray[np.uint8] = faiss.rev_swig_ptr(shard.codes.data(), shard.codes.size())
-                rows_NM = codes.view(np.float16).reshape(shard.ntotal, shard.d)
+                rows_NM = _codes(shard).view(np.float16)
                 yield from (rows_NM[start : start + BLOCK_ROWS] for start in range(0, shard.ntotal, BLOCK_ROWS))
+
+
+def _codes(shard: Any) -> NDArray[np.uint8]:
+    """A shard's codes as they are mapped, [rows, bytes]; of one that has rows."""
+    codes: NDArray[np.uint8] = faiss.rev_swig_ptr(shard.codes.data(), shard.codes.size())
+    return codes.reshape(shard.ntotal, shard.code_size)
 
 
 def _reserve(index: Any, rows: int) -> None:
