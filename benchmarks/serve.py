@@ -3,11 +3,11 @@
 All do the same work on the same model and index: decode a picture, cut a region out, encode, search. `encoder` is the
 work without a service and without the search, in a loop, in the fastest of several ways: no service can be faster.
 Every request carries a picture that was never sent before. Callers run in a process of their own, on the same cores.
+All are measured in turns: a machine shared with others is a tenth faster or slower from one minute to the next.
 """
 
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.serving.callers import MOST_A_SECOND, Task, ask
-from benchmarks.serving.loop import rate, ways
+from benchmarks.serving.loop import Way, rate, ways
 from benchmarks.serving.servers import SERVERS, cache_hits, server
 from indexer.command import run
 from indexer.files import write_text
@@ -30,6 +30,7 @@ from wikiclip.model import WikiClip
 
 CALLERS = "1,4,16,64"
 WARM_S = 2.0
+TRY_S = 4.0  # for which each way of the encoder is tried
 app = typer.Typer(add_completion=False)
 
 
@@ -46,64 +47,96 @@ class Row:
     cache_hits: int
 
 
+@dataclass(kw_only=True)
+class Figures:
+    """What one system did, given so many callers, in all its turns.
+
+    Attributes:
+        milliseconds: of each answer that was right, or of each batch of a loop.
+        done: mentions that were linked, or encoded.
+    """
+
+    milliseconds: list[float] = field(default_factory=list)
+    done: float = 0.0
+    seconds: float = 0.0
+    errors: int = 0
+    cache_hits: int = 0
+
+    def row(self, system: str, callers: int) -> Row:
+        p50, p99 = np.percentile(self.milliseconds, (50, 99)) if self.milliseconds else (0.0, 0.0)
+        return Row(
+            system=system,
+            callers=callers,
+            rps=round(self.done / self.seconds, 2),
+            p50_ms=round(float(p50), 2),
+            p99_ms=round(float(p99), 2),
+            errors=self.errors,
+            cache_hits=self.cache_hits,
+        )
+
+
 @app.command()
 def serve(
     model: Annotated[str, typer.Option(help="The name of a packaged checkpoint, or a checkpoint's folder.")] = "tiny",
     index: Annotated[Path | None, typer.Option(help="The folder that keeps the index; var/index if left out.")] = None,
     callers: Annotated[str, typer.Option(help="How many at once, with commas between.")] = CALLERS,
-    seconds: Annotated[float, typer.Option(min=0.5, help="How long each figure is measured.")] = 15.0,
+    seconds: Annotated[float, typer.Option(min=0.5, help="How long each figure is measured, in all turns.")] = 15.0,
+    turns: Annotated[int, typer.Option(min=1, help="How often each system has its turn.")] = 3,
     systems: Annotated[str, typer.Option(help="Which, with commas between.")] = ",".join(("encoder", *SERVERS)),
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the rows there, too.")] = None,
 ) -> None:
     """Print requests a second and latency of each system at each number of callers."""
-    home, console, seeds, found = index or index_home(), Console(), count(1), list[Row]()
+    home, console, seeds = index or index_home(), Console(), count(1)
     numbers = [int(number) for number in callers.split(",")]
-    for system in systems.split(","):
-        if system == "encoder":
-            found += loops(model, numbers, seconds, seeds, console)
-        elif system not in SERVERS:
-            raise WikiClipError(f"There is no system {system!r}; there are encoder, {', '.join(SERVERS)}.")
-        elif system == "litserve" and find_spec("litserve") is None:
-            console.print("litserve is left out: it is not installed; `pip install .[bench]` does that.")
-        else:
-            with server(system, home, model=model) as running:
-                found += [measure(system, running.port, number, seconds, next(seeds), console) for number in numbers]
+    names = [name for name in systems.split(",") if _is_there(name, console)]
+    found = {(name, number): Figures() for number in numbers for name in names}
+    loop = Loop(model, console) if "encoder" in names else None
+    for turn in range(turns):
+        for name in names:
+            with console.status(f"{name}, turn {turn + 1} of {turns}"):
+                if name == "encoder" and loop is not None:
+                    for number in numbers:
+                        loop.measure(found[name, number], seconds / turns, next(seeds))
+                    continue
+                with server(name, home, model=model) as running:
+                    for number in numbers:
+                        measure(found[name, number], running.port, number, seconds / turns, next(seeds))
         if json_file is not None:
-            write_text(json_file, json.dumps([asdict(row) for row in found], indent=1) + "\n")
+            rows = [asdict(figures.row(*key)) for key, figures in found.items()]
+            write_text(json_file, json.dumps(rows, indent=1) + "\n")
     table = Table("system", "callers", "requests/s", "p50 ms", "p99 ms", "errors", "cache hits")
-    for row in sorted(found, key=lambda row: row.callers):
-        figures = (f"{row.rps:.1f}", f"{row.p50_ms:.1f}", f"{row.p99_ms:.1f}", str(row.errors), str(row.cache_hits))
-        table.add_row(row.system, str(row.callers), *figures)
+    for key, figures in found.items():
+        row = figures.row(*key)
+        shown = (f"{row.rps:.1f}", f"{row.p50_ms:.1f}", f"{row.p99_ms:.1f}", str(row.errors), str(row.cache_hits))
+        table.add_row(row.system, str(row.callers), *shown)
     console.print(table)
 
 
-def loops(name: str, numbers: list[int], seconds: float, seeds: Iterator[int], console: Console) -> list[Row]:
-    """The encoder's rows: the fastest way, measured once for each number of callers that the others have."""
-    model = WikiClip.load(name)
-    model.vision.settle()
-    rates = {way: rate(model, way, seconds=min(seconds, 4.0), seed=next(seeds))[0] for way in ways(cores())}
-    best = max(rates, key=rates.__getitem__)
-    for way, found in sorted(rates.items(), key=lambda item: -item[1]):
-        console.print(f"encoder: {way.loops} loops of {way.threads} threads, batches of {way.batch}: {found:.1f}/s")
-    rows = []
-    for number in numbers:
-        per_second, took = rate(model, best, seconds=seconds, seed=next(seeds))
-        p50, p99 = np.percentile(took, (50, 99))
-        rows.append(
-            Row(
-                system="encoder",
-                callers=number,
-                rps=round(per_second, 2),
-                p50_ms=round(float(p50), 2),
-                p99_ms=round(float(p99), 2),
-                errors=0,
-                cache_hits=0,
-            )
-        )
-    return rows
+class Loop:
+    """The encoder alone, in the fastest way, which is looked for first."""
+
+    def __init__(self, name: str, console: Console) -> None:
+        self._model = WikiClip.load(name)
+        self._model.vision.settle()
+        tried = Figures()
+        rates = {way: self._rate(tried, way, TRY_S, seed) for seed, way in enumerate(ways(cores()))}
+        for way, found in sorted(rates.items(), key=lambda item: -item[1]):
+            console.print(f"encoder: {way.loops} loops of {way.threads} threads, batches of {way.batch}: {found:.1f}/s")
+        self._best = max(rates, key=rates.__getitem__)
+
+    def measure(self, figures: Figures, seconds: float, seed: int) -> None:
+        """No caller waits, so their number makes no difference; it is measured anew for each all the same."""
+        self._rate(figures, self._best, seconds, seed)
+
+    def _rate(self, figures: Figures, way: Way, seconds: float, seed: int) -> float:
+        per_second, took = rate(self._model, way, seconds=seconds, seed=seed)
+        figures.milliseconds += took
+        figures.done += per_second * seconds
+        figures.seconds += seconds
+        return per_second
 
 
-def measure(system: str, port: int, callers: int, seconds: float, seed: int, console: Console) -> Row:
+def measure(figures: Figures, port: int, callers: int, seconds: float, seed: int) -> None:
     """Asks one server with so many callers at once."""
     before = cache_hits(port)
     task = Task(
@@ -115,18 +148,22 @@ def measure(system: str, port: int, callers: int, seconds: float, seed: int, con
         pictures=int((WARM_S + seconds) * MOST_A_SECOND) + 2 * callers,
         seed=seed,
     )
-    with console.status(f"{system}, {callers} callers"):
-        asked = ask(task)
-    p50, p99 = np.percentile(asked.milliseconds, (50, 99)) if asked.milliseconds else (0.0, 0.0)
-    return Row(
-        system=system,
-        callers=callers,
-        rps=round(len(asked.milliseconds) / asked.seconds, 2),
-        p50_ms=round(float(p50), 2),
-        p99_ms=round(float(p99), 2),
-        errors=sum(number for status, number in asked.statuses.items() if status != "200"),
-        cache_hits=cache_hits(port) - before,
-    )
+    asked = ask(task)
+    figures.milliseconds += asked.milliseconds
+    figures.done += len(asked.milliseconds)
+    figures.seconds += asked.seconds
+    figures.errors += sum(number for status, number in asked.statuses.items() if status != "200")
+    figures.cache_hits += cache_hits(port) - before
+
+
+def _is_there(system: str, console: Console) -> bool:
+    """Whether a system can be measured here. Raises WikiClipError where there is none of that name."""
+    if system != "encoder" and system not in SERVERS:
+        raise WikiClipError(f"There is no system {system!r}; there are encoder, {', '.join(SERVERS)}.")
+    if system == "litserve" and find_spec("litserve") is None:
+        console.print("litserve is left out: it is not installed; `pip install .[bench]` does that.")
+        return False
+    return True
 
 
 if __name__ == "__main__":

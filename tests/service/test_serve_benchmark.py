@@ -28,7 +28,7 @@ def test_rows_say_what_callers_saw(
 ) -> None:
     out = tmp_path / "rows.json"
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # two threads of torch wait for each other where something else runs
-    serve(index=index_home, callers="1,2", seconds=6.0, systems="service,plain-fastapi", json_file=out)
+    serve(index=index_home, callers="1,2", seconds=6.0, turns=2, systems="service,plain-fastapi", json_file=out)
     rows = [Row(**row) for row in json.loads(out.read_text())]
     assert [(row.system, row.callers) for row in rows] == [
         (system, callers) for system in ("service", "plain-fastapi") for callers in (1, 2)
