@@ -3,15 +3,17 @@
 All do the same work on the same model and index: decode a picture, cut a region out, encode, search. `encoder` is the
 work without a service and without the search, in a loop, in the fastest of several ways: no service can be faster.
 Every request carries a picture that was never sent before. Callers run in a process of their own, on the same cores.
-All are measured in turns: a machine shared with others is a tenth faster or slower from one minute to the next.
+All are measured in turns: a machine shared with others is a tenth faster or slower from one minute to the next. They
+are started once, since in their first seconds they still make room, and sleep while others have their turn.
 """
 
 import json
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
-from itertools import count
+from itertools import count, product
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import numpy as np
 import typer
@@ -19,8 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.serving.callers import MOST_A_SECOND, Task, ask
-from benchmarks.serving.loop import Way, rate, ways
-from benchmarks.serving.servers import SERVERS, cache_hits, server
+from benchmarks.serving.loop import rate, ways
+from benchmarks.serving.servers import SERVERS, Server, cache_hits, server
 from indexer.command import run
 from indexer.files import write_text
 from indexer.machine import cores
@@ -90,20 +92,19 @@ def serve(
     numbers = [int(number) for number in callers.split(",")]
     names = [name for name in systems.split(",") if _is_there(name, console)]
     found = {(name, number): Figures() for number in numbers for name in names}
-    loop = Loop(model, console) if "encoder" in names else None
-    for turn in range(turns):
+    with ExitStack() as stack:
+        measured: dict[str, System] = {}
         for name in names:
-            with console.status(f"{name}, turn {turn + 1} of {turns}"):
-                if name == "encoder" and loop is not None:
-                    for number in numbers:
-                        loop.measure(found[name, number], seconds / turns, next(seeds))
-                    continue
-                with server(name, home, model=model) as running:
-                    for number in numbers:
-                        measure(found[name, number], running.port, number, seconds / turns, next(seeds))
-        if json_file is not None:
-            rows = [asdict(figures.row(*key)) for key, figures in found.items()]
-            write_text(json_file, json.dumps(rows, indent=1) + "\n")
+            if name == "encoder":
+                measured[name] = Loop(model, console)
+            else:
+                measured[name] = Served(stack.enter_context(server(name, home, model=model)))
+        for turn, number, name in product(range(turns), numbers, names):
+            with console.status(f"{name}, {number} callers, turn {turn + 1} of {turns}"):
+                measured[name].measure(found[name, number], number, seconds / turns, next(seeds))
+            if json_file is not None:
+                rows = [asdict(figures.row(*key)) for key, figures in found.items() if figures.seconds]
+                write_text(json_file, json.dumps(rows, indent=1) + "\n")
     table = Table("system", "callers", "requests/s", "p50 ms", "p99 ms", "errors", "cache hits")
     for key, figures in found.items():
         row = figures.row(*key)
@@ -112,48 +113,57 @@ def serve(
     console.print(table)
 
 
+class System(Protocol):
+    """What can be measured for some seconds, given so many callers."""
+
+    def measure(self, figures: Figures, callers: int, seconds: float, seed: int) -> None: ...
+
+
 class Loop:
-    """The encoder alone, in the fastest way, which is looked for first."""
+    """The encoder alone, in the fastest way, which is looked for first. No caller waits, so their number is nothing."""
 
     def __init__(self, name: str, console: Console) -> None:
         self._model = WikiClip.load(name)
         self._model.vision.settle()
-        tried = Figures()
-        rates = {way: self._rate(tried, way, TRY_S, seed) for seed, way in enumerate(ways(cores()))}
+        rates = {way: rate(self._model, way, seconds=TRY_S, seed=seed)[0] for seed, way in enumerate(ways(cores()))}
         for way, found in sorted(rates.items(), key=lambda item: -item[1]):
             console.print(f"encoder: {way.loops} loops of {way.threads} threads, batches of {way.batch}: {found:.1f}/s")
         self._best = max(rates, key=rates.__getitem__)
 
-    def measure(self, figures: Figures, seconds: float, seed: int) -> None:
-        """No caller waits, so their number makes no difference; it is measured anew for each all the same."""
-        self._rate(figures, self._best, seconds, seed)
-
-    def _rate(self, figures: Figures, way: Way, seconds: float, seed: int) -> float:
-        per_second, took = rate(self._model, way, seconds=seconds, seed=seed)
+    def measure(self, figures: Figures, callers: int, seconds: float, seed: int) -> None:
+        per_second, took = rate(self._model, self._best, seconds=seconds, seed=seed)
         figures.milliseconds += took
         figures.done += per_second * seconds
         figures.seconds += seconds
-        return per_second
 
 
-def measure(figures: Figures, port: int, callers: int, seconds: float, seed: int) -> None:
-    """Asks one server with so many callers at once."""
-    before = cache_hits(port)
-    task = Task(
-        port=port,
-        path="/link",
-        callers=callers,
-        warm_s=WARM_S,
-        seconds=seconds,
-        pictures=int((WARM_S + seconds) * MOST_A_SECOND) + 2 * callers,
-        seed=seed,
-    )
-    asked = ask(task)
-    figures.milliseconds += asked.milliseconds
-    figures.done += len(asked.milliseconds)
-    figures.seconds += asked.seconds
-    figures.errors += sum(number for status, number in asked.statuses.items() if status != "200")
-    figures.cache_hits += cache_hits(port) - before
+class Served:
+    """A running server, which sleeps until it is its turn."""
+
+    def __init__(self, running: Server) -> None:
+        self._server = running
+        with running.alone():
+            pass
+
+    def measure(self, figures: Figures, callers: int, seconds: float, seed: int) -> None:
+        port = self._server.port
+        task = Task(
+            port=port,
+            path="/link",
+            callers=callers,
+            warm_s=WARM_S,
+            seconds=seconds,
+            pictures=int((WARM_S + seconds) * MOST_A_SECOND) + 2 * callers,
+            seed=seed,
+        )
+        with self._server.alone():
+            before = cache_hits(port)
+            answers = ask(task)
+            figures.cache_hits += cache_hits(port) - before
+        figures.milliseconds += answers.milliseconds
+        figures.done += len(answers.milliseconds)
+        figures.seconds += answers.seconds
+        figures.errors += sum(number for status, number in answers.statuses.items() if status != "200")
 
 
 def _is_there(system: str, console: Console) -> bool:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Generic, Protocol, TypeVar
 
+from service.cores import compute_in_peace
+
 In = TypeVar("In")
 Out = TypeVar("Out")
 
@@ -103,6 +105,7 @@ class Stage(Generic[In, Out]):
             self._calls[heappop(self._idle)].notify()
 
     def _run(self, worker: int) -> None:
+        compute_in_peace()
         while self._step(worker):
             pass
 

@@ -37,6 +37,15 @@ class Server:
     port: int
     pid: int
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """While the block runs it is awake; before and after it gets no processor time, and others can be measured."""
+        os.killpg(self.pid, signal.SIGCONT)
+        try:
+            yield
+        finally:
+            os.killpg(self.pid, signal.SIGSTOP)
+
     def memory(self) -> int:
         """Bytes that its process holds in memory."""
         return self._status("VmRSS")
@@ -84,6 +93,7 @@ def server(
         yield Server(port, process.pid)
     finally:
         os.killpg(process.pid, signal.SIGTERM)
+        os.killpg(process.pid, signal.SIGCONT)  # without which one that was stopped would not hear it
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:
