@@ -14,7 +14,8 @@ Out = TypeVar("Out")
 class Cores:
     """Divides cores among encoders at work: a lone batch gets them all, and several get a share each.
 
-    More threads than cores would wait for one another at every layer's end.
+    More threads than cores would wait for one another at every layer's end. So would those of a batch whose second core
+    is soon taken by what comes after it.
     """
 
     def __init__(self, count: int) -> None:
@@ -23,11 +24,15 @@ class Cores:
         self._lock = threading.Lock()
 
     @contextmanager
-    def shared(self) -> Iterator[None]:
-        """Bounds torch's threads on the calling thread."""
+    def shared(self, *, coming: int = 0) -> Iterator[None]:
+        """Bounds torch's threads on the calling thread.
+
+        Args:
+            coming: how many others will soon want a core.
+        """
         with self._lock:
             self._at_work += 1
-            share = max(1, self._count // self._at_work)
+            share = max(1, self._count // (self._at_work + coming))
         try:
             torch.set_num_threads(share)
             yield

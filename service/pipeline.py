@@ -90,7 +90,11 @@ class Pipeline:
             "segment", _each(self._outlined), workers=settings.encoders
         )
         self._encode: Stage[Question, Timed[Encoded]] = self._stage(
-            "encode", self._encode_together, workers=settings.encoders, max_weight=settings.batch
+            "encode",
+            self._encode_together,
+            workers=settings.encoders,
+            max_weight=settings.batch,
+            source=self._decode,
         )
         self._search: Stage[Encoded, Timed[tuple[list[ResultOut], Serving]]] = self._stage(
             "search", self._search_together, max_weight=settings.search_batch
@@ -136,7 +140,13 @@ class Pipeline:
             stage.close()
 
     def _stage(
-        self, name: str, work: Callable[[Sequence[In]], Sequence[Out]], *, workers: int = 1, max_weight: int = 1
+        self,
+        name: str,
+        work: Callable[[Sequence[In]], Sequence[Out]],
+        *,
+        workers: int = 1,
+        max_weight: int = 1,
+        source: Stage[Any, Any] | None = None,
     ) -> Stage[In, Out]:
         """A stage with a place for every request that may be inside; `close` comes to them in the order made."""
         stage = Stage(
@@ -145,6 +155,7 @@ class Pipeline:
             workers=workers,
             capacity=self._settings.queue,
             max_weight=max_weight,
+            source=source,
             watch=self._metrics.of_stage(name),
         )
         self._metrics.watch_queue(name, stage)
@@ -193,8 +204,10 @@ class Pipeline:
             return explained(compared)
 
     def _encode_together(self, questions: Sequence[Question]) -> list[Timed[Encoded]]:
+        coming = self._decode.under_way + self._encode.waiting
+
         def work() -> NDArray[np.float32]:
-            with self._cores.shared():
+            with self._cores.shared(coming=coming):
                 return self.serving.linker.encode(questions)
 
         encoded = timed(work)

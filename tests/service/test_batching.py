@@ -32,9 +32,14 @@ class Held:
 
 @contextmanager
 def stage_of(
-    work: Callable[[Sequence[int]], Sequence[int]], *, workers: int = 1, capacity: int = 100, max_weight: int = 1
+    work: Callable[[Sequence[int]], Sequence[int]],
+    *,
+    workers: int = 1,
+    capacity: int = 100,
+    max_weight: int = 1,
+    source: Stage[int, int] | None = None,
 ) -> Iterator[Stage[int, int]]:
-    stage = Stage(work, name="test", workers=workers, capacity=capacity, max_weight=max_weight)
+    stage = Stage(work, name="test", workers=workers, capacity=capacity, max_weight=max_weight, source=source)
     try:
         yield stage
     finally:
@@ -66,6 +71,58 @@ def test_a_kernel_that_forbids_it_changes_nothing(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(os, "sched_setscheduler", forbid, raising=False)
     with stage_of(list) as stage:
         assert stage.submit(7).result(WAIT_S) == 7
+
+
+def test_beside_one_at_work_another_waits_for_a_full_batch_while_more_is_on_its_way() -> None:
+    before, held = Held(), Held()
+    with stage_of(before) as source, stage_of(held, workers=2, max_weight=2, source=source) as stage:
+        on_its_way = source.submit(0)
+        assert before.entered.acquire(timeout=WAIT_S)
+        futures = [stage.submit(0)]
+        assert held.entered.acquire(timeout=WAIT_S), "nothing was at work, so it starts at once"
+        futures.append(stage.submit(1))
+        assert not held.entered.acquire(timeout=0.3)
+        futures.append(stage.submit(2))
+        assert held.entered.acquire(timeout=WAIT_S), "the batch was full"
+        held.gate.set()
+        assert [future.result(WAIT_S) for future in futures] == [0, 10, 20]
+        before.gate.set()
+        on_its_way.result(WAIT_S)
+    assert held.batches == [[0], [1, 2]]
+
+
+def test_nothing_is_waited_for_that_is_not_on_its_way() -> None:
+    held = Held()
+    with stage_of(list) as source, stage_of(held, workers=2, max_weight=8, source=source) as stage:
+        source.submit(0).result(WAIT_S)
+        futures = [stage.submit(0)]
+        assert held.entered.acquire(timeout=WAIT_S)
+        futures.append(stage.submit(1))
+        assert held.entered.acquire(timeout=WAIT_S)
+        held.gate.set()
+        assert [future.result(WAIT_S) for future in futures] == [0, 10]
+
+
+def test_what_never_comes_is_waited_for_no_longer_than_another_is_at_work() -> None:
+    before, held = Held(), Held()
+    with stage_of(before) as source, stage_of(held, workers=2, max_weight=8, source=source) as stage:
+        source.submit(0)
+        assert before.entered.acquire(timeout=WAIT_S)
+        futures = [stage.submit(0)]
+        assert held.entered.acquire(timeout=WAIT_S)
+        futures.append(stage.submit(1))
+        held.gate.set()
+        assert [future.result(WAIT_S) for future in futures] == [0, 10]
+        before.gate.set()
+
+
+def test_what_is_handed_over_is_under_way_no_more() -> None:
+    seen: list[int] = []
+    with stage_of(list) as stage:
+        future = stage.submit(0)
+        future.add_done_callback(lambda _: seen.append(stage.under_way))
+        future.result(WAIT_S)
+    assert seen == [0]
 
 
 def test_the_first_of_the_idle_starts() -> None:

@@ -177,6 +177,9 @@ def test_cores_are_divided_among_batches_at_work() -> None:
         assert one_thread(torch.get_num_threads) == 1
         with cores.shared():
             assert torch.get_num_threads() == 4
+        for coming, share in ((1, 2), (3, 1), (9, 1)):
+            with cores.shared(coming=coming):
+                assert torch.get_num_threads() == share
     finally:
         torch.set_num_threads(before)
 
