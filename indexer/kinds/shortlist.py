@@ -10,7 +10,7 @@ score differs from scale * (product of the bytes) by |q| |e| + |d| |bytes of the
 Axes: B query, G group of rows, K hit, M vector width, N row, S row of a group.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ GROUP = 32  # rows with one maximum
 LEAST_ROWS = 64 * GROUP  # of which FAISS reads all as quickly
 LEAST_WIDTH = 16  # of less there is little to gain; and of width 1 torch 2.13 makes wrong products of bytes
 SCORES_AT_ONCE = 2**23
+NUMBERS_AT_ONCE = 2**20  # of rows that are rounded
 MOST_SHARE = 0.25  # of the rows, beyond which there is no point in it
 # Instructions that sum products of bytes without cutting them off at 16 bits.
 NEEDED = ("avx512_vnni", "avx_vnni", "amx_int8")
@@ -31,14 +32,14 @@ class Shortlist:
     """The rows in bytes, N x M. Safe on any thread.
 
     Args:
-        blocks: all rows in their order, [N, M] in all, float16; may be gone through more than once.
+        blocks: all rows in their order, [N, M] in all, float16, finite.
         rows, width: N and M.
         threads: how many threads one product may take.
     """
 
     def __init__(self, blocks: Iterable[NDArray[np.float16]], *, rows: int, width: int, threads: int = 1) -> None:
         self._threads = threads
-        blocks = list(blocks)  # views of what is mapped
+        blocks = [some_NM for block_NM in blocks for some_NM in _slices(block_NM)]  # views of what is mapped
         ranges_M = np.zeros(width, dtype=np.float32)
         for block_NM in blocks:
             np.maximum(ranges_M, np.abs(block_NM).max(axis=0, initial=0), out=ranges_M)
@@ -106,6 +107,11 @@ def pays(*, rows: int, width: int) -> bool:
     # torch before 2.12 cannot say what the processor has.
     has: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(has.get(name) for name in NEEDED) and rows >= LEAST_ROWS and width >= LEAST_WIDTH
+
+
+def _slices(block_NM: NDArray[np.float16]) -> Iterator[NDArray[np.float16]]:
+    size = max(1, NUMBERS_AT_ONCE // block_NM.shape[1])
+    return (block_NM[start : start + size] for start in range(0, len(block_NM), size))
 
 
 def _longest(vectors_NM: NDArray[np.float64]) -> float:
