@@ -43,7 +43,7 @@ class Shortlist:
         ranges_M = np.zeros(width, dtype=np.float32)
         for block_NM in blocks:
             np.maximum(ranges_M, np.abs(block_NM).max(axis=0, initial=0), out=ranges_M)
-        self._step_M = np.where(ranges_M > 0, ranges_M, 1) / LARGEST  # float64, as all that bounds are made of
+        self._step_M = np.where(ranges_M > 0, ranges_M, 1) / LARGEST
         self._count, self._groups = rows, -(-rows // GROUP)
         bytes_NM = np.zeros((GROUP * self._groups, width), dtype=np.int8)
         error = longest = most = 0.0
@@ -57,7 +57,7 @@ class Shortlist:
             start += len(block_NM)
         self._bytes_NM = torch.from_numpy(bytes_NM)
         self._longest_bytes = most
-        # FAISS, too, rounds: at each of M sums by 2^-24 at most of what a score can be.
+        # FAISS, too, rounds, and what is above was rounded: at each of M sums by 2^-24 of what a score can be, at most.
         self._error = error + 2.0**-23 * width * longest
 
     def rows(self, queries_BM: NDArray[np.float32], k: int) -> NDArray[np.int64] | None:
