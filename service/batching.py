@@ -38,8 +38,8 @@ class Stage(Generic[In, Out]):
 
     A batch starts as soon as a worker is idle, with what waits by then; no timer holds it back. So a lone caller never
     waits, and under load batches grow by themselves. Of several idle workers it is always the first that starts, whose
-    threads and caches are warm. Beside one that is at work, another waits for a full batch as long as more is on its
-    way from the stage before: what brings it here keeps the cores busy, and a few together cost less than one by one.
+    threads and caches are warm. Beside one that is at work, another waits for a full batch as long as what is on its
+    way from the stage before keeps the other cores busy: a few together cost less than one by one.
 
     A job that was cancelled before its batch began is skipped. Where a batch fails, each of its jobs is tried alone, so
     that only those fail that would have failed alone.
@@ -50,6 +50,7 @@ class Stage(Generic[In, Out]):
         capacity: jobs that may wait.
         max_weight: the most a batch weighs, unless a single job weighs more.
         source: the stage before this one; None where a worker is not to wait for more beside another.
+        cores: how many batches, of this stage and its source, keep all cores busy.
         watch: called after each batch, on the worker's thread.
     """
 
@@ -62,10 +63,12 @@ class Stage(Generic[In, Out]):
         capacity: int,
         max_weight: int = 1,
         source: "Stage[Any, Any] | None" = None,
+        cores: int = 1,
         watch: Watcher | None = None,
     ) -> None:
         self._work = work
         self._source = source
+        self._cores = cores
         self._capacity = capacity
         self._max_weight = max_weight
         self._watch = watch
@@ -122,7 +125,9 @@ class Stage(Generic[In, Out]):
         """Whether a batch should start now; called with the lock held."""
         if not self._waiting or self._source is None or not self._at_work:
             return bool(self._waiting)
-        return not self._source.under_way or sum(job.weight for job in self._waiting) >= self._max_weight
+        if self._at_work + self._source.under_way < self._cores:
+            return True
+        return sum(job.weight for job in self._waiting) >= self._max_weight
 
     def _run(self, worker: int) -> None:
         compute_in_peace()

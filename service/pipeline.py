@@ -156,6 +156,7 @@ class Pipeline:
             capacity=self._settings.queue,
             max_weight=max_weight,
             source=source,
+            cores=self._settings.threads,
             watch=self._metrics.of_stage(name),
         )
         self._metrics.watch_queue(name, stage)

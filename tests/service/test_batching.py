@@ -38,8 +38,11 @@ def stage_of(
     capacity: int = 100,
     max_weight: int = 1,
     source: Stage[int, int] | None = None,
+    cores: int = 2,
 ) -> Iterator[Stage[int, int]]:
-    stage = Stage(work, name="test", workers=workers, capacity=capacity, max_weight=max_weight, source=source)
+    stage = Stage(
+        work, name="test", workers=workers, capacity=capacity, max_weight=max_weight, source=source, cores=cores
+    )
     try:
         yield stage
     finally:
@@ -101,6 +104,22 @@ def test_nothing_is_waited_for_that_is_not_on_its_way() -> None:
         assert held.entered.acquire(timeout=WAIT_S)
         held.gate.set()
         assert [future.result(WAIT_S) for future in futures] == [0, 10]
+
+
+def test_nothing_is_waited_for_while_a_core_is_idle() -> None:
+    before, held = Held(), Held()
+    with stage_of(before) as source, stage_of(held, workers=3, max_weight=8, source=source, cores=3) as stage:
+        source.submit(0)
+        assert before.entered.acquire(timeout=WAIT_S)
+        futures = [stage.submit(0)]
+        assert held.entered.acquire(timeout=WAIT_S)
+        futures.append(stage.submit(1))
+        assert held.entered.acquire(timeout=WAIT_S), "one core encodes and one decodes, the third had nothing to do"
+        futures.append(stage.submit(2))
+        assert not held.entered.acquire(timeout=0.3)
+        held.gate.set()
+        assert [future.result(WAIT_S) for future in futures] == [0, 10, 20]
+        before.gate.set()
 
 
 def test_what_never_comes_is_waited_for_no_longer_than_another_is_at_work() -> None:
