@@ -143,7 +143,7 @@ class Served:
     def __init__(self, running: Server) -> None:
         self._server = running
         with running.alone():
-            pass
+            pass  # after which it sleeps
 
     def measure(self, figures: Figures, callers: int, seconds: float, seed: int) -> None:
         port = self._server.port
