@@ -91,7 +91,7 @@ def serve(
     home, console, seeds = index or index_home(), Console(), count(1)
     numbers = [int(number) for number in callers.split(",")]
     names = [name for name in systems.split(",") if _is_there(name, console)]
-    found = {(name, number): Figures() for number in numbers for name in names}
+    found = {(name, number): Figures() for name in names for number in numbers}
     with ExitStack() as stack:
         measured: dict[str, System] = {}
         for name in names:
@@ -106,7 +106,7 @@ def serve(
                 rows = [asdict(figures.row(*key)) for key, figures in found.items() if figures.seconds]
                 write_text(json_file, json.dumps(rows, indent=1) + "\n")
     table = Table("system", "callers", "requests/s", "p50 ms", "p99 ms", "errors", "cache hits")
-    for key, figures in found.items():
+    for key, figures in sorted(found.items(), key=lambda item: item[0][1]):
         row = figures.row(*key)
         shown = (f"{row.rps:.1f}", f"{row.p50_ms:.1f}", f"{row.p99_ms:.1f}", str(row.errors), str(row.cache_hits))
         table.add_row(row.system, str(row.callers), *shown)
