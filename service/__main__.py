@@ -11,6 +11,7 @@ import uvicorn
 
 from indexer.command import run
 from service import logs, tracing
+from service.allocator import keep_freed_memory
 from service.app import create_app
 from service.door import Door
 from service.protocol import with_deadlines
@@ -32,6 +33,7 @@ def serve(
     ] = "warning",
 ) -> None:
     """Answer POST /link until it is stopped. Settings are environment variables that begin with WIKICLIP_."""
+    keep_freed_memory()
     settings = read_settings()
     expect_keys(host, settings)
     logs.configure(log_level, settings.log_format)
