@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Any, Generic, Protocol, TypeVar
 
-from service.scheduling import compute_in_peace
+from service.cores import compute_in_peace
 
 In = TypeVar("In")
 Out = TypeVar("Out")

@@ -1,8 +1,9 @@
 """Divides the cores among work that is done at once."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 import torch
@@ -48,3 +49,15 @@ def one_thread(work: Callable[[], Out]) -> Out:
     """
     torch.set_num_threads(1)
     return work()
+
+
+def compute_in_peace() -> None:
+    """Tells the kernel that the calling thread computes, so that it takes no core from another as it wakes (sched(7)).
+
+    There are more threads at work than cores. Each waits often and shortly for the interpreter's lock, and would
+    otherwise push another one, with what that has in the core's caches, aside whenever it has got it. The event loop,
+    which this is not for, still comes first. Where the kernel knows no such thing, or forbids it, nothing changes.
+    """
+    if hasattr(os, "SCHED_BATCH"):
+        with suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

@@ -1,3 +1,4 @@
+import os
 import threading
 import time
 import weakref
@@ -57,6 +58,22 @@ def test_a_lone_item_starts_at_once_and_the_waiting_share_a_batch() -> None:
         held.gate.set()
         assert [future.result(WAIT_S) for future in [first, *others]] == [item * 10 for item in range(11)]
     assert held.batches == [[0], [1, 2, 3, 4, 5, 6, 7, 8], [9, 10]]
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="the kernel tells no computing thread from another")
+def test_workers_compute_in_peace_and_who_submits_does_not() -> None:
+    with stage_of(lambda batch: [os.sched_getscheduler(0) for _ in batch]) as stage:
+        assert stage.submit(0).result(WAIT_S) == os.SCHED_BATCH
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
+
+
+def test_a_kernel_that_forbids_it_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbid(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setscheduler", forbid, raising=False)
+    with stage_of(list) as stage:
+        assert stage.submit(7).result(WAIT_S) == 7
 
 
 def test_beside_one_at_work_another_waits_for_a_full_batch_while_more_is_on_its_way() -> None:
