@@ -23,12 +23,14 @@ from wikiclip.errors import WikiClipError
 from wikiclip.folding import fold_batch_norms
 from wikiclip.levels import check_levels, forward_levels, pool_levels
 from wikiclip.precision import bf16_pays
-from wikiclip.presets import PooledLevels, TextBackbone, VisionBackbone
+from wikiclip.presets import TextBackbone, VisionBackbone
 from wikiclip.weights import check_sha256, efficientnet_lite2_state, packaged_path
 
 import open_clip  # isort: skip
 from sentence_transformers import SentenceTransformer  # isort: skip
 from transformers.utils import logging as transformers_logging  # isort: skip
+
+Looked = tuple[Tensor, tuple[Tensor, ...], Tensor]  # the last map, earlier ones, the vector pooled of all
 
 # What open_clip, transformers, torch and safetensors raise for weights that are not there or not what they should be.
 BROKEN_WEIGHTS = (RuntimeError, OSError, ValueError, KeyError, EOFError, pickle.UnpicklingError, SafetensorError)
@@ -76,7 +78,7 @@ class VisionEncoder(nn.Module):
         self.image_size = backbone.image_size
         self.is_vit = not hasattr(self.visual, "trunk")
         self.levels = backbone.levels
-        self._maps: Callable[[Tensor], tuple[Tensor, tuple[Tensor, ...]]] | None = None
+        self._traced: Callable[[Tensor, Tensor], Looked] | None = None
         self.register_buffer("mean_C", torch.tensor(backbone.mean)[:, None, None] * 255, persistent=False)
         self.register_buffer("std_C", torch.tensor(backbone.std)[:, None, None] * 255, persistent=False)
         probe = self(torch.zeros(1, 3, self.image_size, self.image_size, dtype=torch.uint8))
@@ -97,16 +99,17 @@ class VisionEncoder(nn.Module):
                 if isinstance(part, (nn.Conv2d, nn.Linear, nn.MultiheadAttention)):
                     part.to(torch.bfloat16)
         if self.levels is not None:
-            example_BCHW = torch.zeros(2, 3, self.image_size, self.image_size, device=device)
-            with torch.no_grad(), self._arithmetic():
+            pixels_BCHW = torch.zeros(2, 3, self.image_size, self.image_size, dtype=torch.uint8, device=device)
+            inside_BHW = torch.ones(2, self.image_size, self.image_size, device=device)
+            with torch.no_grad():
                 traced: Any = torch.jit.trace(  # type: ignore[no-untyped-call]
-                    _Maps(self.visual.trunk, self.levels), example_BCHW.to(memory_format=torch.channels_last)
+                    _Look(self), (pixels_BCHW, inside_BHW)
                 )
-            self._maps = traced.forward  # not the module, which would be a part of this one
+            self._traced = traced.forward  # not the module, which would be a part of this one
 
     def __getstate__(self) -> dict[str, Any]:
         """Leaves out the trace, which cannot be copied: a copy is traced where it then stays."""
-        return {**self.__dict__, "_maps": None}
+        return {**self.__dict__, "_traced": None}
 
     @torch.inference_mode()
     def forward(self, pixels_BCHW: Tensor, inside_BHW: Tensor | None = None) -> VisionFeatures:
@@ -116,22 +119,28 @@ class VisionEncoder(nn.Module):
             inside_BHW: the share of each pixel that the mask covers; all of it where None. Only a tower with `levels`
                 pools by it: a tower's own pooled vector takes in all that it is shown.
         """
-        x_BCHW = ((pixels_BCHW.to(self.mean_C.device) - self.mean_C) / self.std_C).to(memory_format=torch.channels_last)
+        pixels_BCHW = pixels_BCHW.to(self.mean_C.device)
         if self.levels is not None:
-            return self._at_levels(x_BCHW, inside_BHW, self.levels)
+            return self._at_levels(pixels_BCHW, inside_BHW)
+        x_BCHW = self._normalised(pixels_BCHW)
         with self._arithmetic():
             features = self._vit(x_BCHW) if self.is_vit else self._timm(x_BCHW)
         return VisionFeatures(features.patches_BPV.float(), features.pooled_BW.float())
 
-    def _at_levels(self, x_BCHW: Tensor, inside_BHW: Tensor | None, levels: PooledLevels) -> VisionFeatures:
-        if self._maps is None:
-            with self._arithmetic():
-                last_BCHW, earlier = forward_levels(self.visual.trunk, x_BCHW, levels)
-        else:
-            last_BCHW, earlier = self._maps(x_BCHW)
-        inside_BHW = x_BCHW.new_ones(x_BCHW[:, 0].shape) if inside_BHW is None else inside_BHW.to(x_BCHW.device)
-        pooled_BW = pool_levels(last_BCHW, earlier, inside_BHW, levels)
+    def _normalised(self, pixels_BCHW: Tensor) -> Tensor:
+        return ((pixels_BCHW - self.mean_C) / self.std_C).to(memory_format=torch.channels_last)
+
+    def _at_levels(self, pixels_BCHW: Tensor, inside_BHW: Tensor | None) -> VisionFeatures:
+        look = self._traced or self._look
+        inside_BHW = torch.ones(pixels_BCHW[:, 0].shape) if inside_BHW is None else inside_BHW
+        last_BCHW, earlier, pooled_BW = look(pixels_BCHW, inside_BHW.to(pixels_BCHW.device))
         return VisionFeatures(last_BCHW.flatten(2).transpose(1, 2).float(), pooled_BW, earlier)
+
+    def _look(self, pixels_BCHW: Tensor, inside_BHW: Tensor) -> Looked:
+        assert self.levels is not None
+        with self._arithmetic():
+            last_BCHW, earlier = forward_levels(self.visual.trunk, self._normalised(pixels_BCHW), self.levels)
+        return last_BCHW, earlier, pool_levels(last_BCHW, earlier, inside_BHW, self.levels)
 
     def _vit(self, x_BCHW: Tensor) -> VisionFeatures:
         # The class token is not among the intermediates. A tower that normalises after it pools has its patches raw.
@@ -186,15 +195,15 @@ class VisionEncoder(nn.Module):
         return torch.autocast(device.type, torch.bfloat16, enabled=bf16_pays(device))
 
 
-class _Maps(nn.Module):
-    """`forward_levels` in the form that torch traces."""
+class _Look(nn.Module):
+    """What a tower with `levels` does with a view, in the form that torch traces."""
 
-    def __init__(self, trunk: nn.Module, levels: PooledLevels) -> None:
+    def __init__(self, encoder: VisionEncoder) -> None:
         super().__init__()
-        self._trunk, self._levels = trunk, levels
+        self._encoder = encoder
 
-    def forward(self, x_BCHW: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        return forward_levels(self._trunk, x_BCHW, self._levels)
+    def forward(self, pixels_BCHW: Tensor, inside_BHW: Tensor) -> Looked:
+        return self._encoder._look(pixels_BCHW, inside_BHW)
 
 
 @dataclass(frozen=True)
