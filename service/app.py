@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from service import docs, entities, errors, openapi, routes, scenes, web
+from service import docs, entities, errors, openapi, operations, routes, scenes, web
 from service.access import Access, read_rate
 from service.answer_headers import AnswerHeaders
 from service.keys import KeyRing
@@ -55,7 +55,7 @@ def create_app(settings: Settings | None = None, *, announce: Callable[[Runtime]
     )
     app.state.runtime = runtime
     # What is asked most comes first: a request is held against one path after the other.
-    for part in (routes, entities, scenes, docs, web):
+    for part in (routes, operations, entities, scenes, docs, web):
         app.include_router(part.router)
     errors.install(app)
     # The last one added sees a request first.

@@ -9,10 +9,9 @@ from typing import Any
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
-from structlog.contextvars import bound_contextvars
 
 from service.answer_headers import ANSWER_HEADERS
-from service.errors import Problem
+from service.errors import busy
 from service.request_log import HEADER, RequestNote
 from service.runtime import Runtime
 
@@ -48,23 +47,24 @@ class Door:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
+        self._answer = busy().response()
+        self._answer.headers.update(ANSWER_HEADERS)
         self.coming = 0
 
     def refusal(self, scope: Scope) -> Response | None:
-        """The answer to a request that would find no place, logged and counted; None where it may come in."""
+        """The answer to a request that would find no place, logged and counted; None where it may come in.
+
+        It is the same object each time, and to be written before the next request is looked at.
+        """
         if scope["path"] not in PATHS or scope["method"] != "POST" or not self._runtime.is_ready:
             return None
-        try:
-            self._runtime.pipeline.expect_room(coming=self.coming)
-        except Problem as problem:
-            note = RequestNote(scope, self._runtime.metrics)
-            answer = problem.response()
-            answer.headers.update({**ANSWER_HEADERS, HEADER: note.request_id})
-            with bound_contextvars(request_id=note.request_id):
-                note.tell(scope["path"], status=answer.status_code, sent=len(answer.body))
-            return answer
-        scope["state"][ENTRY] = Entry(self)
-        return None
+        if self._runtime.pipeline.has_room(coming=self.coming):
+            scope["state"][ENTRY] = Entry(self)
+            return None
+        note = RequestNote(scope, self._runtime.metrics)
+        self._answer.headers[HEADER] = note.request_id
+        note.tell(scope["path"], status=self._answer.status_code, sent=len(self._answer.body))
+        return self._answer
 
 
 def leaving(app: Any) -> ASGIApp:

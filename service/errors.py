@@ -127,6 +127,11 @@ class Problem(Exception):
         return JSONResponse(self.document(), status_code=self.cause.status, media_type=MEDIA_TYPE, headers=self.headers)
 
 
+def busy() -> Problem:
+    """What a request is refused with that finds no place."""
+    return Problem(Cause.BUSY, "Try again in a moment.", headers={"Retry-After": "1"})
+
+
 def from_input_error(error: ImageError | RegionError) -> Problem:
     """The problem for a picture or a region that the model's package refused."""
     return Problem(BY_CODE[error.code], str(error))

@@ -21,7 +21,7 @@ def logger_of(name: str) -> structlog.stdlib.BoundLogger:
         logging.getLogger(name),
         processors=[structlog.stdlib.filter_by_level, *SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.stdlib.BoundLogger,
-    )
+    ).bind()  # now, and not again for each line
     return logger
 
 

@@ -17,7 +17,7 @@ from starlette.datastructures import Headers
 from service.batching import Stage
 from service.cores import Cores, one_thread
 from service.course import Course, Leg, Timed, timed
-from service.errors import Cause, Problem
+from service.errors import Cause, Problem, busy
 from service.explaining import explained
 from service.linker import Question
 from service.metrics import Metrics
@@ -103,14 +103,18 @@ class Pipeline:
             "explain", _each(self._explained), workers=settings.encoders
         )
 
-    def expect_room(self, *, coming: int = 0) -> None:
-        """Raises Problem where a request would be refused anyway, so that its body need not be read.
+    def has_room(self, *, coming: int = 0) -> bool:
+        """Whether a request would find a place, so that its body is worth reading.
 
         Args:
             coming: requests that were let in and are not yet inside.
         """
-        if self._inside + coming >= self._settings.queue:
-            raise Problem(Cause.BUSY, "Try again in a moment.", headers={"Retry-After": "1"})
+        return self._inside + coming < self._settings.queue
+
+    def expect_room(self) -> None:
+        """Raises Problem where a request would find no place."""
+        if not self.has_room():
+            raise busy()
 
     async def link(self, body: bytes, headers: Headers) -> Linked:
         """Raises Problem for what the body asks, where too much is being done, and once the deadline is over.

@@ -5,7 +5,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from http.client import HTTPResponse
 
@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from service.protocol import with_deadlines
@@ -70,10 +70,32 @@ async def slow(_: Request) -> Response:
     return Response(b"late")
 
 
+async def begun(request: Request) -> Response:
+    """Fails after its head."""
+
+    class Failing(Response):
+        async def __call__(self, scope, receive, send):
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
+            raise ZeroDivisionError
+
+    return Failing()
+
+
+async def in_parts(_: Request) -> Response:
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"one"
+        await asyncio.sleep(SECONDS / 5)
+        yield b"two"
+
+    return StreamingResponse(parts())
+
+
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     app = Starlette(
         routes=[
+            Route("/begun", begun),
+            Route("/in-parts", in_parts),
             Route("/echo", echo, methods=["POST", "GET"]),
             Route("/patient", patient, methods=["POST"]),
             Route("/large", large),
@@ -306,3 +328,40 @@ def answer(connection: socket.socket) -> tuple[int, dict[str, object]]:
     response.begin()
     assert response.headers["content-type"] == "application/problem+json"
     return response.status, json.loads(response.read())
+
+
+def test_head_and_body_leave_in_one_piece(port: int) -> None:
+    with connect(port) as connection:
+        for _ in range(20):
+            connection.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody")
+            assert connection.recv(65536).endswith(b"\r\n\r\nbody")
+
+
+@pytest.mark.parametrize(
+    ("request_", "end"),
+    [
+        (b"HEAD /echo HTTP/1.1\r\nHost: x\r\n\r\n", b"\r\n\r\n"),
+        (b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n", b"\r\n\r\n"),
+        (b"GET /in-parts HTTP/1.1\r\nHost: x\r\n\r\n", b"\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n"),
+    ],
+)
+def test_a_head_does_not_wait_for_a_body_that_is_empty_or_has_parts(port: int, request_: bytes, end: bytes) -> None:
+    with connect(port) as connection:
+        for _ in range(2):
+            connection.sendall(request_)
+            assert read_until(connection, end).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_who_asks_whether_to_go_on_is_told_before_the_answer(port: int) -> None:
+    with connect(port) as connection:
+        connection.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n")
+        assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"body")
+        assert read_until(connection, b"body").startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_a_head_is_sent_whose_body_never_comes(port: int) -> None:
+    with connect(port) as connection:
+        connection.sendall(b"GET /begun HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert read_until(connection, b"\r\n\r\n").startswith(b"HTTP/1.1 200 OK\r\n")
+        assert connection.recv(1) == b""
