@@ -1,9 +1,8 @@
 """Divides the cores among work that is done at once."""
 
 import os
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import torch
@@ -11,34 +10,12 @@ import torch
 Out = TypeVar("Out")
 
 
-class Cores:
-    """Divides cores among encoders at work: a lone batch gets them all, and several get a share each.
+def take_share(cores: int, *, among: int) -> None:
+    """Bounds torch's threads on the calling thread: who computes alone gets all cores, and of several each a share.
 
-    More threads than cores would wait for one another at every layer's end. So would those of a batch whose second core
-    is soon taken by what comes after it.
+    More threads than cores would wait for one another at every layer's end.
     """
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._at_work = 0
-        self._lock = threading.Lock()
-
-    @contextmanager
-    def shared(self, *, coming: int = 0) -> Iterator[None]:
-        """Bounds torch's threads on the calling thread.
-
-        Args:
-            coming: how many others will soon want a core.
-        """
-        with self._lock:
-            self._at_work += 1
-            share = max(1, self._count // (self._at_work + coming))
-        try:
-            torch.set_num_threads(share)
-            yield
-        finally:
-            with self._lock:
-                self._at_work -= 1
+    torch.set_num_threads(max(1, cores // among))
 
 
 def one_thread(work: Callable[[], Out]) -> Out:

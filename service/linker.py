@@ -66,6 +66,11 @@ class Linker:
         self.limits = limits
         self.where = where
 
+    @property
+    def encodes_here(self) -> bool:
+        """Whether mentions are encoded on the processor, by the thread that asks for it."""
+        return self.model.vision.mean_C.device.type == "cpu"
+
     @classmethod
     def open(
         cls, model: str | Path, index: Path, *, limits: ImageLimits, threads: int = 1, device: Wanted = "cpu"

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from starlette.datastructures import Headers
 
 from service.batching import Stage
-from service.cores import Cores, one_thread
+from service.cores import one_thread, take_share
 from service.course import Course, Leg, Timed, timed
+from service.crew import Crew
 from service.errors import Cause, Problem, busy
 from service.explaining import explained
-from service.linker import Question
+from service.linker import Linker, Question
 from service.metrics import Metrics
 from service.reading import Compared, Reader, Sketch
 from service.schemas import ExplanationOut, RegionOut, ResultOut
@@ -68,7 +69,7 @@ class Explained:
 
 
 class Pipeline:
-    """Requests are decoded on a few threads, encoded in batches by a few more, and searched for in batches by one.
+    """Requests are decoded one by one, encoded in batches and searched for in batches, all by one crew of threads.
 
     Attributes:
         serving: what answers. May be replaced at any time: a batch of searches takes it once, so no request mixes two.
@@ -80,27 +81,24 @@ class Pipeline:
         self._settings = settings
         self._metrics = metrics
         self._reader = Reader(settings, metrics)
-        self._cores = Cores(settings.threads)
         self._inside = 0  # requests; counted here alone, since one that was decoded and then refused would be work lost
-        self._stages: list[Stage[Any, Any]] = []
+        workers = _workers(serving.linker, settings)
+        few = max(1, workers - 1)  # of what takes long, so that others go on beside it
+        self._crew = Crew(workers)  # to whom the first stage is the least urgent
         self._decode: Stage[Callable[[], object], Timed[object]] = self._stage(
-            "decode", _each(one_thread), workers=settings.decoders
+            "decode", _each(one_thread), at_once=settings.decoders
         )
         self._segment: Stage[Sketch, Timed[list[RegionOut]]] = self._stage(
-            "segment", _each(self._outlined), workers=settings.encoders
+            "segment", _each(self._outlined), at_once=few
+        )
+        self._explain: Stage[Compared, Timed[ExplanationOut]] = self._stage(
+            "explain", _each(self._explained), at_once=few
         )
         self._encode: Stage[Question, Timed[Encoded]] = self._stage(
-            "encode",
-            self._encode_together,
-            workers=settings.encoders,
-            max_weight=settings.batch,
-            source=self._decode,
+            "encode", self._encode_together, at_once=settings.encoders, max_weight=settings.batch, patient=True
         )
         self._search: Stage[Encoded, Timed[tuple[list[ResultOut], Serving]]] = self._stage(
             "search", self._search_together, max_weight=settings.search_batch
-        )
-        self._explain: Stage[Compared, Timed[ExplanationOut]] = self._stage(
-            "explain", _each(self._explained), workers=settings.encoders
         )
 
     def has_room(self, *, coming: int = 0) -> bool:
@@ -140,31 +138,27 @@ class Pipeline:
 
     def close(self) -> None:
         """Finishes what was accepted."""
-        for stage in self._stages:
-            stage.close()
+        self._crew.close()
 
     def _stage(
         self,
         name: str,
         work: Callable[[Sequence[In]], Sequence[Out]],
         *,
-        workers: int = 1,
+        at_once: int = 1,
         max_weight: int = 1,
-        source: Stage[Any, Any] | None = None,
+        patient: bool = False,
     ) -> Stage[In, Out]:
-        """A stage with a place for every request that may be inside; `close` comes to them in the order made."""
-        stage = Stage(
+        """A stage with a place for every request that may be inside."""
+        stage = self._crew.stage(
             work,
-            name=name,
-            workers=workers,
             capacity=self._settings.queue,
             max_weight=max_weight,
-            source=source,
-            cores=self._settings.threads,
+            at_once=at_once,
+            patient=patient,
             watch=self._metrics.of_stage(name),
         )
         self._metrics.watch_queue(name, stage)
-        self._stages.append(stage)
         return stage
 
     @asynccontextmanager
@@ -201,30 +195,35 @@ class Pipeline:
         return Leg(name="explain", stage=self._explain, item=compared)
 
     def _outlined(self, sketch: Sketch) -> list[RegionOut]:
-        with self._cores.shared():
-            return outlined(self._segmenter, sketch)
+        self._take_share()
+        return outlined(self._segmenter, sketch)
 
     def _explained(self, compared: Compared) -> ExplanationOut:
-        with self._cores.shared():
-            return explained(compared)
+        self._take_share()
+        return explained(compared)
 
     def _encode_together(self, questions: Sequence[Question]) -> list[Timed[Encoded]]:
-        coming = self._decode.under_way + self._encode.waiting
-
-        def work() -> NDArray[np.float32]:
-            with self._cores.shared(coming=coming):
-                return self.serving.linker.encode(questions)
-
-        encoded = timed(work)
+        self._take_share()
+        encoded = timed(lambda: self.serving.linker.encode(questions))
         ends = np.cumsum([len(question.mentions) for question in questions])[:-1]
         each = zip(np.split(encoded.value, ends), questions, strict=True)
         return [Timed(Encoded(queries_BM, question), encoded.milliseconds) for queries_BM, question in each]
+
+    def _take_share(self) -> None:
+        """What waits to be decoded, and will want a core in a moment, counts as at work."""
+        take_share(self._settings.threads, among=self._crew.busy + min(1, self._decode.waiting))
 
     def _search_together(self, batch: Sequence[Encoded]) -> list[Timed[tuple[list[ResultOut], Serving]]]:
         serving = self.serving
         queries_BM = np.concatenate([encoded.queries_BM for encoded in batch])
         found = timed(lambda: serving.results(queries_BM, [encoded.question for encoded in batch]))
         return [Timed((results, serving), found.milliseconds) for results in found.value]
+
+
+def _workers(linker: Linker, settings: Settings) -> int:
+    """Those who encode do nothing else meanwhile, unless a GPU does it and they wait: then others compute."""
+    together = (settings.decoders, settings.encoders)
+    return max(together) if linker.encodes_here else sum(together)
 
 
 def _each(work: Callable[[In], Out]) -> Callable[[Sequence[In]], list[Timed[Out]]]:

@@ -1,6 +1,4 @@
-import os
 import threading
-import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, wait
@@ -10,24 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.batching import Full, Stage
-
-WAIT_S = 30
-
-
-class Held:
-    """Work that stops at a gate and notes its batches."""
-
-    def __init__(self) -> None:
-        self.batches: list[list[int]] = []
-        self.entered = threading.Semaphore(0)
-        self.gate = threading.Event()
-
-    def __call__(self, batch: Sequence[int]) -> list[int]:
-        self.batches.append(list(batch))
-        self.entered.release()
-        assert self.gate.wait(WAIT_S)
-        return [item * 10 for item in batch]
+from service.batching import Full, Stage, Watcher
+from service.crew import Crew
+from tests.service.held import WAIT_S, Held
 
 
 @contextmanager
@@ -37,16 +20,13 @@ def stage_of(
     workers: int = 1,
     capacity: int = 100,
     max_weight: int = 1,
-    source: Stage[int, int] | None = None,
-    cores: int = 2,
+    watch: Watcher | None = None,
 ) -> Iterator[Stage[int, int]]:
-    stage = Stage(
-        work, name="test", workers=workers, capacity=capacity, max_weight=max_weight, source=source, cores=cores
-    )
+    crew = Crew(workers)
     try:
-        yield stage
+        yield crew.stage(work, capacity=capacity, max_weight=max_weight, at_once=workers, watch=watch)
     finally:
-        stage.close()
+        crew.close()
 
 
 def test_a_lone_item_starts_at_once_and_the_waiting_share_a_batch() -> None:
@@ -58,113 +38,6 @@ def test_a_lone_item_starts_at_once_and_the_waiting_share_a_batch() -> None:
         held.gate.set()
         assert [future.result(WAIT_S) for future in [first, *others]] == [item * 10 for item in range(11)]
     assert held.batches == [[0], [1, 2, 3, 4, 5, 6, 7, 8], [9, 10]]
-
-
-@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="the kernel tells no computing thread from another")
-def test_workers_compute_in_peace_and_who_submits_does_not() -> None:
-    with stage_of(lambda batch: [os.sched_getscheduler(0) for _ in batch]) as stage:
-        assert stage.submit(0).result(WAIT_S) == os.SCHED_BATCH
-    assert os.sched_getscheduler(0) == os.SCHED_OTHER
-
-
-def test_a_kernel_that_forbids_it_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def forbid(*_: object) -> None:
-        raise PermissionError
-
-    monkeypatch.setattr(os, "sched_setscheduler", forbid, raising=False)
-    with stage_of(list) as stage:
-        assert stage.submit(7).result(WAIT_S) == 7
-
-
-def test_beside_one_at_work_another_waits_for_a_full_batch_while_more_is_on_its_way() -> None:
-    before, held = Held(), Held()
-    with stage_of(before) as source, stage_of(held, workers=2, max_weight=2, source=source) as stage:
-        on_its_way = source.submit(0)
-        assert before.entered.acquire(timeout=WAIT_S)
-        futures = [stage.submit(0)]
-        assert held.entered.acquire(timeout=WAIT_S), "nothing was at work, so it starts at once"
-        futures.append(stage.submit(1))
-        assert not held.entered.acquire(timeout=0.3)
-        futures.append(stage.submit(2))
-        assert held.entered.acquire(timeout=WAIT_S), "the batch was full"
-        held.gate.set()
-        assert [future.result(WAIT_S) for future in futures] == [0, 10, 20]
-        before.gate.set()
-        on_its_way.result(WAIT_S)
-    assert held.batches == [[0], [1, 2]]
-
-
-def test_nothing_is_waited_for_that_is_not_on_its_way() -> None:
-    held = Held()
-    with stage_of(list) as source, stage_of(held, workers=2, max_weight=8, source=source) as stage:
-        source.submit(0).result(WAIT_S)
-        futures = [stage.submit(0)]
-        assert held.entered.acquire(timeout=WAIT_S)
-        futures.append(stage.submit(1))
-        assert held.entered.acquire(timeout=WAIT_S)
-        held.gate.set()
-        assert [future.result(WAIT_S) for future in futures] == [0, 10]
-
-
-def test_nothing_is_waited_for_while_a_core_is_idle() -> None:
-    before, held = Held(), Held()
-    with stage_of(before) as source, stage_of(held, workers=3, max_weight=8, source=source, cores=3) as stage:
-        source.submit(0)
-        assert before.entered.acquire(timeout=WAIT_S)
-        futures = [stage.submit(0)]
-        assert held.entered.acquire(timeout=WAIT_S)
-        futures.append(stage.submit(1))
-        assert held.entered.acquire(timeout=WAIT_S), "one core encodes and one decodes, the third had nothing to do"
-        futures.append(stage.submit(2))
-        assert not held.entered.acquire(timeout=0.3)
-        held.gate.set()
-        assert [future.result(WAIT_S) for future in futures] == [0, 10, 20]
-        before.gate.set()
-
-
-def test_what_never_comes_is_waited_for_no_longer_than_another_is_at_work() -> None:
-    before, held = Held(), Held()
-    with stage_of(before) as source, stage_of(held, workers=2, max_weight=8, source=source) as stage:
-        source.submit(0)
-        assert before.entered.acquire(timeout=WAIT_S)
-        futures = [stage.submit(0)]
-        assert held.entered.acquire(timeout=WAIT_S)
-        futures.append(stage.submit(1))
-        held.gate.set()
-        assert [future.result(WAIT_S) for future in futures] == [0, 10]
-        before.gate.set()
-
-
-def test_what_is_handed_over_is_under_way_no_more() -> None:
-    seen: list[int] = []
-    with stage_of(list) as stage:
-        future = stage.submit(0)
-        future.add_done_callback(lambda _: seen.append(stage.under_way))
-        future.result(WAIT_S)
-    assert seen == [0]
-
-
-def test_the_first_of_the_idle_starts() -> None:
-    done: list[str] = []
-    barrier = threading.Barrier(3)
-
-    def noted(batch: Sequence[int]) -> list[int]:
-        if batch[0] < 0:
-            barrier.wait(WAIT_S)  # so that each worker has one
-        done.append(threading.current_thread().name)
-        return list(batch)
-
-    with stage_of(noted, workers=3) as stage:
-        for _ in range(20):
-            for future in [stage.submit(-1) for _ in range(3)]:
-                future.result(WAIT_S)
-            assert set(done) == {"test-0", "test-1", "test-2"}
-            while len(stage._idle) < 3:  # an answer comes before its worker waits again
-                time.sleep(0.001)
-            done.clear()
-            stage.submit(1).result(WAIT_S)
-            assert done == ["test-0"]
-            done.clear()
 
 
 def test_weights_bound_a_batch_and_a_heavy_item_goes_alone() -> None:
@@ -217,14 +90,13 @@ def test_a_job_that_fails_spoils_no_other_of_its_batch() -> None:
 
 def test_a_stage_tells_how_many_wait_and_what_its_batches_weighed() -> None:
     held, told = Held(), []
-    stage = Stage(held, name="test", capacity=2, max_weight=8, watch=lambda **batch: told.append(batch))
-    stage.submit(0, weight=3)
-    assert held.entered.acquire(timeout=WAIT_S)
-    waiting = [stage.submit(1, weight=2), stage.submit(2, weight=4)]
-    assert stage.waiting == 2
-    waiting[0].cancel()
-    held.gate.set()
-    stage.close()
+    with stage_of(held, capacity=2, max_weight=8, watch=lambda **batch: told.append(batch)) as stage:
+        stage.submit(0, weight=3)
+        assert held.entered.acquire(timeout=WAIT_S)
+        waiting = [stage.submit(1, weight=2), stage.submit(2, weight=4)]
+        assert stage.waiting == 2
+        waiting[0].cancel()
+        held.gate.set()
     assert [batch["weight"] for batch in told] == [3, 4]
     assert all(batch["seconds"] > 0 for batch in told)
 
@@ -240,19 +112,6 @@ def test_an_error_is_the_caller_s_and_the_worker_lives_on() -> None:
             with pytest.raises(error):
                 stage.submit(item).result(WAIT_S)
         assert stage.submit(1).result(WAIT_S) == 1
-
-
-def test_closing_finishes_what_was_accepted() -> None:
-    held = Held()
-    stage = Stage(held, name="test", capacity=10, max_weight=2)
-    futures = [stage.submit(item) for item in range(5)]
-    closing = threading.Thread(target=stage.close)
-    closing.start()
-    held.gate.set()
-    closing.join(WAIT_S)
-    assert [future.result(0) for future in futures] == [0, 10, 20, 30, 40]
-    with pytest.raises(Full):
-        stage.submit(5)
 
 
 @settings(max_examples=20, deadline=None)

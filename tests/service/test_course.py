@@ -13,21 +13,26 @@ import pytest
 
 from service.batching import Stage
 from service.course import Course, Leg, Timed, timed
+from service.crew import Crew
 from service.errors import Problem
 
 WAIT_S = 30
 
 
-@contextmanager
-def stage_of(name: str, work: Callable[[int], int]) -> Iterator[Stage[int, Timed[int]]]:
+def made_by(crew: Crew, work: Callable[[int], int]) -> Stage[int, Timed[int]]:
     def together(batch: Sequence[int]) -> list[Timed[int]]:
         return [timed(lambda item=item: work(item)) for item in batch]  # type: ignore[misc]
 
-    stage = Stage(together, name=name, capacity=10)
+    return crew.stage(together, capacity=10)
+
+
+@contextmanager
+def stage_of(work: Callable[[int], int]) -> Iterator[Stage[int, Timed[int]]]:
+    crew = Crew(1)
     try:
-        yield stage
+        yield made_by(crew, work)
     finally:
-        stage.close()
+        crew.close()
 
 
 class Gate:
@@ -66,7 +71,7 @@ def test_a_stage_hands_over_to_the_next_on_its_own_thread() -> None:
         threads.append(threading.current_thread().name)
         return Leg(name="second", stage=second, item=made)
 
-    with stage_of("one", lambda item: item + 1) as first, stage_of("two", lambda item: item * 10) as second:
+    with stage_of(lambda item: item + 1) as first, stage_of(lambda item: item * 10) as second:
 
         async def ask() -> tuple[int, dict[str, float]]:
             course = Course()
@@ -74,7 +79,7 @@ def test_a_stage_hands_over_to_the_next_on_its_own_thread() -> None:
 
         made, timings = asyncio.run(ask())
     assert made == 20
-    assert threads == ["one-0"]
+    assert threads == ["crew-0"]
     assert list(timings) == ["first", "second", "wait", "total"]
     assert timings["total"] == pytest.approx(timings["first"] + timings["second"] + timings["wait"], abs=0.03)
 
@@ -89,7 +94,7 @@ def test_what_goes_wrong_anywhere_is_raised_to_who_waits(where: str) -> None:
 
         return done
 
-    with stage_of("one", work("first")) as first, stage_of("two", work("second")) as second:
+    with stage_of(work("first")) as first, stage_of(work("second")) as second:
 
         def then(made: int) -> Leg[Any, Any]:
             work("between")(made)
@@ -103,17 +108,19 @@ def test_what_goes_wrong_anywhere_is_raised_to_who_waits(where: str) -> None:
 
 
 @pytest.mark.parametrize("closed", [0, 1])
-def test_a_stage_that_was_closed_tells_the_caller_to_come_back(closed: int) -> None:
-    with stage_of("one", lambda item: item) as first, stage_of("two", lambda item: item) as second:
-        (first, second)[closed].close()
-        with pytest.raises(Problem, match="stops"):
-            asyncio.run(Course().along(legs(first, second)))
+def test_a_crew_that_leaves_tells_the_caller_to_come_back(closed: int) -> None:
+    crews = [Crew(1), Crew(1)]
+    first, second = (made_by(crew, lambda item: item) for crew in crews)
+    crews[closed].close()
+    with pytest.raises(Problem, match="stops"):
+        asyncio.run(Course().along(legs(first, second)))
+    crews[1 - closed].close()
 
 
 def test_who_goes_away_while_the_second_stage_is_taken_never_enters_it(gate: Gate) -> None:
     with ExitStack() as stack:
-        first = stack.enter_context(stage_of("one", lambda item: item))
-        second = stack.enter_context(stage_of("two", gate))
+        first = stack.enter_context(stage_of(lambda item: item))
+        second = stack.enter_context(stage_of(gate))
         stack.callback(gate.open.set)
 
         async def ask() -> None:
@@ -141,8 +148,8 @@ def test_who_goes_away_during_the_first_leg_starts_no_second(gate: Gate) -> None
         return item
 
     with ExitStack() as stack:
-        second = stack.enter_context(stage_of("two", note))
-        first = stack.enter_context(stage_of("one", gate))
+        second = stack.enter_context(stage_of(note))
+        first = stack.enter_context(stage_of(gate))
         stack.callback(gate.open.set)
 
         async def ask() -> None:
@@ -169,7 +176,7 @@ def test_nothing_of_a_request_is_kept_once_it_was_answered() -> None:
         seen.append(weakref.ref(thing))
         return thing
 
-    with stage_of("one", note) as first, stage_of("two", note) as second:
+    with stage_of(note) as first, stage_of(note) as second:
 
         async def ask() -> None:
             await Course().along(legs(first, second))

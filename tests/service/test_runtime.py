@@ -18,10 +18,11 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from starlette.datastructures import Headers
 
 from service import examples
-from service.cores import Cores, one_thread
+from service.cores import one_thread, take_share
 from service.errors import Cause, Problem
 from service.linker import Linker, Question
 from service.metrics import Metrics
@@ -29,7 +30,8 @@ from service.pipeline import Pipeline
 from service.serving import serving_of
 from service.settings import Settings, read_settings
 from wikiclip.errors import WikiClipError
-from wikiclip.segmenters import open_segmenter
+from wikiclip.masks import Mask
+from wikiclip.segmenters import Prompt, open_segmenter
 
 IMAGE = base64.b64encode(examples.picture()).decode()
 JSON = Headers({"content-type": "application/json"})
@@ -165,21 +167,74 @@ def test_a_full_service_refuses_before_it_reads_a_body(slow: Slow, settings: Set
         asyncio.run(run(pipeline))
 
 
-def test_cores_are_divided_among_batches_at_work() -> None:
-    cores, before = Cores(4), torch.get_num_threads()
+class SlowSegmenter:
+    """Waits at a gate before each picture."""
+
+    method = "slow"
+
+    def __init__(self) -> None:
+        self.gate, self.entered = threading.Event(), threading.Semaphore(0)
+
+    def segment(self, image: Image.Image, prompt: Prompt) -> list[Mask]:
+        self.entered.release()
+        assert self.gate.wait(60)
+        return []
+
+
+def test_what_takes_long_leaves_a_worker_to_who_links(slow: Slow, settings: Settings) -> None:
+    segmenter = SlowSegmenter()
+    settings = settings.model_copy(update={"encoders": 2})
+    pipeline = Pipeline(serving_of(slow), segmenter, settings, Metrics())
+
+    async def run() -> None:
+        outlined = [asyncio.create_task(pipeline.segment(body(), JSON)) for _ in range(4)]
+        await asyncio.to_thread(segmenter.entered.acquire, timeout=60)
+        async with asyncio.timeout(60):
+            assert len((await pipeline.link(body(), JSON)).results) == 1
+        assert not any(task.done() for task in outlined)
+        segmenter.gate.set()
+        assert [each.regions for each in await asyncio.gather(*outlined)] == [[]] * 4
+
     try:
-        with cores.shared():
-            assert torch.get_num_threads() == 4
-            with cores.shared():
-                assert torch.get_num_threads() == 2
-                with cores.shared(), cores.shared(), cores.shared():
-                    assert torch.get_num_threads() == 1
+        asyncio.run(run())
+    finally:
+        segmenter.gate.set()
+        pipeline.close()
+
+
+def test_who_encodes_alone_takes_all_cores_and_shares_them_with_others(slow: Slow, settings: Settings) -> None:
+    seen: list[int] = []
+
+    class Counting(Slow):
+        def encode(self, questions: Sequence[Question]) -> NDArray[np.float32]:
+            seen.append(torch.get_num_threads())
+            return super().encode(questions)
+
+    async def run(pipeline: Pipeline) -> None:
+        await pipeline.link(body(), JSON)
+        counting.gate.clear()
+        counting.waits.clear()
+        first = asyncio.create_task(pipeline.link(body(), JSON))
+        await asyncio.to_thread(counting.waits.wait, 60)
+        second = asyncio.create_task(pipeline.link(body(), JSON))
+        while len(seen) < 4:  # with the one that the service was opened with
+            await asyncio.sleep(0.01)
+        counting.gate.set()
+        await asyncio.gather(first, second)
+
+    counting = Counting(slow)
+    with pipeline_of(counting, settings, threads=4, encoders=2) as pipeline:
+        asyncio.run(run(pipeline))
+    assert seen[1:] == [4, 4, 2]
+
+
+def test_a_share_is_a_thread_at_least() -> None:
+    before = torch.get_num_threads()
+    try:
+        for among, share in ((1, 4), (2, 2), (3, 1), (9, 1)):
+            take_share(4, among=among)
+            assert torch.get_num_threads() == share
         assert one_thread(torch.get_num_threads) == 1
-        with cores.shared():
-            assert torch.get_num_threads() == 4
-        for coming, share in ((1, 2), (3, 1), (9, 1)):
-            with cores.shared(coming=coming):
-                assert torch.get_num_threads() == share
     finally:
         torch.set_num_threads(before)
 
