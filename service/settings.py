@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     search_threads: Annotated[
         PositiveInt, Field(description="Cores that a batch of searches may take; one query takes one.")
     ] = Field(default_factory=_search_threads)
-    decoders: Annotated[PositiveInt, Field(description="Threads that decode pictures and regions.")] = Field(
+    decoders: Annotated[PositiveInt, Field(description="Pictures that are decoded at once.")] = Field(
         default_factory=cores
     )
     encoders: Annotated[PositiveInt, Field(description="Batches that are encoded at once.")] = Field(

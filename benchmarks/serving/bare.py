@@ -4,8 +4,42 @@ Callers and service are on the same cores, so what a caller costs counts against
 """
 
 import socket
+from dataclasses import dataclass
 
 END = b"\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What an answer's head says.
+
+    Attributes:
+        length: of the whole answer, in bytes.
+        is_last: whether the other side closes the connection.
+    """
+
+    status: str
+    length: int
+    is_last: bool
+
+
+def request_head(path: str, length: int) -> bytes:
+    """Of a request that posts so many bytes of JSON."""
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    )
+    return head.encode()
+
+
+def read_head(answer: bytes) -> Head | None:
+    """The head of an answer; None where it is not all there. Raises ValueError where it does not say its length."""
+    end = answer.find(END)
+    if end < 0:
+        return None
+    start, *lines = answer[:end].lower().split(b"\r\n")
+    headers = dict(line.split(b": ", 1) for line in lines)
+    length = end + len(END) + int(headers.get(b"content-length", b""))
+    return Head(start.split()[1].decode(), length, headers.get(b"connection") == b"close")
 
 
 class BareCaller:
@@ -33,19 +67,15 @@ class BareCaller:
         if self._socket is None:
             self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=120)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-        self._socket.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        self._socket.sendall(request_head(path, len(body)) + body)
         answer = b""
-        while END not in answer:
+        while (head := read_head(answer)) is None:
             answer += _received(self._socket)
-        start, *lines = answer[: answer.index(END)].lower().split(b"\r\n")
-        headers = dict(line.split(b": ", 1) for line in lines)
-        length = answer.index(END) + len(END) + int(headers.get(b"content-length", b""))
-        while len(answer) < length:
+        while len(answer) < head.length:
             answer += _received(self._socket)
-        if headers.get(b"connection") == b"close":
+        if head.is_last:
             self.close()
-        return start.split()[1].decode()
+        return head.status
 
 
 def _received(connection: socket.socket) -> bytes:
