@@ -27,6 +27,8 @@ from indexer.command import run
 from indexer.files import write_text
 from indexer.machine import cores
 from indexer.paths import index_home
+from service.settings import Settings
+from wikiclip.devices import move_to_gpu
 from wikiclip.errors import WikiClipError
 from wikiclip.model import WikiClip
 
@@ -84,6 +86,9 @@ def serve(
     callers: Annotated[str, typer.Option(help="How many at once, with commas between.")] = CALLERS,
     seconds: Annotated[float, typer.Option(min=0.5, help="How long each figure is measured, in all turns.")] = 15.0,
     turns: Annotated[int, typer.Option(min=1, help="How often each system has its turn.")] = 3,
+    most: Annotated[
+        int, typer.Option(min=1, help="Answers a second for which pictures are made beforehand; a GPU gives more.")
+    ] = MOST_A_SECOND,
     systems: Annotated[str, typer.Option(help="Which, with commas between.")] = ",".join(("encoder", *SERVERS)),
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the rows there, too.")] = None,
 ) -> None:
@@ -98,7 +103,7 @@ def serve(
             if name == "encoder":
                 measured[name] = Loop(model, console)
             else:
-                measured[name] = Served(stack.enter_context(server(name, home, model=model)))
+                measured[name] = Served(stack.enter_context(server(name, home, model=model)), most)
         for turn, number, name in product(range(turns), numbers, names):
             with console.status(f"{name}, {number} callers, turn {turn + 1} of {turns}"):
                 measured[name].measure(found[name, number], number, seconds / turns, next(seeds))
@@ -124,6 +129,8 @@ class Loop:
 
     def __init__(self, name: str, console: Console) -> None:
         self._model = WikiClip.load(name)
+        if Settings().device != "cpu":
+            move_to_gpu(self._model)
         self._model.vision.settle()
         rates = {way: rate(self._model, way, seconds=TRY_S, seed=seed)[0] for seed, way in enumerate(ways(cores()))}
         for way, found in sorted(rates.items(), key=lambda item: -item[1]):
@@ -140,8 +147,8 @@ class Loop:
 class Served:
     """A running server, which sleeps until it is its turn."""
 
-    def __init__(self, running: Server) -> None:
-        self._server = running
+    def __init__(self, running: Server, most: int) -> None:
+        self._server, self._most = running, most
         with running.alone():
             pass  # after which it sleeps
 
@@ -153,7 +160,7 @@ class Served:
             callers=callers,
             warm_s=WARM_S,
             seconds=seconds,
-            pictures=int((WARM_S + seconds) * MOST_A_SECOND) + 2 * callers,
+            pictures=int((WARM_S + seconds) * self._most) + 2 * callers,
             seed=seed,
         )
         with self._server.alone():

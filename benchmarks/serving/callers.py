@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.serving.bare import BareCaller
 from benchmarks.serving.pictures import many_requests
 
-MOST_A_SECOND = 400  # answers, for which pictures are made beforehand
+MOST_A_SECOND = 400  # answers, for which pictures are made beforehand, where nothing else is said
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -11,6 +11,7 @@ import torch
 
 from indexer.machine import cores
 from service.linker import Found, Linker, Question
+from service.settings import Settings
 from wikiclip.images import ImageLimits
 
 BATCH, WAIT_S = 16, 0.005
@@ -21,7 +22,8 @@ class Linking(litserve.LitAPI):  # type: ignore[misc, unused-ignore]  # has no t
 
     def setup(self, device: str) -> None:
         torch.set_num_threads(cores())
-        self.linker = Linker.open(sys.argv[1], Path(sys.argv[2]), limits=ImageLimits(), threads=cores())
+        home = Path(sys.argv[2])
+        self.linker = Linker.open(sys.argv[1], home, limits=ImageLimits(), threads=cores(), device=Settings().device)
 
     def decode_request(self, request: dict[str, Any]) -> Question:
         image = base64.b64decode(request["image"])

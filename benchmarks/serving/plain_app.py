@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from indexer.machine import cores
 from service.linker import Linker
+from service.settings import Settings
 from wikiclip.images import ImageLimits
 
 
@@ -26,7 +27,7 @@ class Asked(BaseModel):
 def create_app(model: str, index: Path) -> FastAPI:
     """The application, with the model of the service and its index."""
     app, one_at_a_time = FastAPI(), threading.Lock()
-    linker = Linker.open(model, index, limits=ImageLimits(), threads=cores())
+    linker = Linker.open(model, index, limits=ImageLimits(), threads=cores(), device=Settings().device)
 
     @app.post("/link")
     def link(asked: Asked) -> list[dict[str, object]]:
