@@ -1,4 +1,4 @@
-"""Divides the cores among work that is done at once."""
+"""How threads that compute share the cores."""
 
 import os
 from collections.abc import Callable
@@ -31,9 +31,10 @@ def one_thread(work: Callable[[], Out]) -> Out:
 def compute_in_peace() -> None:
     """Tells the kernel that the calling thread computes, so that it takes no core from another as it wakes (sched(7)).
 
-    There are more threads at work than cores. Each waits often and shortly for the interpreter's lock, and would
-    otherwise push another one, with what that has in the core's caches, aside whenever it has got it. The event loop,
-    which this is not for, still comes first. Where the kernel knows no such thing, or forbids it, nothing changes.
+    With the event loop there are more threads than cores. Who computes waits often and shortly for the interpreter's
+    lock, and would otherwise push another one, with what that has in the core's caches, aside whenever it has got it.
+    The event loop, which this is not for, still comes first. Where the kernel knows no such thing, or forbids it,
+    nothing changes.
     """
     if hasattr(os, "SCHED_BATCH"):
         with suppress(OSError):

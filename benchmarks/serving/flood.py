@@ -65,11 +65,12 @@ class Line:
         self._unsent = memoryview(b"")
         self._answer = b""
         self._head: Head | None = None
+        self._is_asking = False
         self.begun = 0.0
 
     def ask(self, body: bytes) -> str | None:
         """Begins a request; the name of the error where that fails."""
-        self.begun, self._answer, self._head = time.perf_counter(), b"", None
+        self.begun, self._answer, self._head, self._is_asking = time.perf_counter(), b"", None, True
         try:
             if self._socket is None:
                 self._socket = socket.create_connection(("127.0.0.1", self._port))
@@ -85,6 +86,9 @@ class Line:
     def go_on(self, events: int) -> str | None:
         """Sends and receives what it can: the status once the answer is whole, the name of an error, or None."""
         assert self._socket is not None
+        if not self._is_asking:  # the other side lets go of a connection that was idle for long
+            self.close()
+            return None
         try:
             if events & selectors.EVENT_WRITE:
                 self._send(self._socket)
@@ -101,6 +105,7 @@ class Line:
             return None
         if self._head.is_last:
             self.close()
+        self._is_asking = False
         return self._head.status
 
     def close(self) -> None:
@@ -118,6 +123,7 @@ class Line:
             self._selector.modify(connection, events, self)
 
     def _failed(self, error: Exception) -> str:
+        self._is_asking = False
         self.close()
         return type(error).__name__
 
