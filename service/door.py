@@ -48,7 +48,7 @@ class Door:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._answer = busy().response()
-        self._answer.headers.update(ANSWER_HEADERS)
+        self._answer.headers.update(ANSWER_HEADERS | {HEADER: ""})  # the last is another each time
         self.coming = 0
 
     def refusal(self, scope: Scope) -> Response | None:
@@ -62,7 +62,8 @@ class Door:
             scope["state"][ENTRY] = Entry(self)
             return None
         note = RequestNote(scope, self._runtime.metrics)
-        self._answer.headers[HEADER] = note.request_id
+        name, _ = self._answer.raw_headers[-1]
+        self._answer.raw_headers[-1] = name, note.request_id.encode()
         note.tell(scope["path"], status=self._answer.status_code, sent=len(self._answer.body))
         return self._answer
 

@@ -6,7 +6,7 @@ import re
 import time
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import Cause, Problem
@@ -26,7 +26,7 @@ class RequestNote:
         self._start = time.perf_counter()
         self._scope = scope
         self._metrics = metrics
-        wanted = Headers(scope=scope).get(HEADER, "")
+        wanted = dict(scope["headers"]).get(HEADER.lower().encode(), b"").decode("latin-1")
         self.request_id = wanted if USABLE.fullmatch(wanted) else _new_id()
 
     def tell(self, route: str, *, status: int | None, sent: int) -> None:

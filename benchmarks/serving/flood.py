@@ -62,7 +62,8 @@ class Line:
         self._port = port
         self._selector = selector
         self._socket: socket.socket | None = None
-        self._unsent = memoryview(b"")
+        self._events = 0
+        self._unsent: list[memoryview] = []
         self._answer = b""
         self._head: Head | None = None
         self._is_asking = False
@@ -76,8 +77,9 @@ class Line:
                 self._socket = socket.create_connection(("127.0.0.1", self._port))
                 self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._socket.setblocking(False)
-                self._selector.register(self._socket, selectors.EVENT_READ, self)
-            self._unsent = memoryview(request_head("/link", len(body)) + body)
+                self._events = selectors.EVENT_READ
+                self._selector.register(self._socket, self._events, self)
+            self._unsent = [memoryview(request_head("/link", len(body))), memoryview(body)]
             self._send(self._socket)
         except OSError as error:
             return self._failed(error)
@@ -117,9 +119,14 @@ class Line:
 
     def _send(self, connection: socket.socket) -> None:
         with suppress(BlockingIOError):
-            self._unsent = self._unsent[connection.send(self._unsent) :]
+            sent = connection.sendmsg(self._unsent)
+            while self._unsent and sent >= len(self._unsent[0]):
+                sent -= len(self._unsent.pop(0))
+            if self._unsent:
+                self._unsent[0] = self._unsent[0][sent:]
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._unsent else 0)
-        if self._selector.get_key(connection).events != events:
+        if self._events != events:
+            self._events = events
             self._selector.modify(connection, events, self)
 
     def _failed(self, error: Exception) -> str:

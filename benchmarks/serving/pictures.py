@@ -4,7 +4,7 @@ import base64
 import io
 import json
 from collections.abc import Iterator
-from itertools import islice
+from itertools import cycle, islice
 
 import numpy as np
 from PIL import Image
@@ -22,10 +22,10 @@ def many_requests(seed: int, *, distinct: int = 200) -> Iterator[bytes]:
 
     Only the comment that each file carries is new, which is enough to be no other file's double.
     """
-    random, parts = np.random.default_rng(seed), [_around_comment(body) for body in islice(requests(seed), distinct)]
-    while True:
-        for head, before, after, tail in parts:
-            yield head + base64.b64encode(before + random.bytes(COMMENT_BYTES) + after) + tail
+    parts = [_around_comment(body) for body in islice(requests(seed), distinct)]
+    own = np.random.default_rng(seed).bytes(COMMENT_BYTES - 8)
+    for number, (head, before, after, tail) in enumerate(cycle(parts)):
+        yield head + base64.b64encode(before + own + number.to_bytes(8, "big") + after) + tail
 
 
 def _around_comment(body: bytes) -> tuple[bytes, bytes, bytes, bytes]:
