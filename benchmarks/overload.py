@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from benchmarks.serving.callers import capacity_of
 from benchmarks.serving.flood import Answered, Flood, flood
@@ -59,7 +59,7 @@ def overload(
             before = after
     median = statistics.median(row["goodput_share"] for row in rows)
     table = Table(
-        "figure",
+        Column("figure", no_wrap=True),
         *(f"flood {turn + 1}" for turn in range(turns)),
         title=f"{times:g} times the capacity for {seconds:g} s, {turns} times",
         caption=f"{median:.1%} of the capacity are answered, in the median",

@@ -14,44 +14,14 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from service.door import Door, leaving
 from service.errors import Cause, Problem
+from service.one_piece import OnePiece
 
-CONTINUE = b"HTTP/1.1 100 "
 MOST_BYTES = 2**14  # of a head, and of what stands between two pieces of a body
 CLOSE = (b"connection", b"close")
 
 
 class Malformed(Exception):
     """llhttp reads it, and RFC 9112 does not have it so."""
-
-
-class OnePiece:
-    """A connection's transport for one answer, whose head leaves together with the beginning of its body.
-
-    uvicorn writes the two one after the other, and each is a call into the kernel, a packet, and a reader who is woken.
-    """
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._head: bytes | None = None
-        self._is_begun = False
-
-    def write(self, data: bytes) -> None:
-        """Keeps a head until what follows it, which may be empty."""
-        if not self._is_begun and not data.startswith(CONTINUE):
-            self._is_begun, self._head = True, data
-            return
-        if self._head is not None:
-            data, self._head = self._head + data, None
-        self._transport.write(data)
-
-    def close(self) -> None:
-        """Writes a head that nothing followed, since an application failed."""
-        if self._head is not None:
-            self.write(b"")
-        self._transport.close()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
 
 
 def with_deadlines(seconds: float, *, most_connections: int, door: Door | None = None) -> type[HttpToolsProtocol]:
