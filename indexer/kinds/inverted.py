@@ -117,9 +117,12 @@ class InvertedSearcher:
         lists = self._codes.nlist
         wanted = min(k, depth)
         fair = -(-2 * wanted * lists // len(self))  # lists that hold twice as many rows as are asked for
-        rows_BR = self._nearest_codes(queries_BM, depth, min(lists, max(self._probes, fair)))
+        probes = min(lists, max(self._probes, fair))
+        rows_BR = self._nearest_codes(queries_BM, depth, probes)
+        # Where every row is looked at, none may be left out: it could be a hit though enough others were found.
+        needed = depth if probes == lists and depth == len(self) else wanted
         for find in (self._all_lists, self._all_rows):
-            short = (rows_BR[:, :wanted] < 0).any(axis=1)
+            short = (rows_BR[:, :needed] < 0).any(axis=1)
             if short.any():
                 rows_BR[short] = find(queries_BM[short], depth)
         return best_first(rows_BR, self._store.scores(queries_BM, rows_BR), k)
