@@ -12,6 +12,7 @@ import statistics
 import threading
 import time
 from collections import Counter
+from itertools import count
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -46,13 +47,15 @@ def overload(
     settings = {"WIKICLIP_DEADLINE_S": "10"}
     rows = list[dict[str, Any]]()
     with server("service", index or index_home(), model=model, settings=settings) as running:
-        before = capacity_of(running.port, seconds=min(CAPACITY_S, seconds))
-        for turn in range(turns):
-            task = Flood(
-                port=running.port, rate=times * before, seconds=seconds, connections=CONNECTIONS, seed=2 + turn
+        capacity_s, seeds = min(CAPACITY_S, seconds), count(1)
+        before = capacity_of(running.port, seconds=capacity_s, seed=next(seeds))
+        for _ in range(turns):
+            rate, seed = times * before, next(seeds)
+            seen = _seen(
+                running,
+                Flood(port=running.port, rate=rate, seconds=seconds, connections=CONNECTIONS, seed=seed),
             )
-            seen = _seen(running, task)
-            after = capacity_of(running.port, seconds=min(CAPACITY_S, seconds))
+            after = capacity_of(running.port, seconds=capacity_s, seed=next(seeds))
             share = seen["goodput"] / statistics.mean([before, after])
             capacities = {"capacity_before": round(before, 2), "capacity_after": round(after, 2)}
             rows.append(capacities | seen | {"goodput_share": round(share, 3)})

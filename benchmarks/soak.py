@@ -42,7 +42,7 @@ def soak(
     with tempfile.TemporaryDirectory(dir=(index or index_home()).parent) as folder:
         home = twofold(index or index_home(), Path(folder))
         with server("service", home, settings={"WIKICLIP_FOLLOW_S": "1"}) as running:
-            rate = share * capacity_of(running.port, seconds=min(CAPACITY_S, 60 * minutes))
+            rate = share * capacity_of(running.port, seconds=min(CAPACITY_S, 60 * minutes), seed=1)
             seen = Watched(running, home, swap_s)
             answered = flood(Flood(port=running.port, rate=rate, seconds=60 * minutes, connections=CONNECTIONS, seed=3))
             seen.stop()

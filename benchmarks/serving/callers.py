@@ -57,11 +57,11 @@ def ask(task: Task) -> Asked:
     return Asked(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def capacity_of(port: int, *, seconds: float) -> float:
-    """Answers a second with sixteen callers who wait for theirs."""
+def capacity_of(port: int, *, seconds: float, seed: int) -> float:
+    """Answers a second with sixteen callers who wait for theirs; another seed has other pictures."""
     warm_s = seconds / 4
     pictures = int(MOST_A_SECOND * (warm_s + seconds))
-    asked = ask(Task(port=port, path="/link", callers=16, warm_s=warm_s, seconds=seconds, pictures=pictures, seed=1))
+    asked = ask(Task(port=port, path="/link", callers=16, warm_s=warm_s, seconds=seconds, pictures=pictures, seed=seed))
     return len(asked.milliseconds) / asked.seconds
 
 
