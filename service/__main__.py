@@ -44,7 +44,6 @@ def serve(
             # Model and index stay: a collection that looks at them again takes a tenth of a second from all requests.
             gc.collect()
             gc.freeze()
-            gc.set_threshold(5_000)  # requests leave few circles, and looking for them is a twentieth of refusing
             _say(_ready(runtime, url))
         else:
             server.should_exit = True
