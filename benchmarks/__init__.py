@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from indexer.paths import home
+from wikiclip.base.paths import home
 
 
 def benchmarks_home() -> Path:

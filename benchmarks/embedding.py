@@ -1,6 +1,7 @@
 """What a build's pipeline costs beside its encoders: `python -m benchmarks.embedding`.
 
-The pipeline is `indexer.embed`: read a file of JSON lines, check each record, decode pictures, encode, write chunks.
+The pipeline is `indexer.embedding.embed`: read a file of JSON lines, check each record, decode pictures, encode, write
+chunks.
 The loop has the same records in memory, decodes and encodes them batch by batch, sorted by length as the pipeline sorts
 them, and writes nothing. It runs on the same cores with every batch size, as one loop in torch's own threads and as one
 loop a core with a single thread each; the pipeline is compared with whichever was the fastest.
@@ -22,17 +23,17 @@ import typer
 from numpy.typing import NDArray
 from rich.console import Console
 
-from indexer.chunks import stored_chunk
-from indexer.command import run
-from indexer.embed import embed
-from indexer.encode import describe, workers
-from indexer.encoders import Encoders
+from indexer.embedding.chunks import stored_chunk
+from indexer.embedding.embed import embed
+from indexer.embedding.encoding import workers
+from indexer.embedding.plan import make_plan, open_workshop
+from indexer.embedding.replicas import Encoders
 from indexer.kb import KnowledgeBaseName, open_kb
 from indexer.kb.jsonl import JsonLines
-from indexer.kb.record import Entity, KnowledgeBase
-from indexer.plan import make_plan, open_workshop
-from wikiclip.images import read_picture
+from indexer.kb.record import Entity, KnowledgeBase, describe
+from wikiclip.base.command import run
 from wikiclip.model import WikiClip
+from wikiclip.pictures import read_picture
 
 BATCHES = (16, 32, 64, 128, 256)
 PICTURED_SHARE = 8  # a picture costs many times what a text does, so there are fewer of them

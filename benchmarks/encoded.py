@@ -15,10 +15,10 @@ from tqdm import tqdm
 
 from benchmarks import benchmarks_home
 from benchmarks.texts import stream
-from indexer.encode import workers
+from indexer.embedding.encoding import workers
 from indexer.entities import read_array
 from indexer.kb.nouns import WORDNET, read_nouns
-from indexer.paths import debian_root
+from wikiclip.base.paths import debian_root
 from wikiclip.model import PreparedEntity, WikiClip
 
 CHUNK_TEXTS = 1024  # some seconds' work, which is what a crash may lose

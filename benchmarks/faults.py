@@ -25,9 +25,9 @@ from rich.table import Table
 from benchmarks.serving.flood import Answered, Flood, flood
 from benchmarks.serving.mishaps import MISHAPS, Mishap, Scene
 from benchmarks.serving.servers import answered, server
-from indexer.command import run
-from indexer.files import write_text
-from indexer.paths import index_home
+from wikiclip.base.command import run
+from wikiclip.base.files import write_text
+from wikiclip.base.paths import index_home
 
 CONNECTIONS = 64
 app = typer.Typer(add_completion=False)

@@ -25,12 +25,12 @@ from benchmarks import benchmarks_home
 from benchmarks.pages import anonymous_bytes
 from benchmarks.vectors import make_vector_set
 from indexer.build import Choice, make
-from indexer.chunks import Chunk, stored_chunk
-from indexer.command import run
-from indexer.files import write_text
+from indexer.embedding.chunks import Chunk, stored_chunk
+from indexer.embedding.plan import CHUNK_RECORDS, Plan, open_workshop
 from indexer.kb.oven import RELEASED_RECORDS
 from indexer.kb.record import Entity
-from indexer.plan import CHUNK_RECORDS, Plan, open_workshop
+from wikiclip.base.command import run
+from wikiclip.base.files import write_text
 from wikiclip.model import WikiClip
 
 SIZES = f"100000,1000000,{RELEASED_RECORDS}"

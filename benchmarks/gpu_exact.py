@@ -22,10 +22,10 @@ import typer
 from rich.console import Console
 from torch import Tensor
 
-from indexer.command import run
 from indexer.kinds.brute import BruteForce
 from indexer.kinds.torch_exact import TorchExact
-from wikiclip.errors import WikiClipError
+from wikiclip.base.command import run
+from wikiclip.base.errors import WikiClipError
 
 GOAL = 1.25
 K = 10

@@ -13,9 +13,9 @@ import typer
 
 from benchmarks import benchmarks_home
 from indexer.build import build
-from indexer.command import run
 from indexer.kb import KnowledgeBaseName, open_kb
 from indexer.kb.record import Entity
+from wikiclip.base.command import run
 from wikiclip.model import WikiClip
 from wikiclip.presets import PRESETS
 

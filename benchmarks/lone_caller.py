@@ -23,12 +23,12 @@ from rich.table import Table
 from benchmarks.serving.bare import BareCaller
 from benchmarks.serving.pictures import many_requests
 from benchmarks.serving.servers import server
-from indexer.command import run
-from indexer.files import write_text
-from indexer.machine import cores
-from indexer.paths import index_home
-from service.linker import Linker
-from wikiclip.images import ImageLimits
+from indexer.linker import Linker
+from wikiclip.base.command import run
+from wikiclip.base.files import write_text
+from wikiclip.base.machine import cores
+from wikiclip.base.paths import index_home
+from wikiclip.pictures import PictureLimits
 
 WARM = 150  # calls that do not count: pictures kept until the service's cache is full lie in memory not touched before
 ALLOWED_MS = 2.0
@@ -54,7 +54,7 @@ def lone_caller(
     """Print the median of both, and of their difference."""
     home = index or index_home()
     torch.set_num_threads(cores())
-    linker = Linker.open(model, home, limits=ImageLimits(), threads=cores())
+    linker = Linker.open(model, home, limits=PictureLimits(), threads=cores())
     with server("service", home, model=model) as running, closing(BareCaller(running.port)) as caller:
         paid = _compare(lambda body: _asked(caller, body), lambda body: by_hand(linker, body), calls)
     table = Table("service, ms", "by hand, ms", "more, ms", "allowed, ms", title=f"One caller, {calls} requests")

@@ -16,11 +16,11 @@ from tqdm import tqdm
 
 from benchmarks import benchmarks_home
 from benchmarks.vectors import make_vector_set
-from indexer.chunks import Chunk, stored_chunk
-from indexer.command import run
+from indexer.embedding.chunks import Chunk, stored_chunk
+from indexer.embedding.plan import make_plan, open_workshop
 from indexer.kb.oven import RECORD_FILES, Oven
 from indexer.kb.record import BadRecord, Entity
-from indexer.plan import make_plan, open_workshop
+from wikiclip.base.command import run
 from wikiclip.model import WikiClip
 
 ENCODED = 100_000

@@ -21,11 +21,11 @@ import typer
 from tqdm import tqdm
 
 from benchmarks import benchmarks_home
-from indexer.command import run
-from indexer.files import sync, write_text
 from indexer.kb.nouns import WORDNET, Nouns, Synset, read_nouns
 from indexer.kb.oven import RECORD_FILES, RELEASED_RECORDS
-from indexer.paths import debian_root
+from wikiclip.base.command import run
+from wikiclip.base.files import sync, write_text
+from wikiclip.base.paths import debian_root
 
 MEMBER_RECORDS = 4096
 WITH_PICTURE = 2_032_340 / RELEASED_RECORDS

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from indexer.command import run
-from indexer.paths import index_home
 from indexer.search import EntityIndex
+from wikiclip.base.command import run
+from wikiclip.base.paths import index_home
 
 BATCHES = (1, 8, 64)
 HITS = 10

@@ -24,9 +24,9 @@ from rich.table import Column, Table
 from benchmarks.serving.callers import capacity_of
 from benchmarks.serving.flood import Answered, Flood, flood
 from benchmarks.serving.servers import Server, server
-from indexer.command import run
-from indexer.files import write_text
-from indexer.paths import index_home
+from wikiclip.base.command import run
+from wikiclip.base.files import write_text
+from wikiclip.base.paths import index_home
 
 SETTLED_S = 10.0  # after which memory should grow no more
 CONNECTIONS = 400

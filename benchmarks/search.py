@@ -30,12 +30,12 @@ from benchmarks.systems import SYSTEMS
 from benchmarks.systems.system import K
 from benchmarks.truth import kept_truth, truth_path
 from benchmarks.vectors import VectorSet, make_vector_set
-from indexer.command import run
 from indexer.errors import NoIndex
-from indexer.files import write_text
 from indexer.kb.oven import RELEASED_RECORDS
-from indexer.paths import index_home
-from wikiclip.errors import WikiClipError
+from wikiclip.base.command import run
+from wikiclip.base.errors import WikiClipError
+from wikiclip.base.files import write_text
+from wikiclip.base.paths import index_home
 from wikiclip.model import WikiClip
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -23,13 +23,13 @@ from rich.table import Table
 from benchmarks.serving.callers import MOST_A_SECOND, Task, ask
 from benchmarks.serving.loop import rate, ways
 from benchmarks.serving.servers import SERVERS, Server, cache_hits, server
-from indexer.command import run
-from indexer.files import write_text
-from indexer.machine import cores
-from indexer.paths import index_home
 from service.settings import Settings
-from wikiclip.devices import move_to_gpu
-from wikiclip.errors import WikiClipError
+from wikiclip.base.command import run
+from wikiclip.base.devices import move_to_gpu
+from wikiclip.base.errors import WikiClipError
+from wikiclip.base.files import write_text
+from wikiclip.base.machine import cores
+from wikiclip.base.paths import index_home
 from wikiclip.model import WikiClip
 
 CALLERS = "1,4,16,64"

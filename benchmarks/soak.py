@@ -20,10 +20,10 @@ from rich.table import Table
 from benchmarks.serving.callers import capacity_of
 from benchmarks.serving.flood import Flood, flood
 from benchmarks.serving.servers import Server, server
-from indexer.command import run
-from indexer.files import write_text
-from indexer.paths import index_home
 from indexer.version import make_current, publish, read_version
+from wikiclip.base.command import run
+from wikiclip.base.files import write_text
+from wikiclip.base.paths import index_home
 
 CONNECTIONS = 128
 CAPACITY_S = 20.0

@@ -14,14 +14,14 @@ import torch
 import typer
 from rich.console import Console
 
-from indexer.command import run
-from training.config import TrainConfig
-from training.data.scenes_data import load_scenes
-from training.fit import prepare
-from training.joined import draw
-from training.loop import Trainer
+from training.data.scenes.dataset import load_scenes
+from training.learn.config import TrainConfig
+from training.learn.fit import prepare
+from training.learn.joined import draw
+from training.learn.trainer import Trainer
 from training.options import with_options
-from wikiclip.devices import best_device
+from wikiclip.base.command import run
+from wikiclip.base.devices import best_device
 from wikiclip.entity import EntityEncoder, EntityFeatures
 from wikiclip.model import WikiClip
 from wikiclip.presets import PRESETS

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from benchmarks.encoded import CHUNK_TEXTS, encode_texts, encoded_home, read_held_out, read_texts
 from indexer.entities import read_array
-from indexer.files import sync, write_text
+from wikiclip.base.files import sync, write_text
 from wikiclip.model import WikiClip
 
 ROWS_A_TEXT = 12

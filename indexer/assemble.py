@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from indexer.chunks import StoredChunk, problems_of, stored_chunk, write_problems
-from indexer.files import publish_folder
+from indexer.embedding.chunks import StoredChunk, problems_of, stored_chunk, write_problems
+from indexer.embedding.plan import Plan
 from indexer.kinds.kind import IndexKind
 from indexer.kinds.training import SAMPLE_ROWS
 from indexer.manifest import Counts, Manifest, ModelStamp, ShardStamp, stamp_files
-from indexer.plan import Plan
 from indexer.shard import stamp_shard, write_shard
 from indexer.version import DELETED, PROBLEMS, SHARDS, SHARED
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
+from wikiclip.base.files import publish_folder
 
 SHARD_BYTES = 2**29  # of a shard's vectors in half precision
 

@@ -7,24 +7,23 @@ from typing import Annotated
 import typer
 
 from indexer.assemble import assemble, with_rows
-from indexer.canary import sing
-from indexer.command import run
-from indexer.embed import embed
-from indexer.encoders import Encoders, open_encoders
+from indexer.embedding.embed import embed
+from indexer.embedding.estimate import estimate
+from indexer.embedding.plan import Plan, make_plan, open_workshop
+from indexer.embedding.replicas import Encoders, open_encoders
+from indexer.embedding.reuse import embedded_before, unpack
 from indexer.errors import BadRecordFound
-from indexer.estimate import estimate
 from indexer.kb import KnowledgeBase, KnowledgeBaseName, open_kb
 from indexer.kinds import KINDS, SHORT, kind_of
 from indexer.kinds.choose import choose
 from indexer.kinds.kind import IndexKind
-from indexer.kinds.placement import Wanted
 from indexer.lock import only_builder
-from indexer.machine import memory
-from indexer.paths import index_home
-from indexer.plan import Plan, make_plan, open_workshop
-from indexer.reuse import embedded_before, unpack
 from indexer.search import EntityIndex
+from indexer.self_check import expect_rows_find_themselves
 from indexer.version import PROBLEMS, Version, make_current, newest, publish
+from wikiclip.base.command import run
+from wikiclip.base.machine import DeviceChoice, memory
+from wikiclip.base.paths import index_home
 from wikiclip.model import WikiClip
 
 AUTO = "auto"
@@ -47,7 +46,9 @@ def build(
         float | None,
         typer.Option(min=0.01, help="What `auto` may plan for an open index; half of this machine's if left out."),
     ] = None,
-    device: Annotated[Wanted, typer.Option(help="Where to embed; auto takes all GPUs where there are some.")] = "auto",
+    device: Annotated[
+        DeviceChoice, typer.Option(help="Where to embed; auto takes all GPUs where there are some.")
+    ] = "auto",
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first record or picture that cannot be read.")
     ] = False,
@@ -124,7 +125,7 @@ def make(workshop: Path, chunks: int, plan: Plan, choice: Choice, home: Path) ->
     """
     rows = sum(len(chunk.vectors()) for chunk in with_rows(workshop, chunks))
     folder, manifest = assemble(workshop, chunks, plan, choice.kind(rows, plan.dimension))
-    sing(EntityIndex(Version("unpublished", folder, manifest)).rows)
+    expect_rows_find_themselves(EntityIndex(Version("unpublished", folder, manifest)).rows)
     return publish(folder, manifest, home)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import ijson
 from tqdm import tqdm
 
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 
 
 def items(path: Path, key: str, *, bar: bool = True) -> Iterator[object]:
@@ -34,7 +34,7 @@ def items(path: Path, key: str, *, bar: bool = True) -> Iterator[object]:
 
 
 def region_of(annotation: Mapping[str, Any]) -> object:
-    """The region of an annotation for `wikiclip.masks.decode_region`: its segmentation, else its box, else None.
+    """The region of an annotation for `wikiclip.regions.decode`: its segmentation, else its box, else None.
 
     A flat `bbox` is COCO's [x, y, width, height]; a list of boxes is MaskOVEN's, each [left, top, right, bottom].
     """

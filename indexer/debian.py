@@ -13,10 +13,10 @@ from pathlib import Path
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from indexer.command import run
-from indexer.files import publish_folder, write_text
-from indexer.paths import debian_root
-from wikiclip.errors import WikiClipError
+from wikiclip.base.command import run
+from wikiclip.base.errors import WikiClipError
+from wikiclip.base.files import publish_folder, write_text
+from wikiclip.base.paths import debian_root
 
 PACKAGES = ("tuxpaint-stamps-default", "wordnet-base")
 SOUNDS = {".ogg", ".wav"}

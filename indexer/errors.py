@@ -1,6 +1,6 @@
 """What can go wrong with an index, each with a sentence that says what to do."""
 
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 
 
 class NoIndex(WikiClipError):

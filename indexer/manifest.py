@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from indexer.errors import CorruptIndex
-from indexer.files import sha256
+from wikiclip.base.files import sha256
 
 SCHEMA: Final = 3  # counts up when the files change so that an older program could not read them
 MANIFEST = "manifest.json"

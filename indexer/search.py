@@ -14,10 +14,11 @@ from indexer.errors import CorruptIndex
 from indexer.kb.record import Entity
 from indexer.kinds import kind_of
 from indexer.kinds.kind import Searcher
-from indexer.kinds.placement import Wanted, place
-from indexer.pictures import picture_file
+from indexer.kinds.placement import place
+from indexer.picture_paths import picture_file
 from indexer.shard import entity_of_row
 from indexer.version import Version, read_version
+from wikiclip.base.machine import DeviceChoice
 
 
 class Candidate(NamedTuple):
@@ -37,7 +38,7 @@ class EntityIndex:
         where: on what it is searched, in a sentence that says why.
     """
 
-    def __init__(self, version: Version, *, threads: int = 1, device: Wanted = "cpu") -> None:
+    def __init__(self, version: Version, *, threads: int = 1, device: DeviceChoice = "cpu") -> None:
         """Opens the files of a version that was verified; `open` is the way in for those who did not."""
         self.version, self.manifest = version.id, version.manifest
         counts, shards = self.manifest.counts, version.shards
@@ -61,7 +62,7 @@ class EntityIndex:
         fingerprint: str | None = None,
         version: str | None = None,
         threads: int = 1,
-        device: Wanted = "cpu",
+        device: DeviceChoice = "cpu",
     ) -> "EntityIndex":
         """Opens an index after every file was compared with its checksum.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.chunks import StoredChunk
+from indexer.embedding.chunks import StoredChunk
 from indexer.entities import HASHES, NUMBERS, TABLE, read_array, write_table
 from indexer.errors import CorruptIndex
 from indexer.kinds.kind import IndexKind

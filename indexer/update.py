@@ -14,25 +14,25 @@ import numpy as np
 import typer
 
 from indexer.assemble import fill_shards, with_rows
-from indexer.canary import sing
 from indexer.catalogue import Catalogue
-from indexer.chunks import StoredChunk, problems_of, read_problems, write_problems
-from indexer.command import run
-from indexer.embed import embed
-from indexer.encoders import open_encoders
+from indexer.embedding.chunks import StoredChunk, problems_of, read_problems, write_problems
+from indexer.embedding.embed import embed
+from indexer.embedding.plan import Plan, make_plan, open_workshop
+from indexer.embedding.replicas import open_encoders
 from indexer.entities import from_batch
 from indexer.errors import UnknownEntity
-from indexer.files import link
 from indexer.kb.jsonl import JsonLines
 from indexer.kb.record import BadRecord
 from indexer.kinds import kind_of
-from indexer.kinds.placement import Wanted
 from indexer.lock import only_builder
 from indexer.manifest import Counts, Manifest, stamp_files
-from indexer.paths import index_home
-from indexer.plan import Plan, make_plan, open_workshop
+from indexer.self_check import expect_rows_find_themselves
 from indexer.version import DELETED, PROBLEMS, Version, publish, read_version
-from wikiclip.errors import WikiClipError
+from wikiclip.base.command import run
+from wikiclip.base.errors import WikiClipError
+from wikiclip.base.files import link
+from wikiclip.base.machine import DeviceChoice
+from wikiclip.base.paths import index_home
 from wikiclip.model import WikiClip
 
 WORN = 0.2  # share of entities that are no more from which on a build pays
@@ -50,7 +50,9 @@ def update(
     out: Annotated[
         Path | None, typer.Option(help="The folder that keeps the index versions; var/index if left out.")
     ] = None,
-    device: Annotated[Wanted, typer.Option(help="Where to embed; auto takes all GPUs where there are some.")] = "auto",
+    device: Annotated[
+        DeviceChoice, typer.Option(help="Where to embed; auto takes all GPUs where there are some.")
+    ] = "auto",
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at a record that cannot be read, or an id that is unknown.")
     ] = False,
@@ -103,7 +105,9 @@ class Changes:
                 yield from (entity.entity_id for entity in from_batch(batch))
 
 
-def _embedded(kb: JsonLines, model: WikiClip, base: Version, home: Path, device: Wanted, *, strict: bool) -> Changes:
+def _embedded(
+    kb: JsonLines, model: WikiClip, base: Version, home: Path, device: DeviceChoice, *, strict: bool
+) -> Changes:
     base.expect_model(model.fingerprint)
     plan = make_plan(kb, model)
     workshop = open_workshop(plan, home)
@@ -142,7 +146,7 @@ def changed(base: Version, changes: Changes, gone: Sequence[str], *, strict: boo
         kind, first = kind_of(base.manifest.kind), len(stamps)
         stamps += fill_shards(folder, changes.chunks, changes.plan, kind, first=first)
         new = [folder / stamp.folder for stamp in stamps[first:]]
-        sing(kind.open(new, folder / base.shared.name, width=base.manifest.dimension))
+        expect_rows_find_themselves(kind.open(new, folder / base.shared.name, width=base.manifest.dimension))
     entities = sum(stamp.entities for stamp in stamps) - len(deleted_E)
     if not entities:
         raise WikiClipError("No entity would be left in the index.")

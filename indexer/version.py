@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from indexer.entities import read_array
 from indexer.errors import CorruptIndex, NoIndex, WrongModel
-from indexer.files import publish_folder, write_text
 from indexer.manifest import MANIFEST, Manifest, read_manifest, verify_files
 from indexer.shard import FILES as SHARD_FILES
+from wikiclip.base.files import publish_folder, write_text
 
 CURRENT, VERSIONS = "CURRENT", "versions"
 PROBLEMS, DELETED, SHARDS, SHARED = "problems.jsonl", "deleted.npy", "shards", "shared"

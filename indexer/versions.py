@@ -8,13 +8,13 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from indexer.canary import sing
-from indexer.command import run
 from indexer.errors import CorruptIndex, NoIndex
 from indexer.lock import only_builder
-from indexer.paths import index_home
 from indexer.search import EntityIndex
+from indexer.self_check import expect_rows_find_themselves
 from indexer.version import Version, make_current, read_version, version_ids
+from wikiclip.base.command import run
+from wikiclip.base.paths import index_home
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 Home = Annotated[Path | None, typer.Option("--out", help="The folder that keeps them; var/index if left out.")]
@@ -94,7 +94,7 @@ def prune(
 
 def _verify(version: Version) -> None:
     version.verify()
-    sing(EntityIndex(version).rows)
+    expect_rows_find_themselves(EntityIndex(version).rows)
 
 
 if __name__ == "__main__":

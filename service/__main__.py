@@ -9,15 +9,15 @@ from typing import Annotated, Literal
 import typer
 import uvicorn
 
-from indexer.command import run
-from service import logs, tracing
-from service.allocator import keep_freed_memory
 from service.app import create_app
-from service.door import Door
-from service.protocol import with_deadlines
-from service.runtime import Runtime
+from service.engine.allocator import keep_freed_memory
+from service.engine.runtime import Runtime
+from service.http.door import Door
+from service.http.protocol import with_deadlines
 from service.settings import Settings, read_settings
-from wikiclip.errors import WikiClipError
+from service.telemetry import logs, tracing
+from wikiclip.base.command import run
+from wikiclip.base.errors import WikiClipError
 
 GRACE_S = 10
 

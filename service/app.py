@@ -9,15 +9,16 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from service import docs, entities, errors, openapi, operations, routes, scenes, web
-from service.access import Access, read_rate
-from service.answer_headers import AnswerHeaders
+from service import errors
+from service.engine.runtime import Runtime
+from service.http.access import Access, read_rate
+from service.http.answer_headers import AnswerHeaders
+from service.http.origin import OwnOrigin
+from service.http.request_log import RequestLog
 from service.keys import KeyRing
-from service.origin import OwnOrigin
-from service.request_log import RequestLog
-from service.runtime import Runtime
+from service.routes import docs, entities, linking, openapi, operations, scenes, web
 from service.settings import Settings
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ def create_app(settings: Settings | None = None, *, announce: Callable[[Runtime]
     )
     app.state.runtime = runtime
     # What is asked most comes first: a request is held against one path after the other.
-    for part in (routes, operations, entities, scenes, docs, web):
+    for part in (linking, operations, entities, scenes, docs, web):
         app.include_router(part.router)
     errors.install(app)
     # The last one added sees a request first.

@@ -6,13 +6,13 @@ from typing import Annotated
 import torch
 import typer
 
-from indexer.command import run
-from service.coco import Annotations, Folder
-from service.linker import open_linker
-from service.offline import Job, link_all
-from service.rows import Rows
+from service.engine.serving import open_linker
+from service.offline.linking import Job, link_all
+from service.offline.mentions import Annotations, Folder
+from service.offline.rows import Rows
 from service.settings import read_settings
-from wikiclip.errors import WikiClipError
+from wikiclip.base.command import run
+from wikiclip.base.errors import WikiClipError
 
 app = typer.Typer(add_completion=False)
 

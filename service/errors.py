@@ -11,8 +11,8 @@ from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 
 from indexer.errors import UnknownEntity
-from wikiclip.images import ImageError
-from wikiclip.masks import RegionError
+from wikiclip.pictures import PictureError
+from wikiclip.regions.region import RegionError
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:wikiclip:problem:"
@@ -132,7 +132,7 @@ def busy() -> Problem:
     return Problem(Cause.BUSY, "Try again in a moment.", headers={"Retry-After": "1"})
 
 
-def from_input_error(error: ImageError | RegionError) -> Problem:
+def from_input_error(error: PictureError | RegionError) -> Problem:
     """The problem for a picture or a region that the model's package refused."""
     return Problem(BY_CODE[error.code], str(error))
 

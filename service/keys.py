@@ -15,10 +15,10 @@ from typing import Annotated
 
 import typer
 
-from indexer.command import run
-from indexer.files import write_text
 from service.settings import read_settings
-from wikiclip.errors import WikiClipError
+from wikiclip.base.command import run
+from wikiclip.base.errors import WikiClipError
+from wikiclip.base.files import write_text
 
 PREFIX = "wk_"  # so that a scanner for secrets that were committed can find one
 LINE = re.compile(r"(?P<name>[A-Za-z0-9._-]{1,64}) (?P<role>caller|admin) (?P<sha256>[0-9a-f]{64})")

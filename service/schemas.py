@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from wikiclip.masks import Rle
+from wikiclip.regions.region import Rle
 
 
 class CandidateOut(BaseModel):

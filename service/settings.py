@@ -6,13 +6,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from indexer.kinds.placement import Wanted
-from indexer.machine import cores
-from indexer.paths import index_home
-from wikiclip.devices import best_device
-from wikiclip.errors import WikiClipError
-from wikiclip.images import ImageLimits
-from wikiclip.pil_files import FILE_FORMATS, FileFormat
+from wikiclip.base.devices import best_device
+from wikiclip.base.errors import WikiClipError
+from wikiclip.base.machine import DeviceChoice, cores
+from wikiclip.base.paths import index_home
+from wikiclip.picture_files import FILE_FORMATS, FileFormat
+from wikiclip.pictures import PictureLimits
 
 MIB = 1024 * 1024
 
@@ -57,7 +56,7 @@ class Settings(BaseSettings):
         float, Field(ge=0, description="Seconds between looks for a newly published index; 0 never looks.")
     ] = 2.0
     device: Annotated[
-        Wanted, Field(description="Where to encode and search: cpu, gpu, or auto, GPUs where there are some.")
+        DeviceChoice, Field(description="Where to encode and search: cpu, gpu, or auto, GPUs where there are some.")
     ] = "auto"
 
     segmenter: Annotated[
@@ -123,8 +122,8 @@ class Settings(BaseSettings):
     log_format: Annotated[Literal["text", "json"], Field(description="How log lines are written.")] = "text"
 
     @property
-    def image_limits(self) -> ImageLimits:
-        return ImageLimits(formats=self.formats, max_pixels=self.max_pixels, max_bytes=self.max_image_bytes)
+    def picture_limits(self) -> PictureLimits:
+        return PictureLimits(formats=self.formats, max_pixels=self.max_pixels, max_bytes=self.max_image_bytes)
 
 
 def read_settings() -> Settings:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from indexer.debian import fetch
-from indexer.paths import debian_root
+from wikiclip.base.paths import debian_root
 
 
 @pytest.fixture(scope="session")

@@ -11,11 +11,11 @@ from indexer.build import build
 from indexer.kb import KnowledgeBaseName
 from indexer.kb.record import Entity
 from indexer.kb.wordnet import WordNet
-from service.linker import Linker
-from training.data.scenes import Scene, SceneConfig, compose
+from indexer.linker import Linker
+from training.data.scenes.compose import Scene, SceneConfig, compose
 from training.demo import SHOWN, demo_scene
-from wikiclip.images import ImageLimits
-from wikiclip.masks import encode_rle
+from wikiclip.pictures import PictureLimits
+from wikiclip.regions.rle import encode_rle
 
 pytestmark = [pytest.mark.data, pytest.mark.slow]
 
@@ -31,7 +31,7 @@ def linker(stamps_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Linke
     lines = (json.dumps(entity._asdict()) + "\n" for entity in chosen)
     (folder / "records.jsonl").write_text("".join(lines))
     build(kb=KnowledgeBaseName.JSONL, records=folder / "records.jsonl", images=kb.image_root, out=folder / "index")
-    return Linker.open("tiny", folder / "index", limits=ImageLimits())
+    return Linker.open("tiny", folder / "index", limits=PictureLimits())
 
 
 def titles(linker: Linker, scene: Scene, regions: list[object], top_k: int = 3) -> list[list[str]]:

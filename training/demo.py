@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from indexer.command import run
 from indexer.kb.stamps import STAMPS
-from indexer.paths import debian_root, home
-from training.data.scenes import Scene, SceneConfig, compose
-from wikiclip.errors import WikiClipError
-from wikiclip.masks import encode_rle
+from training.data.scenes.compose import Scene, SceneConfig, compose
+from wikiclip.base.command import run
+from wikiclip.base.errors import WikiClipError
+from wikiclip.base.paths import debian_root, home
+from wikiclip.regions.rle import encode_rle
 
 SHOWN = {
     "giraffe": "animals/mammals/giraffe.png",

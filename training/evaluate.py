@@ -7,27 +7,27 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from indexer.command import run
-from indexer.files import write_text
-from indexer.paths import home, index_home
 from indexer.search import EntityIndex
-from training.annotated_answers import Predicted, answers_of_set
-from training.answers import Cell
-from training.config import TrainConfig
 from training.data.release import Part
-from training.data.scenes_data import load_scenes
+from training.data.scenes.dataset import load_scenes
 from training.data.source import DataName, DataOptions, annotated_data
-from training.doubt import confidence_of, doubt, doubt_lines, doubt_row, without_some
-from training.frozen import CONTENDERS, best_form, in_form
+from training.learn.config import TrainConfig
+from training.measure.annotated_answers import Predicted, answers_of_set
+from training.measure.answers import Cell
+from training.measure.doubt import confidence_of, doubt, doubt_lines, doubt_row, without_some
+from training.measure.frozen import CONTENDERS, best_form, in_form
+from training.measure.oven_score import oven_score, oven_table
+from training.measure.predictions import write_predictions
+from training.measure.quality import Results, compared, differences, quality_table, table_rows
+from training.measure.recipe import answers_of_recipe, recipe_of
+from training.measure.scenes_answers import answers_of_checkpoint
 from training.options import with_options
-from training.oven_score import oven_score, oven_table
-from training.predictions import write_predictions
-from training.quality import Results, compared, differences, quality_table, table_rows
-from training.recipe import answers_of_recipe, recipe_of
-from training.scenes_answers import answers_of_checkpoint
+from wikiclip.base.command import run
+from wikiclip.base.devices import best_device
+from wikiclip.base.errors import WikiClipError
+from wikiclip.base.files import write_text
+from wikiclip.base.paths import home, index_home
 from wikiclip.checkpoint import made_by, write_confidence
-from wikiclip.devices import best_device
-from wikiclip.errors import WikiClipError
 from wikiclip.model import WikiClip
 from wikiclip.presets import PRESETS, PresetName
 

@@ -11,7 +11,7 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import Doc
 
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 
 CONFIG = "config"
 

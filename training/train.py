@@ -7,22 +7,22 @@ from typing import Annotated, Any
 
 import typer
 
-from indexer.command import run
-from indexer.paths import home
-from training import ranks
-from training.answers import Answers, Cell
-from training.config import TrainConfig
-from training.coverage import RiskCoverage, risk_coverage
-from training.data.scenes_data import ScenesData
+from training import processes
+from training.data.scenes.dataset import ScenesData
 from training.data.source import Data, DataOptions, open_data, training_set
-from training.examples import annotated_queries, examples, scene_queries
-from training.fit import fit_encoder
+from training.learn.config import TrainConfig
+from training.learn.fit import fit_encoder
+from training.learn.run import Run
+from training.measure.answers import Answers, Cell
+from training.measure.coverage import RiskCoverage, risk_coverage
+from training.measure.quality import table_rows
+from training.measure.scenes_answers import answers_of_checkpoint
 from training.options import with_options
-from training.quality import table_rows
-from training.report import write_report
-from training.run import Run
-from training.scenes_answers import answers_of_checkpoint
-from wikiclip.devices import best_device
+from training.report.examples import annotated_queries, examples, scene_queries
+from training.report.page import write_report
+from wikiclip.base.command import run
+from wikiclip.base.devices import best_device
+from wikiclip.base.paths import home
 from wikiclip.model import WikiClip
 from wikiclip.presets import PRESETS, PresetName
 
@@ -44,7 +44,7 @@ def train(
     config: TrainConfig,
 ) -> None:
     """Train an entity encoder on a data set, and write a checkpoint. A run that was stopped goes on where it was."""
-    with ranks.joined_processes():
+    with processes.joined_processes():
         model = WikiClip(PRESETS[preset]).to(best_device())
         data = open_data(model, source)
         settings = {
@@ -55,7 +55,7 @@ def train(
         }
         into = Run(out or home() / "runs" / f"{preset}-{source.data}", settings, fresh=fresh)
         model.entity = fit_encoder(model, training_set(data, source), config, into, every=save_every)
-        if ranks.rank() == 0:
+        if processes.rank() == 0:
             model.save(into.checkpoint, made_by={**settings, "versions": {name: version(name) for name in NOTED}})
             typer.echo(f"Wrote {into.checkpoint}")
             if report:

@@ -11,8 +11,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from wikiclip.base.errors import WikiClipError
 from wikiclip.confidence import Confidence
-from wikiclip.errors import WikiClipError
 from wikiclip.presets import Preset
 
 SCHEMA = 1

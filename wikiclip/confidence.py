@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 
 
 def features(scores_QK: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

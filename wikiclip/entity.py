@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wikiclip.precision import bf16_pays
+from wikiclip.base.precision import bf16_pays
 from wikiclip.presets import Preset
 from wikiclip.space import ClassMemory, MentionSpace
 from wikiclip.vgka import VisionGuidedKnowledgeAdaptor

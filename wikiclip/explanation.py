@@ -21,10 +21,10 @@ from torch import Tensor
 
 from wikiclip.attention import sequence_first
 from wikiclip.entity import EntityFeatures
-from wikiclip.images import Picture
 from wikiclip.masks import Mask
 from wikiclip.mention import Square
 from wikiclip.model import PreparedEntity, PreparedMention, WikiClip
+from wikiclip.pictures import Picture
 from wikiclip.vgka import CrossAttentionLayer, VisionGuidedKnowledgeAdaptor
 
 Grid = NDArray[np.float64]

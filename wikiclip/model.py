@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
+from wikiclip.base.errors import WikiClipError
 from wikiclip.checkpoint import read_checkpoint, read_confidence, write_checkpoint
 from wikiclip.confidence import Confidence
-from wikiclip.encoders import TextEncoder, TextFeatures, VisionEncoder, VisionFeatures
 from wikiclip.entity import EntityEncoder, EntityFeatures
-from wikiclip.errors import WikiClipError
-from wikiclip.images import Picture
 from wikiclip.masks import Mask, whole
 from wikiclip.mention import Square, View, around, full_picture, masked_crop, padded
+from wikiclip.pictures import Picture
 from wikiclip.presets import MentionConfig, Preset
+from wikiclip.towers.encoders import TextEncoder, TextFeatures, VisionEncoder, VisionFeatures
 
 # Views a forward pass. On a processor what lies between two layers should stay in its caches: of 64 each takes a third
 # more time than of 16, and together they take four times the memory.

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 
 
 class PresetName(StrEnum):

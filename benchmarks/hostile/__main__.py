@@ -27,10 +27,10 @@ from benchmarks.hostile.crowd import crowd
 from benchmarks.hostile.memory import most_bytes
 from benchmarks.hostile.rounds import PROBE, Failure, Seen, Task, ids, send_round
 from benchmarks.serving.servers import Server, server
-from indexer.command import run
-from indexer.files import write_text
-from indexer.paths import index_home
 from service.settings import Settings
+from wikiclip.base.command import run
+from wikiclip.base.files import write_text
+from wikiclip.base.paths import index_home
 
 ROUND = 500  # cases of one seed
 MOST_KEPT = 20  # failures of a round that are written out

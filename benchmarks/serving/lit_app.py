@@ -9,10 +9,10 @@ from typing import Any
 import litserve
 import torch
 
-from indexer.machine import cores
-from service.linker import Found, Linker, Question
+from indexer.linker import Found, Linker, Question
 from service.settings import Settings
-from wikiclip.images import ImageLimits
+from wikiclip.base.machine import cores
+from wikiclip.pictures import PictureLimits
 
 BATCH, WAIT_S = 16, 0.005
 
@@ -23,7 +23,7 @@ class Linking(litserve.LitAPI):  # type: ignore[misc, unused-ignore]  # has no t
     def setup(self, device: str) -> None:
         torch.set_num_threads(cores())
         home = Path(sys.argv[2])
-        self.linker = Linker.open(sys.argv[1], home, limits=ImageLimits(), threads=cores(), device=Settings().device)
+        self.linker = Linker.open(sys.argv[1], home, limits=PictureLimits(), threads=cores(), device=Settings().device)
 
     def decode_request(self, request: dict[str, Any]) -> Question:
         image = base64.b64decode(request["image"])

@@ -10,10 +10,10 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from indexer.machine import cores
-from service.linker import Linker
+from indexer.linker import Linker
 from service.settings import Settings
-from wikiclip.images import ImageLimits
+from wikiclip.base.machine import cores
+from wikiclip.pictures import PictureLimits
 
 
 class Asked(BaseModel):
@@ -27,7 +27,7 @@ class Asked(BaseModel):
 def create_app(model: str, index: Path) -> FastAPI:
     """The application, with the model of the service and its index."""
     app, one_at_a_time = FastAPI(), threading.Lock()
-    linker = Linker.open(model, index, limits=ImageLimits(), threads=cores(), device=Settings().device)
+    linker = Linker.open(model, index, limits=PictureLimits(), threads=cores(), device=Settings().device)
 
     @app.post("/link")
     def link(asked: Asked) -> list[dict[str, object]]:

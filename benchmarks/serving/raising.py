@@ -6,9 +6,9 @@ from unittest.mock import patch
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.command import run
+from indexer.linker import Linker, Question
 from service.__main__ import app
-from service.linker import Linker, Question
+from wikiclip.base.command import run
 
 AT_TOP_K = 77  # candidates
 

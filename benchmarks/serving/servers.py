@@ -18,7 +18,7 @@ from typing import IO
 from benchmarks.serving.bare import BareCaller
 from benchmarks.serving.callers import ROOT
 from benchmarks.serving.pictures import requests
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 
 START_S = 120
 SERVERS = {

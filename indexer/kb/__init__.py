@@ -7,8 +7,8 @@ from indexer.kb.jsonl import JsonLines
 from indexer.kb.oven import Oven
 from indexer.kb.record import BadRecord, Entity, KnowledgeBase
 from indexer.kb.wordnet import WordNet
-from indexer.paths import debian_root
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
+from wikiclip.base.paths import debian_root
 
 __all__ = ["BadRecord", "Entity", "KnowledgeBase", "KnowledgeBaseName", "open_kb"]
 

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from wikiclip.torchvision_guard import import_torchvision
+from wikiclip.towers.torchvision_guard import import_torchvision
 
 
 @cache

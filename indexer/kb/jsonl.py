@@ -12,7 +12,7 @@ from indexer.kb.fingerprint import of_records
 from indexer.kb.lines import count_lines, read_lines
 from indexer.kb.record import BadRecord, Entity
 from indexer.kb.unique import first_of_each_id
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 
 LONGEST_LINE = 32 * 2**20  # bytes; the longest Wikipedia article is near 2 MB, so more than this is not a record
 BLOCK = 2**20

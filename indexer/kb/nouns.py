@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 
 WORDNET = "usr/share/wordnet"  # below the folder that the Debian packages are unpacked in
 

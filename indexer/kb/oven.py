@@ -13,8 +13,8 @@ from indexer.kb.jsonl import first_fault
 from indexer.kb.lines import count_lines, read_lines
 from indexer.kb.record import BadRecord, Entity
 from indexer.kb.unique import first_of_each_id
-from indexer.paths import home
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
+from wikiclip.base.paths import home
 
 RECORD_FILES = (
     "Wiki6M_ver_1_0.jsonl.gz",

@@ -51,3 +51,8 @@ class KnowledgeBase(Protocol):
     def fingerprint(self) -> str:
         """Changes when the records or their pictures do, so that an index can tell whether it is up to date."""
         ...
+
+
+def describe(entity: Entity) -> str:
+    """What the text encoder reads of an entity."""
+    return f"{entity.title}: {entity.text}" if entity.text else entity.title

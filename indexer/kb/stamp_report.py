@@ -4,10 +4,10 @@ from collections import defaultdict
 
 import typer
 
-from indexer.command import run
 from indexer.kb.nouns import WORDNET, read_nouns
 from indexer.kb.stamps import STAMPS, match_stamps, with_photographs
-from indexer.paths import debian_root
+from wikiclip.base.command import run
+from wikiclip.base.paths import debian_root
 
 app = typer.Typer(add_completion=False)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from indexer.kb.captions import names, spelt
 from indexer.kb.nouns import Nouns, Synset
 from indexer.kb.twins import photographs
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 
 STAMPS = "usr/share/tuxpaint/stamps"  # below the folder that the Debian packages are unpacked in
 OVERRIDES = Path(__file__).with_name("stamp_overrides.toml")

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 
 SIDE = 48
 BLOCKS = 12  # slow changes: those that a square of this side still shows

@@ -7,7 +7,7 @@ from indexer.kinds.components import Components
 from indexer.kinds.exact import Exact
 from indexer.kinds.inverted import Inverted
 from indexer.kinds.kind import IndexKind
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 
 _ALL: tuple[IndexKind, ...] = (
     Exact(name="exact-fp16", bits=16),

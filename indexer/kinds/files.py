@@ -6,7 +6,7 @@ from typing import Any
 import faiss
 
 from indexer.errors import CorruptIndex
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 
 
 def write_faiss(index: Any, path: Path) -> None:

@@ -21,7 +21,7 @@ from indexer.kinds.merge import merge
 from indexer.kinds.order import best_first
 from indexer.kinds.rerank import VectorStore, read_vectors, write_vectors
 from indexer.kinds.training import LINKS, centres, enough, graph, list_count
-from indexer.machine import give_memory_back
+from wikiclip.base.machine import give_memory_back
 
 CODES = "codes.faiss"
 ID_BYTES = 8  # FAISS keeps a row's number beside its code

@@ -5,15 +5,14 @@ Axes: Q query, M vector width.
 
 import re
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
 
 from indexer.kinds.exact import ExactSearcher
 from indexer.kinds.faiss_gpu import FaissGpuExact, empty_on_gpus, fill, gpu_count
 from indexer.kinds.kind import Searcher
+from wikiclip.base.machine import DeviceChoice
 
-Wanted = Literal["auto", "cpu", "gpu"]
 TRIED = 8  # rows that must find themselves where they were placed
 TOLERANCE = 1e-2  # of the score of a row with itself; half precision loses 1e-3
 REASON = 200  # characters of what FAISS or torch says about a failure
@@ -23,7 +22,7 @@ class Unplaced(RuntimeError):
     """Why an index is not on a GPU."""
 
 
-def place(searcher: Searcher, kind_name: str, *, wanted: Wanted = "auto") -> tuple[Searcher, str]:
+def place(searcher: Searcher, kind_name: str, *, wanted: DeviceChoice = "auto") -> tuple[Searcher, str]:
     """(what to search with, a sentence that says where it is, and why not elsewhere).
 
     A GPU that is there but cannot be used, for its memory or its driver, is no error: the index is searched on the CPU.

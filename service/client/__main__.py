@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from indexer.command import run
 from service.client.client import URL, LinkClient
 from service.client.connection import KEY_VARIABLE
-from wikiclip.errors import WikiClipError
+from wikiclip.base.command import run
+from wikiclip.base.errors import WikiClipError
 
 Where = Annotated[str, typer.Option(help="Where the service is.")]
 Key = Annotated[str | None, typer.Option(help="An API key, if it asks for one.", envvar=KEY_VARIABLE)]

@@ -7,7 +7,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 
 AGAIN = (429, 503)  # which say when to come back
 KEY_VARIABLE = "WIKICLIP_KEY"

@@ -12,8 +12,8 @@ from benchmarks.oven_file import write_oven_file
 from benchmarks.overhead import times
 from benchmarks.vectors import VectorSet
 from indexer.build import build
+from indexer.embedding.plan import make_plan
 from indexer.kb import KnowledgeBaseName
-from indexer.plan import make_plan
 from indexer.search import EntityIndex
 from tests.indexer.conftest import make_version
 

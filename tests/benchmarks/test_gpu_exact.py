@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from benchmarks.gpu_exact import copy_bandwidth, find_device, gpu_exact, median_seconds, unit_blocks
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 
 CPU = torch.device("cpu")
 

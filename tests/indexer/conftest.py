@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.assemble import assemble
-from indexer.chunks import Chunk, stored_chunk
-from indexer.encoders import Encoders
+from indexer.embedding.chunks import Chunk, stored_chunk
+from indexer.embedding.plan import Plan, open_workshop
+from indexer.embedding.replicas import Encoders
 from indexer.kb.record import BadRecord, Entity
 from indexer.kinds import kind_of
-from indexer.plan import Plan, open_workshop
 from indexer.version import Version, publish
 from wikiclip.model import WikiClip
 from wikiclip.presets import PRESETS

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from indexer import build
-from indexer.command import run as run_command
 from indexer.lock import only_builder
 from indexer.search import EntityIndex
 from indexer.version import PROBLEMS, read_version
+from wikiclip.base.command import run as run_command
 from wikiclip.model import WikiClip
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from indexer.coco import items, region_of
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 
 
 @pytest.mark.parametrize("bar", [True, False])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from indexer.debian import PACKAGES, package_versions
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 
 
 @pytest.fixture

@@ -11,15 +11,15 @@ from typer.testing import CliRunner
 
 from indexer.assemble import with_rows
 from indexer.build import build
+from indexer.embedding.plan import Plan, open_workshop
 from indexer.errors import UnknownEntity, WrongModel
 from indexer.kb import KnowledgeBaseName
 from indexer.kb.record import Entity
-from indexer.plan import Plan, open_workshop
 from indexer.search import EntityIndex
 from indexer.update import Changes, app, changed
 from indexer.version import Version, publish, read_version
 from tests.indexer.conftest import write_chunks
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 
 WIDTH = 16
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.chunks import Chunk, stored_chunk
+from indexer.embedding.chunks import Chunk, stored_chunk
+from indexer.embedding.plan import Plan, open_workshop
 from indexer.errors import CorruptIndex, NoIndex, WrongModel
 from indexer.kb.record import Entity
 from indexer.manifest import MANIFEST
-from indexer.plan import Plan, open_workshop
 from indexer.search import EntityIndex
 from indexer.version import read_version
 
@@ -120,7 +120,7 @@ from pathlib import Path
 
 from indexer.assemble import assemble
 from indexer.kinds import kind_of
-from indexer.plan import Plan, open_workshop
+from indexer.embedding.plan import Plan, open_workshop
 from indexer.version import publish
 
 home, plan = Path(sys.argv[1]), Plan(**eval(sys.argv[2]))

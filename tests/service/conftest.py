@@ -17,11 +17,11 @@ from PIL import Image, ImageDraw
 
 from indexer.build import build
 from indexer.kb import KnowledgeBaseName
+from indexer.linker import Linker
 from service.app import create_app
-from service.door import Door
 from service.examples import picture
-from service.linker import Linker
-from service.protocol import with_deadlines
+from service.http.door import Door
+from service.http.protocol import with_deadlines
 from service.settings import Settings
 
 MIB = 1024 * 1024
@@ -97,7 +97,7 @@ def settings(index_home: Path) -> Settings:
 
 @pytest.fixture(scope="session")
 def linker(settings: Settings) -> Linker:
-    return Linker.open(settings.model, settings.index, limits=settings.image_limits)
+    return Linker.open(settings.model, settings.index, limits=settings.picture_limits)
 
 
 @dataclass(frozen=True)

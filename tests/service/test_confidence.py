@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from service.linker import Linker
+from indexer.linker import Linker
 from wikiclip.confidence import Confidence
 
 TOLD = Confidence(weights=(2.0, 5.0, -1.0), bias=-0.5, candidates=10)

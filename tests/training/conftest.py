@@ -15,7 +15,7 @@ from indexer.kb.jsonl import JsonLines
 from indexer.kb.stamps import Stamp
 from tests.training.data.small_release import write_release
 from tests.wikiclip.conftest import bert_folder, clip_file, plain_preset, text_folder, vision_backbone
-from training.data.scenes_data import ScenesData, scenes_data
+from training.data.scenes.dataset import ScenesData, scenes_data
 from wikiclip.model import WikiClip
 from wikiclip.presets import Preset, SpaceConfig
 

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from training.items import NONE
-from training.loop import Samples
-from training.sampling import Queries
+from training.data.items import NONE
+from training.learn.sampling import Queries
+from training.learn.trainer import Samples
 from wikiclip.entity import EntityEncoder, EntityFeatures
 from wikiclip.presets import PRESETS, AdaptorConfig, SpaceConfig
 

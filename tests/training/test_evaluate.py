@@ -8,19 +8,18 @@ import pytest
 from typer.testing import CliRunner
 
 from indexer.build import build
-from indexer.encode import describe
 from indexer.kb import KnowledgeBaseName
 from indexer.kb.oven import Oven
-from indexer.kb.record import Entity
+from indexer.kb.record import Entity, describe
 from tests.training.data.small_release import TRAIN, VAL, picture
 from training.data.annotation import Annotation, read_mention
 from training.data.oven import OvenAnnotations
 from training.data.release import Part
 from training.evaluate import app
-from training.predictions import read_predictions
-from wikiclip.errors import WikiClipError
-from wikiclip.images import read_picture
+from training.measure.predictions import read_predictions
+from wikiclip.base.errors import WikiClipError
 from wikiclip.model import WikiClip
+from wikiclip.pictures import read_picture
 
 pytestmark = pytest.mark.slow
 

@@ -10,9 +10,9 @@ import typer
 from typer.testing import CliRunner
 from typing_extensions import Doc
 
-from training.config import TrainConfig
+from training.learn.config import TrainConfig
 from training.options import read_settings, with_options
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 
 
 @dataclass(frozen=True, kw_only=True)

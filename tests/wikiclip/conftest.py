@@ -18,9 +18,9 @@ from tests.wikiclip.small_models import (
     randomise,
     word_tokenizer,
 )
-from wikiclip.encoders import TextEncoder, VisionEncoder
 from wikiclip.model import WikiClip
 from wikiclip.presets import PRESETS, AdaptorConfig, Preset, TextBackbone, VisionBackbone
+from wikiclip.towers.encoders import TextEncoder, VisionEncoder
 
 import open_clip  # isort: skip  (after wikiclip, which lets it import torchvision)
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast  # isort: skip

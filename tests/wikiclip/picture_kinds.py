@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.wikiclip.picture_files import png, saved
-from wikiclip.images import Picture
+from wikiclip.pictures import Picture
 
 WIDTH, HEIGHT = 48, 32
 ORIENTATION = 0x0112

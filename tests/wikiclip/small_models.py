@@ -9,9 +9,9 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from torch import Tensor
 
-from wikiclip.encoders import VisionEncoder
 from wikiclip.model import WikiClip
 from wikiclip.presets import VisionBackbone
+from wikiclip.towers.encoders import VisionEncoder
 
 TEXT_CFG = {"context_length": 8, "vocab_size": 8, "width": 8, "heads": 1, "layers": 1}
 VIT = {"image_size": 32, "patch_size": 8, "width": 64, "layers": 2, "head_width": 32}

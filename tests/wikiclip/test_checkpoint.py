@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from wikiclip.base.errors import WikiClipError
 from wikiclip.checkpoint import (
     CONFIG,
     WEIGHTS,
@@ -26,7 +27,6 @@ from wikiclip.checkpoint import (
     write_confidence,
 )
 from wikiclip.confidence import Confidence
-from wikiclip.errors import WikiClipError
 from wikiclip.presets import PRESETS, AdaptorConfig
 
 TINY = PRESETS["tiny"]

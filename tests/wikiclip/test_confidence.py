@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from wikiclip.base.errors import WikiClipError
 from wikiclip.confidence import Confidence, features
-from wikiclip.errors import WikiClipError
 
 CONFIDENCE = Confidence(weights=(8.0, 12.5, -3.0), bias=-4.25, candidates=4)
 cosines = st.floats(-1, 1, width=32)

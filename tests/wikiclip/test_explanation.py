@@ -9,9 +9,9 @@ from PIL import Image
 
 from tests.wikiclip.small_models import randomise
 from wikiclip.explanation import Pair, carried, explain, pair
-from wikiclip.images import Picture
 from wikiclip.masks import Mask, whole
 from wikiclip.model import WikiClip
+from wikiclip.pictures import Picture
 from wikiclip.presets import Preset
 
 TEXT = "heron: a white  bird that wades"

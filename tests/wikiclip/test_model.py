@@ -16,12 +16,12 @@ from PIL import Image
 from torch import Tensor
 
 from tests.wikiclip.small_models import randomise
+from wikiclip.base.errors import WikiClipError
 from wikiclip.checkpoint import CONFIG
-from wikiclip.errors import WikiClipError
-from wikiclip.images import Picture
 from wikiclip.masks import Mask, bounds, whole
 from wikiclip.mention import View, full_picture, masked_crop
 from wikiclip.model import VIEWS_ON_CPU, PreparedEntity, PreparedMention, WikiClip
+from wikiclip.pictures import Picture
 from wikiclip.presets import MentionConfig, MentionForm, Preset, SpaceConfig
 
 Vectors = NDArray[np.float32]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-import wikiclip.encoders  # noqa: F401  (lets open_clip import torchvision)
-from wikiclip.errors import WikiClipError
+import wikiclip.towers.encoders  # noqa: F401  (lets open_clip import torchvision)
+from wikiclip.base.errors import WikiClipError
 from wikiclip.presets import PRESETS, AdaptorConfig, Preset, SpaceConfig
 
 import open_clip  # isort: skip

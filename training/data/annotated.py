@@ -13,17 +13,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from indexer.encode import workers
+from indexer.embedding.encoding import workers
 from indexer.errors import BadRecordFound
 from indexer.kb.record import KnowledgeBase
-from training.cache import Budget, Column, Features, Made
 from training.data.annotation import AnnotatedSet, MentionCode, MentionError, Split, Task, read_mention
 from training.data.annotation_table import REPORT, open_annotations
+from training.data.feature_cache import Budget, Column, Features, Made
 from training.data.problems import ProblemCode, Problems, summary
 from training.data.records import Records
-from training.data.tell import tell
 from training.data.training_set import TrainingSet
-from wikiclip.errors import WikiClipError
+from training.processes import tell
+from wikiclip.base.errors import WikiClipError
 from wikiclip.mention import VIEWS
 from wikiclip.model import PreparedMention, WikiClip
 

@@ -8,9 +8,11 @@ from typing import Literal, Protocol
 from PIL import Image
 
 from indexer.kb.record import BadRecord
-from wikiclip.errors import WikiClipError
-from wikiclip.images import ImageCode, ImageError, read_picture
-from wikiclip.masks import Mask, RegionCode, RegionError, decode_region
+from wikiclip.base.errors import WikiClipError
+from wikiclip.masks import Mask
+from wikiclip.pictures import PictureCode, PictureError, read_picture
+from wikiclip.regions.decode import decode_region
+from wikiclip.regions.region import RegionCode, RegionError
 
 Split = Literal["train", "seen", "unseen"]
 Task = Literal["entity", "query"]
@@ -24,7 +26,7 @@ class Annotation:
     Attributes:
         data_id: unique in its set.
         picture: the file, which may be missing.
-        region: for `wikiclip.masks.decode_region`; None is the whole picture.
+        region: for `wikiclip.regions.decode`; None is the whole picture.
         entity_id: what the region shows, such as "Q1141409".
         split: whether it is trained on, or measured on with an entity that training has seen or not.
         task: None where a set does not tell tasks apart.
@@ -70,7 +72,7 @@ class MentionError(WikiClipError):
         cause: the same in the words of whoever read the picture or the region, such as "malformed-rle".
     """
 
-    def __init__(self, code: MentionCode, cause: ImageCode | RegionCode, message: str) -> None:
+    def __init__(self, code: MentionCode, cause: PictureCode | RegionCode, message: str) -> None:
         super().__init__(message)
         self.code = code
         self.cause = cause
@@ -84,7 +86,7 @@ def read_mention(annotation: Annotation) -> tuple[Image.Image, Mask]:
     """
     try:
         image = read_picture(annotation.picture).rgb
-    except ImageError as error:
+    except PictureError as error:
         if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
             message = f"There is no picture {annotation.picture}."
             raise MentionError("missing-picture", error.code, message) from error

@@ -25,11 +25,11 @@ from tqdm import tqdm
 
 from indexer.entities import EntityTable
 from indexer.errors import BadRecordFound, UnknownEntity
-from indexer.files import publish_folder, write_text
-from indexer.paths import features_home
 from training.data.annotation import AnnotatedSet, Annotation, Split, Task
 from training.data.problems import ProblemCode, Problems, checked, summary
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
+from wikiclip.base.files import publish_folder, write_text
+from wikiclip.base.paths import features_home
 
 FORMAT = 1  # counts up with each change to what is read of an annotation
 BLOCK = 4096

@@ -18,10 +18,10 @@ from indexer.kb.jsonl import first_fault
 from indexer.kb.oven import PICTURES as ENTITY_PICTURES
 from indexer.kb.oven import oven_home
 from indexer.kb.record import BadRecord
-from indexer.pictures import file_names, picture_below
+from indexer.picture_paths import file_names, picture_below
 from training.data.annotation import Annotation, Task
 from training.data.release import PICTURES, DataId, EntityId, Part, find_files, labelled
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 
 SINGLE_FILES = {Part.HUMAN: "mask_oven_human_test.json", Part.WIKI: "mask_oven_wiki_split.json"}
 QUICKLY_COUNTED = 2**27  # bytes, a few seconds

@@ -13,7 +13,7 @@ from indexer.kb.jsonl import first_fault
 from indexer.kb.lines import count_lines, read_lines
 from indexer.kb.oven import oven_home
 from indexer.kb.record import BadRecord
-from indexer.pictures import file_names, picture_below
+from indexer.picture_paths import file_names, picture_below
 from training.data.annotation import Annotation, Task
 from training.data.release import PICTURES, DataId, EntityId, Part, find_files, labelled
 

@@ -13,18 +13,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from indexer.encode import describe
-from indexer.kb.record import KnowledgeBase
-from indexer.pictures import picture_file
-from indexer.plan import FORMAT
-from training.cache import Budget, Column, Features, Made
-from training.data.table import open_table
-from training.data.tell import tell
-from training.items import NONE
+from indexer.embedding.plan import FORMAT
+from indexer.kb.record import KnowledgeBase, describe
+from indexer.picture_paths import picture_file
+from training.data.feature_cache import Budget, Column, Features, Made
+from training.data.items import NONE
+from training.data.record_table import open_table
+from training.processes import tell
 from wikiclip.entity import EntityEncoder, EntityFeatures
-from wikiclip.images import ImageError, read_picture
 from wikiclip.mention import VIEWS
 from wikiclip.model import PreparedEntity, WikiClip
+from wikiclip.pictures import PictureError, read_picture
 
 BATCH = 64
 
@@ -203,6 +202,6 @@ class Records:
         path = picture_file(self._kb.image_root, self.entities[row].images[0])
         try:
             picture = read_picture(path) if path is not None else None
-        except ImageError:
+        except PictureError:
             picture = None
         return self._model.prepare_entity("", picture)

@@ -10,7 +10,7 @@ from pydantic import Field
 from indexer.kb.oven import oven_home
 from indexer.kb.record import BadRecord
 from training.data.annotation import Annotation, Split, Task
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 
 PICTURES = "oven_images"
 

@@ -8,16 +8,16 @@ from typing import Annotated
 from typing_extensions import Doc
 
 from indexer.kb.oven import Oven
-from training.cache import GB, Budget
 from training.data.annotated import AnnotatedData
-from training.data.folds import FOLDS
+from training.data.feature_cache import GB, Budget
 from training.data.maskoven import MaskOvenAnnotations
 from training.data.oven import OvenAnnotations
 from training.data.release import Part
-from training.data.scenes_data import CACHE_GB, ScenesData, load_scenes
-from training.data.tell import tell
+from training.data.scenes.dataset import CACHE_GB, ScenesData, load_scenes
+from training.data.scenes.folds import FOLDS
 from training.data.training_set import TrainingSet
-from wikiclip.errors import WikiClipError
+from training.processes import tell
+from wikiclip.base.errors import WikiClipError
 from wikiclip.model import WikiClip
 
 Data = ScenesData | AnnotatedData

@@ -1,6 +1,6 @@
 """A picture and a click to a mask: what finds a thing's outline for who has none."""
 
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 from wikiclip.segmenters.grabcut import GrabCut
 from wikiclip.segmenters.segmenter import MOST_PROPOSED, Box, Point, Prompt, Segmenter
 

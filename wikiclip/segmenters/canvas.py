@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from wikiclip.region import Mask
+from wikiclip.masks import Mask
 from wikiclip.segmenters.segmenter import Box, Point
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from wikiclip.region import Mask
+from wikiclip.masks import Mask
 from wikiclip.segmenters.canvas import Canvas
 from wikiclip.segmenters.guesses import alike, standing_out
 from wikiclip.segmenters.segmenter import MOST_PROPOSED, Box, Point, Prompt, answering

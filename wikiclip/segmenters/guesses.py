@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from wikiclip.region import Mask
+from wikiclip.masks import Mask
 
 COLOURS = 8  # that are told apart outside
 LIKE = 10  # levels of each channel by which a colour may be off what was pointed at

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-import wikiclip.torchvision_guard  # noqa: F401  (before anything that imports torchvision)
-from wikiclip.encoders import BROKEN_WEIGHTS
-from wikiclip.errors import WikiClipError
-from wikiclip.region import Mask
+import wikiclip.towers.torchvision_guard  # noqa: F401  (before anything that imports torchvision)
+from wikiclip.base.errors import WikiClipError
+from wikiclip.masks import Mask
 from wikiclip.segmenters.canvas import Canvas
 from wikiclip.segmenters.segmenter import MOST_PROPOSED, Box, Prompt, answering
+from wikiclip.towers.encoders import BROKEN_WEIGHTS
 
 from transformers import BatchFeature, PreTrainedConfig  # isort: skip
 from transformers import Sam2ImageProcessor, Sam2Model, SamImageProcessor, SamModel  # isort: skip

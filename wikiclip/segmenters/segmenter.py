@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
-from wikiclip.region import Mask
+from wikiclip.masks import Mask
 
 MOST_PROPOSED = 12
 

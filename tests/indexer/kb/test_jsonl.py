@@ -7,7 +7,7 @@ import pytest
 
 from indexer.kb import BadRecord, Entity, KnowledgeBaseName, open_kb
 from indexer.kb.jsonl import JsonLines
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 
 GOOD = {"entity_id": "Q1", "title": "Heron", "text": "A bird."}
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from indexer.kb import lines
 from indexer.kb.lines import count_lines, read_lines
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 
 
 @settings(deadline=None, max_examples=50)

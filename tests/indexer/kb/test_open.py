@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from indexer.kb import KnowledgeBaseName, open_kb
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 
 
 @pytest.mark.data

@@ -6,7 +6,7 @@ import pytest
 
 from indexer.kb import BadRecord, Entity, KnowledgeBaseName, open_kb
 from indexer.kb.oven import RECORD_FILES, RELEASED_RECORDS, Oven
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 
 HERON = {
     "wikidata_id": "Q1141409",

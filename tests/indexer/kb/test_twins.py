@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from indexer.kb.stamps import STAMPS, read_captions
 from indexer.kb.twins import photographs
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 
 
 def leaf(seed: int) -> Image.Image:

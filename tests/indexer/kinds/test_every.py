@@ -11,7 +11,7 @@ import pytest
 from indexer.errors import CorruptIndex
 from indexer.kinds import KINDS, SHORT, kind_of
 from indexer.kinds.brute import BruteForce
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 
 every = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 CLOSE = 0.02  # of a score of unit vectors, in one byte a number

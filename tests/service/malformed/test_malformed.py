@@ -7,8 +7,8 @@ from service.errors import Cause
 from service.schemas import ProblemOut
 from tests.service.malformed import explain, link, segment
 from tests.service.malformed.case import MARK, PNG, RLE, Case, b64, large
-from wikiclip.images import IMAGE_CODES
-from wikiclip.masks import REGION_CODES
+from wikiclip.pictures import PICTURE_CODES
+from wikiclip.regions.region import REGION_CODES
 
 CASES = link.CASES + segment.CASES + explain.CASES
 
@@ -46,7 +46,7 @@ def test_every_cause_that_a_caller_can_bring_about_is_in_the_table() -> None:
 
 
 def test_every_code_of_the_model_s_package_is_a_cause() -> None:
-    assert {*IMAGE_CODES, *REGION_CODES} <= {cause.code for cause in Cause}
+    assert {*PICTURE_CODES, *REGION_CODES} <= {cause.code for cause in Cause}
 
 
 def test_an_unknown_field_is_answered_with_those_that_are_known(client: httpx.Client) -> None:

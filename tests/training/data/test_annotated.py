@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 from indexer.errors import BadRecordFound
 from indexer.kb.oven import Oven
 from tests.training.data.small_release import ENTITIES, PICTURED, TRAIN, draw, mask, picture, rows, write_annotations
-from training.cache import GB, Budget
 from training.data.annotated import AnnotatedData, at_most
 from training.data.annotation import Annotation, read_mention
+from training.data.feature_cache import GB, Budget
+from training.data.items import NONE
 from training.data.maskoven import MaskOvenAnnotations
 from training.data.oven import OvenAnnotations
 from training.data.release import Part
-from training.items import NONE
-from wikiclip.errors import WikiClipError
-from wikiclip.masks import encode_rle
+from wikiclip.base.errors import WikiClipError
 from wikiclip.model import WikiClip
+from wikiclip.regions.rle import encode_rle
 
 READERS = {"oven": OvenAnnotations, "maskoven": MaskOvenAnnotations}
 

@@ -15,7 +15,7 @@ from indexer.kb.record import BadRecord, Entity
 from training.data import annotation_table
 from training.data.annotation import Annotation
 from training.data.annotation_table import TABLE, TALLY, open_annotations
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 
 IDS = [f"Q{number}" for number in range(5)]
 

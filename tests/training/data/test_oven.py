@@ -14,7 +14,7 @@ from training.data.annotation import Annotation, read_mention
 from training.data.oven import OvenAnnotations
 from training.data.problems import Problems, checked
 from training.data.release import split_of
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 
 TRAIN = {
     "data_id": "oven_entity_train_00000000",

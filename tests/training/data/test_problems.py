@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from indexer.kb.record import BadRecord
 from training.data.annotation import Annotation
 from training.data.problems import PROBLEM_CODES, Problems, checked
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 
 
 def annotation(data_id: str, entity_id: str = "Q1") -> Annotation:

@@ -11,7 +11,7 @@ import pytest
 from tests.training.data.small_release import PICTURED, TRAIN, VAL, picture
 from training.data.release import Part
 from training.data.source import DataName, DataOptions, annotated_data, open_data, training_set
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 from wikiclip.model import WikiClip
 
 OVEN, MASKOVEN = DataName.OVEN, DataName.MASKOVEN

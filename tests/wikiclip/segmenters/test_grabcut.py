@@ -5,9 +5,9 @@ import pytest
 from PIL import Image, ImageDraw
 
 from indexer.kb.stamps import STAMPS
-from indexer.paths import debian_root
-from training.data.scenes import Scene, SceneConfig, compose
+from training.data.scenes.compose import Scene, SceneConfig, compose
 from training.demo import demo_scene
+from wikiclip.base.paths import debian_root
 from wikiclip.masks import Mask, bounds
 from wikiclip.segmenters import MOST_PROPOSED, Box, Point, open_segmenter
 

@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import wikiclip.segmenters.sam  # noqa: F401  (before transformers, which imports torchvision)
-from wikiclip.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError
 from wikiclip.segmenters import MOST_PROPOSED, Box, Point, Segmenter, open_segmenter
 from wikiclip.segmenters.segmenter import answering
 

@@ -1,0 +1,1 @@
+"""Records to vectors: the plan of a build, its chunks, and the model on every device that embeds."""

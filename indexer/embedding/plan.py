@@ -1,0 +1,77 @@
+"""The plan of a build: what settles every vector, so that a build that was stopped can go on and one that was done
+need not be done again."""
+
+import hashlib
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from indexer.errors import CorruptIndex
+from indexer.kb.record import KnowledgeBase
+from wikiclip.base.files import write_text
+from wikiclip.model import WikiClip
+
+FORMAT = 2  # counts up with each change to how records become vectors, or to how chunks keep both
+CHUNK_RECORDS = 2048
+PLAN = "plan.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Two builds with equal plans give equal vectors.
+
+    Attributes:
+        records: the fingerprint of the knowledge base's content.
+        dimension: the width of the vectors.
+        chunk_records: records a chunk; what a crash may lose.
+    """
+
+    knowledge_base: str
+    records: str
+    image_root: str | None
+    model_name: str
+    model_fingerprint: str
+    dimension: int
+    chunk_records: int = CHUNK_RECORDS
+    format: int = FORMAT
+
+    @property
+    def id(self) -> str:
+        """Names the plan; short enough for a folder."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
+
+
+def make_plan(kb: KnowledgeBase, model: WikiClip, *, chunk_records: int = CHUNK_RECORDS) -> Plan:
+    """Looks through the knowledge base, once, and at the checkpoint."""
+    return Plan(
+        knowledge_base=kb.name,
+        records=kb.fingerprint(),
+        image_root=None if kb.image_root is None else str(kb.image_root.absolute()),
+        model_name=model.name,
+        model_fingerprint=model.fingerprint,
+        dimension=model.mention_width,
+        chunk_records=chunk_records,
+    )
+
+
+def open_workshop(plan: Plan, home: Path, *, fresh: bool = False, suffix: str = "") -> Path:
+    """The folder below `home` that keeps a plan's chunks until they are published.
+
+    Args:
+        fresh: removes chunks that are there from before.
+        suffix: tells apart folders of a plan whose chunks are cut differently.
+    """
+    folder = home / "building" / f"{plan.id}{suffix}"
+    if fresh:
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / PLAN
+    if not path.exists():
+        write_text(path, plan.to_json())
+    elif path.read_text(encoding="utf-8") != plan.to_json():
+        raise CorruptIndex(f"{path} holds another plan than its name says; remove {folder}.")
+    return folder

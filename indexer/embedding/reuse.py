@@ -1,0 +1,48 @@
+"""Vectors of a published version as the chunks of another: an index of another kind need not embed anything again."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from indexer.embedding.chunks import PROBLEMS, ROWS, VECTORS, StoredChunk, stored_chunk
+from indexer.embedding.plan import Plan
+from indexer.entities import TABLE
+from indexer.kinds import kind_of
+from indexer.version import Version, newest
+from wikiclip.base.files import link, publish_folder
+
+
+def embedded_before(plan: Plan, home: Path) -> Version | None:
+    """The newest whole version that was made by this plan and keeps its vectors as they were embedded."""
+    return newest(
+        home, lambda version: version.manifest.plan == plan.id and kind_of(version.manifest.kind).keeps_vectors
+    )
+
+
+def unpack(version: Version, workshop: Path) -> int:
+    """Makes a chunk of each shard, and returns how many there are. Tables are linked; vectors are copied.
+
+    Raises:
+        CorruptIndex: a shard does not hold what its kind writes.
+    """
+    for number, shard in enumerate(version.shards):
+        chunk = stored_chunk(workshop, number)
+        if not chunk.exists():
+            _write(chunk, version, shard, first=number == 0)
+    return len(version.shards)
+
+
+def _write(chunk: StoredChunk, version: Version, shard: Path, *, first: bool) -> None:
+    partial = chunk.folder.with_name(chunk.folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    kind = kind_of(version.manifest.kind)
+    np.save(partial / VECTORS, kind.kept(shard, width=version.manifest.dimension))
+    for name in (TABLE, ROWS):
+        link(shard / name, partial / name)
+    if first:  # which record of which shard a problem belonged to is not known any more
+        link(version.folder / PROBLEMS, partial / PROBLEMS)
+    else:
+        (partial / PROBLEMS).touch()
+    publish_folder(partial, chunk.folder)

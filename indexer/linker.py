@@ -1,0 +1,176 @@
+"""Pictures and regions to candidates: linking in process, which the service and linking offline stand on.
+
+Axes: B mention, M width of mention vectors.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.errors import NoIndex
+from indexer.kb.record import Entity, describe
+from indexer.search import Candidate, EntityIndex
+from indexer.version import read_version
+from wikiclip.base.devices import move_to_gpu
+from wikiclip.base.machine import DeviceChoice
+from wikiclip.explanation import Pair, pair
+from wikiclip.masks import Mask
+from wikiclip.model import PreparedMention, WikiClip
+from wikiclip.pictures import Picture, PictureError, PictureLimits, read_picture
+from wikiclip.regions.decode import decode_region
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Mentions of one picture, ready for the encoder, and what is asked about each.
+
+    Attributes:
+        top_k: candidates for each mention.
+        min_score: leaves out candidates that score less.
+    """
+
+    mentions: tuple[PreparedMention, ...]
+    top_k: int
+    min_score: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a mention may be.
+
+    Attributes:
+        candidates: best first.
+        confidence: how likely the first is right, 0 to 1; None where the checkpoint does not tell, and where the index
+            holds fewer entities than it is told from.
+    """
+
+    candidates: list[Candidate]
+    confidence: float | None
+
+
+class Linker:
+    """A model and an index made with it. Safe on any thread.
+
+    Attributes:
+        where: on what mentions are encoded, and why there.
+    """
+
+    def __init__(self, model: WikiClip, index: EntityIndex, *, limits: PictureLimits, where: str) -> None:
+        self.model = model
+        self.index = index
+        self.limits = limits
+        self.where = where
+
+    @property
+    def encodes_here(self) -> bool:
+        """Whether mentions are encoded on the processor, by the thread that asks for it."""
+        return self.model.vision.mean_C.device.type == "cpu"
+
+    @classmethod
+    def open(
+        cls, model: str | Path, index: Path, *, limits: PictureLimits, threads: int = 1, device: DeviceChoice = "cpu"
+    ) -> "Linker":
+        """Loads a checkpoint and the published index version.
+
+        Args:
+            threads: how many threads one search may take.
+            device: where to encode and to search.
+
+        Raises:
+            WikiClipError: one of the two is missing or damaged, or the index was made with another checkpoint.
+        """
+        try:
+            read_version(index)  # before the model, which takes seconds: an index that is missing is said at once
+        except NoIndex as error:
+            raise NoIndex(f"{error} `make demo-index` builds the demo's.") from error
+        loaded = WikiClip.load(model)
+        opened = EntityIndex.open(index, fingerprint=loaded.fingerprint, threads=threads, device=device)
+        where = "the CPU, as asked" if device == "cpu" else move_to_gpu(loaded)
+        loaded.vision.settle()
+        return cls(loaded, opened, limits=limits, where=where)
+
+    def prepare(
+        self,
+        image: bytes | Path,
+        regions: Sequence[object],
+        *,
+        top_k: int = 10,
+        min_score: float | None = None,
+    ) -> Question:
+        """Decodes a picture once and cuts out each region; None stands for the whole picture.
+
+        Raises:
+            PictureError, RegionError: what was handed over cannot be read.
+        """
+        return self.ask(self.read(image), regions, top_k=top_k, min_score=min_score)
+
+    def read(self, image: bytes | Path) -> Picture:
+        """Raises PictureError."""
+        return read_picture(image, limits=self.limits)
+
+    def ask(self, picture: Picture, regions: Sequence[object], *, top_k: int, min_score: float | None) -> Question:
+        """Cuts out each region; raises RegionError."""
+        return Question(tuple(self.cut(picture, region) for region in regions), top_k, min_score)
+
+    def cut(self, picture: Picture, region: object) -> PreparedMention:
+        """Raises RegionError."""
+        return self.model.prepare_mention(picture.rgb, _mask(picture, region))
+
+    def pair(self, picture: Picture, region: object, entity: Entity) -> Pair:
+        """A mention and a record with the first picture that the knowledge base has of it, to be explained.
+
+        A picture that cannot be read counts as none, as it does for the index. Raises RegionError.
+        """
+        path = self.index.picture_path(entity.entity_id)
+        try:
+            own = None if path is None else read_picture(path)
+        except PictureError:
+            own = None
+        return pair(self.model, picture.rgb, _mask(picture, region), describe(entity), own)
+
+    def encode(self, questions: Sequence[Question]) -> NDArray[np.float32]:
+        """Vectors [B, M] of the mentions of all questions, in one batch."""
+        return self.model.encode_mentions([mention for question in questions for mention in question.mentions])
+
+    def search(self, queries_BM: NDArray[np.float32], questions: Sequence[Question]) -> list[list[Found]]:
+        """For each question, for each of its mentions, what was found; searched for in one batch."""
+        enough = 0 if self.model.confidence is None else self.model.confidence.candidates
+        found = self.index.search(queries_BM, max(enough, *(question.top_k for question in questions)))
+        each = zip(found, self._confidences(found), strict=True)
+        return [
+            [
+                Found(_cut(candidates, question), confidence)
+                for candidates, confidence in islice(each, len(question.mentions))
+            ]
+            for question in questions
+        ]
+
+    def answer(self, question: Question) -> list[Found]:
+        """Encodes and searches: what was found for each mention."""
+        return self.search(self.encode([question]), [question])[0]
+
+    def _confidences(self, found: Sequence[Sequence[Candidate]]) -> list[float | None]:
+        told = self.model.confidence
+        if told is None or len(self.index) < told.candidates:
+            return [None] * len(found)
+        scores_BK = np.array([[one.score for one in candidates[: told.candidates]] for candidates in found])
+        return list(told(scores_BK).tolist())
+
+
+def _mask(picture: Picture, region: object) -> Mask:
+    """What is transparent is no part of a whole picture, as on the entity's side; a region stays as it was given."""
+    width, height = picture.rgb.size
+    if region is None and picture.opaque is not None and picture.opaque.any():
+        return picture.opaque
+    return decode_region(region, height=height, width=width)
+
+
+def _cut(candidates: list[Candidate], question: Question) -> list[Candidate]:
+    kept = candidates[: question.top_k]
+    if question.min_score is None:
+        return kept
+    return [candidate for candidate in kept if candidate.score >= question.min_score]

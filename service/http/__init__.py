@@ -1,0 +1,1 @@
+"""The connection: protocol, bodies, keys, origin, limits, headers and the request log."""

@@ -1,0 +1,99 @@
+"""Who may ask, and how often: API keys and a rate for each."""
+
+import math
+import time
+
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service.errors import Cause, Problem
+from service.keys import Key, KeyRing, Role
+from service.routes.web import PATHS
+from wikiclip.base.errors import WikiClipError
+
+# They say nothing that is secret; no balancer has a key for the first two, and no browser for the others.
+OPEN = (
+    "/healthz",
+    "/readyz",
+    "/openapi.json",
+    "/docs",
+    "/docs/start.js",
+    "/docs/swagger-ui-bundle.js",
+    "/docs/swagger-ui.css",
+    *PATHS,
+)
+ADMIN = ("/admin", "/metrics")
+SCHEME = "Bearer"
+
+
+class Access:
+    """Middleware that lets through who has a key, and nobody more often than the rate.
+
+    Without a file of keys everyone may ask, but nobody may look after the service, `/metrics` excepted.
+
+    Args:
+        keys: None asks for none.
+        rate: None allows any.
+    """
+
+    def __init__(self, app: ASGIApp, *, keys: KeyRing | None, rate: RateLimitItem | None) -> None:
+        self._app = app
+        self._keys = keys
+        self._rate = rate
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in OPEN:
+            await self._app(scope, receive, send)
+            return
+        try:
+            caller = self._admitted(scope)
+            self._count(caller)
+        except Problem as problem:
+            await problem.response()(scope, receive, send)
+            return
+        scope.setdefault("state", {})["caller"] = caller
+        await self._app(scope, receive, send)
+
+    def _admitted(self, scope: Scope) -> str:
+        """Who asks, for the log and the rate: a key's name, or an address where no key is asked for."""
+        for_admin = any(scope["path"] == path or scope["path"].startswith(f"{path}/") for path in ADMIN)
+        if self._keys is None:
+            if for_admin and scope["path"] != "/metrics":
+                raise Problem(Cause.FORBIDDEN, "An operator makes one with `python -m service.keys add NAME --admin`.")
+            return str(scope["client"][0]) if scope["client"] else "unknown"
+        key = self._key(Headers(scope=scope))
+        if for_admin and key.role is not Role.ADMIN:
+            raise Problem(Cause.FORBIDDEN, "This path asks for an admin's key.")
+        return key.name
+
+    def _key(self, headers: Headers) -> Key:
+        scheme, _, secret = headers.get("authorization", "").partition(" ")
+        key = self._keys.find(secret.strip()) if self._keys and scheme.lower() == SCHEME.lower() else None
+        if key is None:
+            raise Problem(
+                Cause.UNAUTHORIZED,
+                "Send a key that is valid as `Authorization: Bearer ...`.",
+                headers={"WWW-Authenticate": SCHEME},
+            )
+        return key
+
+    def _count(self, caller: str) -> None:
+        if self._rate is None or self._limiter.hit(self._rate, caller):
+            return
+        free_at = self._limiter.get_window_stats(self._rate, caller).reset_time
+        wait_s = max(1, math.ceil(free_at - time.time()))
+        raise Problem(Cause.RATE_LIMITED, f"Allowed are {self._rate}.", headers={"Retry-After": str(wait_s)})
+
+
+def read_rate(text: str) -> RateLimitItem | None:
+    """A rate such as "10/second". Raises WikiClipError where it is none."""
+    if not text:
+        return None
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise WikiClipError(f"WIKICLIP_RATE is not a rate such as 10/second or 1000/hour: {text[:40]!r}.") from error

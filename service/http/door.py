@@ -1,0 +1,87 @@
+"""Refuses requests by their heads, before anything is made of them, while no place is free.
+
+What comes while the service is full comes in numbers, on the cores that the encoder needs: the application, its
+middleware and a task would cost several times as much as these few lines.
+"""
+
+import asyncio
+from typing import Any
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service.engine.runtime import Runtime
+from service.errors import busy
+from service.http.answer_headers import ANSWER_HEADERS
+from service.http.request_log import HEADER, RequestNote
+
+PATHS = ("/link", "/segment", "/explain")  # whose requests take a place
+ENTRY = "entry"  # under which a request's state has its own
+COMING_S = 0.25  # for which a place is kept for a body: one that is slow may find it taken
+
+
+class Entry:
+    """A request that was let in, and whose body is not there yet: it counts, since many come before one is inside."""
+
+    def __init__(self, door: "Door") -> None:
+        self._door: Door | None = door
+        self._timer = asyncio.get_running_loop().call_later(COMING_S, self.end)
+        door.coming += 1
+
+    def end(self) -> None:
+        """It counts no more; a second time does nothing."""
+        if self._door is not None:
+            self._door.coming -= 1
+            self._door = None
+            self._timer.cancel()
+
+
+class Door:
+    """Looks at a request where the connection's protocol has its head.
+
+    It says so before it asks who calls: who has no key learns that the service is busy.
+
+    Attributes:
+        coming: how many were let in and are not inside.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._answer = busy().response()
+        self._answer.headers.update(ANSWER_HEADERS | {HEADER: ""})  # the last is another each time
+        self.coming = 0
+
+    def refusal(self, scope: Scope) -> Response | None:
+        """The answer to a request that would find no place, logged and counted; None where it may come in.
+
+        It is the same object each time, and to be written before the next request is looked at.
+        """
+        if scope["path"] not in PATHS or scope["method"] != "POST" or not self._runtime.is_ready:
+            return None
+        if self._runtime.pipeline.has_room(coming=self.coming):
+            scope["state"][ENTRY] = Entry(self)
+            return None
+        note = RequestNote(scope, self._runtime.metrics)
+        name, _ = self._answer.raw_headers[-1]
+        self._answer.raw_headers[-1] = name, note.request_id.encode()
+        note.tell(scope["path"], status=self._answer.status_code, sent=len(self._answer.body))
+        return self._answer
+
+
+def leaving(app: Any) -> ASGIApp:
+    """The application, with whose end a request that was let in counts no more, wherever it was refused."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        finally:
+            end_entry(scope)
+
+    return answer
+
+
+def end_entry(scope: Scope) -> None:
+    """Its body is there, or it was refused. Does nothing where no door was passed."""
+    entry = scope.get("state", {}).get(ENTRY)
+    if entry is not None:
+        entry.end()

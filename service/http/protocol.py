@@ -1,0 +1,192 @@
+"""HTTP/1.1 as uvicorn speaks it with llhttp, with what it lacks: deadlines, and the last of RFC 9112's refusals.
+
+There are deadlines for a request's head, for the rest of a body that nobody reads any more, and for an answer to be
+read. A body's own is kept in `bodies`, and that of a connection on which nothing is asked in uvicorn. What uvicorn
+would refuse in plain text is refused with a problem document.
+"""
+
+import asyncio
+from typing import Any, Literal, cast
+
+import httptools
+from starlette.responses import Response
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from service.errors import Cause, Problem
+from service.http.door import Door, leaving
+from service.http.one_piece import OnePiece
+
+MOST_BYTES = 2**14  # of a head, and of what stands between two pieces of a body
+CLOSE = (b"connection", b"close")
+
+
+class Malformed(Exception):
+    """llhttp reads it, and RFC 9112 does not have it so."""
+
+
+def with_deadlines(seconds: float, *, most_connections: int, door: Door | None = None) -> type[HttpToolsProtocol]:
+    """The protocol, which closes a connection whose caller dawdles.
+
+    Args:
+        seconds: how long a request's head may take, and how long an answer may find nobody who reads it.
+        most_connections: that are open at once; on further ones whatever is asked is told to come back.
+        door: refuses requests by their heads; absent, all come in.
+    """
+
+    class Protocol(HttpToolsProtocol):
+        _head: asyncio.TimerHandle | None = None
+        _reader: asyncio.TimerHandle | None = None
+        _in_head = True
+        _in_body = False
+        _idle_bytes = 0  # since something of a request was whole
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            if len(self.connections) > most_connections:
+                headers = {"Retry-After": "1", "Connection": "close"}
+                self.app = Problem(Cause.BUSY, "Too many connections are open; try again.", headers=headers).response()
+            self._head = self._soon()
+
+        def data_received(self, data: bytes) -> None:
+            if self._is_last():  # what comes behind is read and forgotten: unread, it would reset the answer
+                return
+            self._unset_keepalive_if_required()
+            self._idle_bytes += len(data)
+            try:
+                self._feed(data)
+            except (httptools.HttpParserError, Malformed):
+                if not self._is_answering() or self._in_body:
+                    self.send_400_response("")
+                    return
+                self.cycle.keep_alive = False  # its answer is not spoilt by what comes behind it
+            if self._is_answering():
+                self._end("_head")
+            elif self._in_head or self._in_body:
+                self._head = self._head or self._soon()
+            else:
+                self._end("_head")
+                if self.timeout_keep_alive_task is None:
+                    self.timeout_keep_alive_task = self.loop.call_later(
+                        self.timeout_keep_alive, self.timeout_keep_alive_handler
+                    )
+
+        def on_message_begin(self) -> None:
+            if self._is_answering():  # callers that do not wait for an answer ask again on another connection
+                raise Malformed
+            super().on_message_begin()
+            self._in_head = True
+
+        def on_header(self, name: bytes, value: bytes) -> None:
+            if self._in_head:  # otherwise it is a body's trailer, which nobody asks for
+                super().on_header(name, value.rstrip(b" \t"))
+
+        def on_headers_complete(self) -> None:
+            if self.parser.should_upgrade():
+                return
+            self._check()
+            self._in_head, self._in_body, self._idle_bytes = False, True, 0
+            super().on_headers_complete()
+
+        def on_body(self, body: bytes) -> None:
+            self._idle_bytes = 0
+            super().on_body(body)
+
+        def on_message_complete(self) -> None:
+            if self._in_body:
+                self._in_body = False
+                super().on_message_complete()
+
+        def send_400_response(self, msg: str) -> None:
+            is_told = self._in_body and self.cycle.response_started
+            if self._is_answering():
+                # Its body turned out to be broken. Whoever reads it learns that nobody waits, and does not answer, too.
+                self.cycle.disconnected = True
+                self.cycle.message_event.set()
+            if not is_told:
+                self._write(Problem(Cause.MALFORMED_HTTP, "The connection is closed.").response(), close=True)
+            self.transport.close()
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self._reader = self._soon()
+
+        def resume_writing(self) -> None:
+            self._end("_reader")
+            super().resume_writing()
+
+        def timeout_keep_alive_handler(self) -> None:
+            super().timeout_keep_alive_handler()  # which waits until all is read that was written
+            self._reader = self._soon()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._end("_head")
+            self._end("_reader")
+            super().connection_lost(exc)
+
+        def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+            refusal = None if door is None else door.refusal(cast(dict[str, Any], cycle.scope))
+            if refusal is None:
+                if self.scope["method"] != "HEAD":  # whose answer has nothing behind the head
+                    cycle.transport = cast(asyncio.Transport, OnePiece(self.transport))
+                super()._start_asgi_task(cycle, cast(Any, leaving(app)))
+                return
+            cycle.response_started = cycle.response_complete = True
+            self._write(refusal, close=not cycle.keep_alive)
+            if not cycle.keep_alive:
+                self.transport.close()
+            self.on_response_complete()
+
+        def _feed(self, data: bytes) -> None:
+            """Raises HttpParserError and Malformed."""
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                self._decline(data[upgrade.args[0] :])
+            if self._idle_bytes > MOST_BYTES and (self._in_head or self._in_body):
+                raise Malformed
+
+        def _decline(self, rest: bytes) -> None:
+            """Reads a request again without its wish for another protocol, at which llhttp stops."""
+            method = self.parser.get_method()
+            if method == b"CONNECT":
+                raise Malformed
+            lines = [b"%s: %s\r\n" % header for header in self.headers if header[0] != b"upgrade"]
+            head = b"%s %s HTTP/%s\r\n" % (method, self.url, self.parser.get_http_version().encode())
+            self.parser = httptools.HttpRequestParser(self)
+            self._feed(b"".join([head, *lines, b"\r\n", rest]))
+
+        def _check(self) -> None:
+            """What h11 has of RFC 9112 and llhttp has not. Raises Malformed."""
+            version = self.parser.get_http_version()
+            hosts = [value for name, value in self.headers if name == b"host"]
+            codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
+            if version not in ("1.0", "1.1") or len(hosts) > 1 or (version == "1.1" and not hosts):
+                raise Malformed
+            if codings and (codings != [b"chunked"] or version == "1.0"):
+                raise Malformed
+            if b"#" in self.url or (not self.url.startswith(b"/") and self.url.split(b"/", 3)[2:3] != hosts):
+                raise Malformed
+            if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MOST_BYTES:
+                raise Malformed
+
+        def _is_answering(self) -> bool:
+            return self.cycle is not None and not self.cycle.response_complete
+
+        def _is_last(self) -> bool:
+            return self._is_answering() and not self._in_body and not self.cycle.keep_alive
+
+        def _write(self, response: Response, *, close: bool) -> None:
+            headers = [*self.server_state.default_headers, *response.raw_headers, *([CLOSE] if close else [])]
+            lines = [b"%s: %s\r\n" % header for header in headers]
+            self.transport.write(b"".join([STATUS_LINE[response.status_code], *lines, b"\r\n", response.body]))
+
+        def _soon(self) -> asyncio.TimerHandle:
+            return self.loop.call_later(seconds, self.transport.abort)
+
+        def _end(self, name: Literal["_head", "_reader"]) -> None:
+            timer: asyncio.TimerHandle | None = getattr(self, name)
+            if timer is not None:
+                timer.cancel()
+                setattr(self, name, None)
+
+    return Protocol

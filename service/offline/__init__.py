@@ -1,0 +1,1 @@
+"""Linking whole sets without a server."""

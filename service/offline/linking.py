@@ -1,0 +1,134 @@
+"""Linking many mentions without a server: decode ahead on a few threads, encode in batches, add rows."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby, islice
+from typing import Any, TypeVar
+
+from indexer.linker import Found, Linker, Question
+from service.errors import BY_CODE, Cause
+from service.offline.mentions import Mention
+from service.offline.rows import Rows
+from wikiclip.model import PreparedMention
+from wikiclip.pictures import PictureError
+from wikiclip.regions.region import RegionError
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """How a set is linked.
+
+    Attributes:
+        top_k: candidates for each mention.
+        min_score: leaves out candidates that score less.
+        batch: mentions encoded together.
+        decoders: threads that decode.
+    """
+
+    top_k: int
+    min_score: float | None
+    batch: int
+    decoders: int
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Rows added, and how many of them say what went wrong."""
+
+    added: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    mention: Mention
+    ready: PreparedMention | None
+    error: dict[str, str] | None
+
+
+def link_all(source: Iterable[Mention], linker: Linker, rows: Rows, job: Job) -> Tally:
+    """Adds a row for each mention that has none. What cannot be read is a row with an `error`, and stops nothing."""
+    added = failed = 0
+    waiting: list[_Prepared] = []
+
+    def flush() -> None:
+        nonlocal added, failed
+        added, failed = added + len(waiting), failed + sum(one.ready is None for one in waiting)
+        rows.append(_rows(waiting, linker, job))
+        waiting.clear()
+
+    with ThreadPoolExecutor(job.decoders, thread_name_prefix="decode") as pool:
+        pictures = _by_picture((mention for mention in source if rows.claim(mention.annotation_id)), most=job.batch)
+        for prepared in _ahead(pool, lambda mentions: _prepare(mentions, linker), pictures, depth=job.batch):
+            waiting += prepared
+            if len(waiting) >= job.batch:
+                flush()
+    flush()
+    return Tally(added, failed)
+
+
+def _by_picture(mentions: Iterable[Mention], *, most: int) -> Iterator[list[Mention]]:
+    """Mentions that follow one another and share a picture, at most so many at once."""
+    for _, group in groupby(mentions, key=lambda mention: mention.picture):
+        while part := list(islice(group, most)):
+            yield part
+
+
+def _ahead(pool: Executor, work: Callable[[In], Out], items: Iterable[In], *, depth: int) -> Iterator[Out]:
+    """Results in order, with `depth` of them in the making while one is used."""
+    pending: deque[Future[Out]] = deque()
+    for item in items:
+        pending.append(pool.submit(work, item))
+        if len(pending) > depth:
+            yield pending.popleft().result()
+    while pending:
+        yield pending.popleft().result()
+
+
+def _prepare(mentions: list[Mention], linker: Linker) -> list[_Prepared]:
+    """Decodes a picture once, and cuts out what its mentions name; a bad region spoils only its own row."""
+    path, prepared = mentions[0].picture, []
+    if path is None:
+        return [_Prepared(mention, None, _error(Cause.UNREADABLE_IMAGE, mention.why)) for mention in mentions]
+    try:
+        picture = linker.read(path)
+    except PictureError as error:
+        return [_Prepared(mention, None, _error(BY_CODE[error.code], str(error))) for mention in mentions]
+    for mention in mentions:
+        try:
+            prepared.append(_Prepared(mention, linker.cut(picture, mention.region), None))
+        except RegionError as error:
+            prepared.append(_Prepared(mention, None, _error(BY_CODE[error.code], str(error))))
+    return prepared
+
+
+def _rows(waiting: list[_Prepared], linker: Linker, job: Job) -> list[dict[str, Any]]:
+    ready = tuple(one.ready for one in waiting if one.ready is not None)
+    found = iter(linker.answer(Question(ready, job.top_k, job.min_score)) if ready else ())
+    return [
+        {
+            "annotation_id": one.mention.annotation_id,
+            "image_id": one.mention.image_id,
+            **({"error": one.error} if one.ready is None else _shown(next(found))),
+        }
+        for one in waiting
+    ]
+
+
+def _shown(found: Found) -> dict[str, Any]:
+    return {
+        "confidence": None if found.confidence is None else round(found.confidence, 4),
+        "candidates": [
+            {"entity_id": one.entity.entity_id, "title": one.entity.title, "score": round(one.score, 6)}
+            for one in found.candidates
+        ],
+    }
+
+
+def _error(cause: Cause, detail: str) -> dict[str, str]:
+    return {"type": cause.type, "detail": detail}

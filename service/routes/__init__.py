@@ -1,0 +1,1 @@
+"""The paths that are served, and the OpenAPI document that describes them."""

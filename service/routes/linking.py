@@ -1,0 +1,137 @@
+"""The paths that link, segment and explain."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from starlette.datastructures import Headers
+
+from service.engine.pipeline import Pipeline
+from service.errors import Cause, Problem, documented
+from service.http import bodies
+from service.http.door import end_entry
+from service.routes.dependencies import runtime_of
+from service.routes.openapi import EXPLAIN_BODY, EXPLAIN_CAUSES, LINK_BODY, LINK_CAUSES, SEGMENT_BODY, SEGMENT_CAUSES
+from service.schemas import ExplainResponse, ExplainTimings, LinkResponse, SegmentResponse, SegmentTimings, Timings
+from service.telemetry.tracing import note
+
+T = TypeVar("T")
+
+
+class DirectRoute(APIRoute):
+    """A route whose function takes the request as it is and gives the response.
+
+    Nothing is injected, parsed or checked on the way, of which there is nothing to do here, and which takes a tenth of
+    what a request asks of the event loop. The OpenAPI document has the route as any other.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        endpoint: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
+        return endpoint
+
+
+router = APIRouter(route_class=DirectRoute)
+
+
+@router.post(
+    "/link",
+    response_model=LinkResponse,
+    responses=documented(*LINK_CAUSES),
+    openapi_extra={"requestBody": LINK_BODY},
+    summary="Which entities does this region of the picture show?",
+)
+async def link(request: Request) -> Response:
+    """Sends a picture with any number of its regions, and gets the nearest entities for each.
+
+    Nothing is fetched from a URL, and nothing of the request is kept. Sizes, boxes and masks refer to the upright
+    picture: its EXIF orientation is applied first. Where no region is given and the picture is partly transparent, what
+    is transparent is left out.
+    """
+    linked = await _answered(request, Pipeline.link)
+    response = LinkResponse(
+        results=linked.results,
+        model=linked.serving.linker.model.name,
+        index_version=linked.serving.version,
+        timings_ms=Timings(**linked.timings),
+    )
+    return _written(response)
+
+
+@router.post(
+    "/segment",
+    response_model=SegmentResponse,
+    responses=documented(*SEGMENT_CAUSES),
+    openapi_extra={"requestBody": SEGMENT_BODY},
+    summary="What is the outline of the thing at this place?",
+)
+async def segment(request: Request) -> Response:
+    """Sends a picture with a point on a thing or a box around it, and gets its mask, which `/link` takes as a region.
+
+    Without both it proposes masks of what stands out. Limits, picture and errors are those of `/link`.
+    """
+    segmented = await _answered(request, Pipeline.segment)
+    response = SegmentResponse(
+        regions=segmented.regions, method=segmented.method, timings_ms=SegmentTimings(**segmented.timings)
+    )
+    return _written(response)
+
+
+@router.post(
+    "/explain",
+    response_model=ExplainResponse,
+    responses=documented(*EXPLAIN_CAUSES),
+    openapi_extra={"requestBody": EXPLAIN_BODY},
+    summary="Why may this region show that entity?",
+)
+async def explain(request: Request) -> Response:
+    """Sends a picture, a region of it and an entity's id, and gets what made their score.
+
+    The patches of the region's view, each alone, compared with the entity; the patches of the entity's picture by how
+    much of its description they took up; and the description's words by how much of them was taken up. Limits, picture
+    and errors are those of `/link`.
+    """
+    found = await _answered(request, Pipeline.explain)
+    response = ExplainResponse(**dict(found.explanation), timings_ms=ExplainTimings(**found.timings))
+    return _written(response)
+
+
+def _written(answer: BaseModel) -> Response:
+    """It was made here, so FastAPI need not check it once more before it writes it."""
+    return Response(answer.model_dump_json(), media_type="application/json")
+
+
+async def _answered(request: Request, work: Callable[[Pipeline, bytes, Headers], Coroutine[Any, Any, T]]) -> T:
+    """Takes a body in and does `work` on it. Refuses before the body is read where that would be for nothing."""
+    runtime = await runtime_of(request)
+    pipeline = runtime.pipeline
+    note(request_id=request.state.request_id)
+    bodies.check_type(request.headers)
+    pipeline.expect_room()
+    settings = runtime.settings
+    receiving = bodies.received(
+        request, max_bytes=settings.max_body_bytes, seconds=settings.body_s, budget=runtime.bodies
+    )
+    async with receiving as body:
+        end_entry(request.scope)
+        return await _while_connected(request, work(pipeline, body, request.headers))
+
+
+async def _while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Does `work` until the caller goes away; then cancels it, so that it costs the encoder nothing."""
+    task, gone = asyncio.create_task(work), asyncio.create_task(_disconnected(request))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise Problem(Cause.CONNECTION_CLOSED, "The answer was not awaited.")
+        return task.result()
+    finally:
+        task.cancel()
+        gone.cancel()
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,61 @@
+"""The paths by which the service is looked after: whether it lives and is ready, its metrics, another index."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+
+from service.engine.runtime import Runtime
+from service.errors import Cause, documented
+from service.routes.dependencies import runtime_of
+from service.schemas import Health, Readiness, RefusedOut, RefusedWhyOut, Reloaded
+from service.telemetry.metrics import CONTENT_TYPE
+
+router = APIRouter()
+
+
+@router.get("/healthz", responses=documented(), summary="Is the process alive?")
+async def healthz() -> Health:
+    """Says nothing about model and index: see `/readyz`."""
+    return Health(status="alive")
+
+
+@router.get("/readyz", responses=documented(Cause.NOT_READY), summary="Can it link?")
+async def readyz(runtime: Annotated[Runtime, Depends(runtime_of)]) -> Readiness:
+    """Model and index are loaded, and a search has answered."""
+    linker = runtime.serving.linker
+    refused = runtime.follower.refused
+    model, index = linker.model, linker.index
+    return Readiness(
+        status="ready",
+        model=model.name,
+        fingerprint=model.fingerprint,
+        index_version=index.version,
+        entities=len(index),
+        encode=linker.where,
+        search=index.where,
+        refused=None if refused is None else RefusedOut(index_version=refused.version),
+    )
+
+
+@router.post(
+    "/admin/reload",
+    responses=documented(Cause.FORBIDDEN, Cause.FOREIGN_ORIGIN, Cause.NOT_READY),
+    summary="Look for a newly published index now",
+)
+def reload(runtime: Annotated[Runtime, Depends(runtime_of)]) -> Reloaded:
+    """Tries the version that is current, also one that was refused before. The service follows it by itself, too."""
+    follower = runtime.follower
+    version, refused = follower.look(again=True), follower.refused
+    why = None if refused is None else RefusedWhyOut(index_version=refused.version, why=refused.why)
+    return Reloaded(index_version=version, refused=why)
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {CONTENT_TYPE: {}}}, **documented(Cause.FORBIDDEN)},
+    summary="Prometheus metrics",
+)
+async def metrics(runtime: Annotated[Runtime, Depends(runtime_of)]) -> Response:
+    """Time, queue and batches of each stage; pictures decoded lately; requests; the index version that answers."""
+    return Response(runtime.metrics.text(), media_type=CONTENT_TYPE)

@@ -1,0 +1,84 @@
+"""Pictures to try the service on, with masks of what they show: the demo's, as `python -m training.demo` writes them.
+
+A folder of `NAME.png` files; the JSON files beside them are RLEs, each of a thing in the picture whose size it has.
+"""
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter
+from fastapi import Path as PathParameter
+
+from service.errors import Cause, Problem, documented
+from service.routes.pictures import SHOWN_ONLY, WholeFile
+from service.schemas import SceneOut, SceneRegionOut, ScenesResponse
+from wikiclip.base.paths import home
+from wikiclip.pictures import PictureError, read_picture
+from wikiclip.regions.decode import decode_region
+from wikiclip.regions.region import RegionError
+from wikiclip.regions.rle import encode_rle
+
+ATTRIBUTION = "Tux Paint stamps, GNU General Public License 2 or later"
+
+logger = logging.getLogger(__name__)
+router = APIRouter()
+
+
+@router.get("/scenes", responses=documented(), summary="Pictures to try it on")
+def scenes() -> ScenesResponse:
+    """The demo's scenes with the masks of what they show; none where the demo was not made."""
+    return ScenesResponse(scenes=list(_scenes(_folder())))
+
+
+@router.get(
+    "/scenes/{name}",
+    response_class=WholeFile,
+    responses=documented(Cause.UNKNOWN_SCENE),
+    summary="A scene's picture",
+)
+def scene_image(
+    name: Annotated[str, PathParameter(description="The last part of its path in `/scenes`.", examples=["scene.png"])],
+) -> WholeFile:
+    """The PNG file."""
+    path = next((path for path in _pictures(_folder()) if path.name == name), None)
+    if path is None:
+        raise Problem(Cause.UNKNOWN_SCENE, "/scenes lists those there are.")
+    return WholeFile(path, media_type="image/png", headers=SHOWN_ONLY)
+
+
+def _folder() -> Path:
+    return home() / "demo"
+
+
+def _pictures(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.png"))
+
+
+def _scenes(folder: Path) -> Iterator[SceneOut]:
+    for path in _pictures(folder):
+        try:
+            width, height = read_picture(path).rgb.size
+        except PictureError as error:
+            logger.warning("A scene is left out: %s", error)
+            continue
+        yield SceneOut(
+            name=path.stem,
+            image=f"/scenes/{path.name}",
+            width=width,
+            height=height,
+            regions=list(_regions(folder, width, height)),
+            attribution=ATTRIBUTION,
+        )
+
+
+def _regions(folder: Path, width: int, height: int) -> Iterator[SceneRegionOut]:
+    for path in sorted(folder.glob("*.json")):
+        try:
+            mask = decode_region(json.loads(path.read_bytes()), height=height, width=width)
+        except (RegionError, ValueError) as error:
+            logger.warning("%s is no mask of the scene: %s", path, error)
+            continue
+        yield SceneRegionOut(rle=encode_rle(mask), title=path.stem)

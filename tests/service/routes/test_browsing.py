@@ -1,0 +1,53 @@
+"""Looking around in the knowledge base: by title, and from an entity to its neighbours."""
+
+from urllib.parse import quote
+
+import httpx
+import numpy as np
+import pytest
+
+from indexer.linker import Linker
+from service.errors import Cause
+from tests.service.conftest import ODD_ID
+
+
+def test_titles_are_found_by_their_start_in_their_order(client: httpx.Client) -> None:
+    found = client.get("/entities", params={"title": "BLU"}).raise_for_status().json()["entities"]
+    assert [entity["title"] for entity in found] == ["blue block", "blue disc"]
+    assert found[1] == client.get("/entities/blue-disc").json()
+    every = [entity["title"] for entity in client.get("/entities").json()["entities"]]
+    assert (len(every), every) == (11, sorted(every))
+    assert [entity["title"] for entity in client.get("/entities?limit=2").json()["entities"]] == every[:2]
+    assert client.get("/entities?title=zebra").json() == {"entities": []}
+
+
+@pytest.mark.parametrize("entity_id", ["red-disc", "no-picture", ODD_ID])
+def test_neighbours_are_those_of_brute_force(client: httpx.Client, linker: Linker, entity_id: str) -> None:
+    path = f"/entities/{quote(entity_id, safe='')}/neighbours"
+    found = client.get(path, params={"top_k": 4}).raise_for_status().json()["candidates"]
+    index = linker.index
+    ids_N = np.array([index._entities[int(number)].entity_id for number in index._entity_of_row])
+    rows_NM = index.rows.vectors(np.arange(len(ids_N)))
+    scores_N = rows_NM @ rows_NM[ids_N == entity_id][0]
+    best_of = {other: scores_N[ids_N == other].max() for other in set(ids_N.tolist()) - {entity_id}}
+    best = sorted(best_of, key=lambda other: -best_of[other])[:4]
+    assert [candidate["entity_id"] for candidate in found] == best
+    assert [candidate["score"] for candidate in found] == pytest.approx([best_of[each] for each in best], abs=2e-3)
+    assert [candidate["rank"] for candidate in found] == [1, 2, 3, 4]
+    assert len(client.get(path, params={"top_k": 100}).json()["candidates"]) == 10
+
+
+@pytest.mark.parametrize(
+    ("path", "cause"),
+    [
+        ("/entities/none-such/neighbours", Cause.UNKNOWN_ENTITY),
+        ("/entities/red-disc/neighbours?top_k=0", Cause.INVALID_REQUEST),
+        ("/entities/red-disc/neighbours?top_k=101", Cause.INVALID_REQUEST),
+        ("/entities?limit=0", Cause.INVALID_REQUEST),
+        ("/entities?limit=x", Cause.INVALID_REQUEST),
+        ("/entities?title=" + "x" * 201, Cause.INVALID_REQUEST),
+    ],
+)
+def test_what_is_wrong_is_said(client: httpx.Client, path: str, cause: Cause) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer.json()["type"]) == (cause.status, cause.type)

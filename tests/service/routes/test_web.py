@@ -1,0 +1,67 @@
+"""The page's files: their types, their policy, and that they ask no other server."""
+
+import re
+from importlib.resources import files
+
+import httpx
+import pytest
+
+from service.routes.web import FILES
+
+PAGE = {path.name: path.read_text() for path in (files("service") / "page").iterdir()}
+
+
+def test_the_page_and_its_files_are_served_with_their_types(client: httpx.Client) -> None:
+    assert client.get("/").text == PAGE["index.html"]
+    kinds = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+    assert set(FILES) == set(PAGE)
+    for name, content in PAGE.items():
+        answer = client.get(f"/page/{name}")
+        assert (answer.status_code, answer.text) == (200, content)
+        assert answer.headers["content-type"].startswith(kinds[name.rpartition(".")[2]])
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_file_that_a_browser_has_is_not_sent_again(client: httpx.Client) -> None:
+    tag = client.get("/page/main.js").headers["etag"]
+    for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+        again = client.get("/page/main.js", headers={"If-None-Match": known})
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["etag"] == tag
+    for other in ('"other"', tag.strip('"'), ""):
+        assert client.get("/page/main.js", headers={"If-None-Match": other}).status_code == 200
+    assert client.get("/page/rle.js").headers["etag"] != tag
+
+
+@pytest.mark.parametrize("name", ["none.js", "..%2Fweb.py", "%2e%2e/web.py", "index.html/", ""])
+def test_nothing_else_is_served(client: httpx.Client, name: str) -> None:
+    answer = client.get(f"/page/{name}")
+    assert (answer.status_code, answer.json()["type"]) == (404, "urn:wikiclip:problem:not-found")
+
+
+def test_the_policy_allows_nothing_inline_and_no_other_server(client: httpx.Client) -> None:
+    policy = dict(part.split(" ", 1) for part in client.get("/").headers["content-security-policy"].split("; "))
+    assert policy["default-src"] == "'none'"
+    assert {name: policy[name] for name in ("script-src", "style-src", "connect-src")} == dict.fromkeys(
+        ("script-src", "style-src", "connect-src"), "'self'"
+    )
+    assert "unsafe" not in str(policy)
+    html = PAGE["index.html"]
+    assert re.findall(r"<script(?![^>]* src=)|<style|\son\w+=|\sstyle=", html) == []
+
+
+@pytest.mark.parametrize("name", sorted(PAGE))
+def test_no_file_names_another_server(name: str) -> None:
+    """But a namespace, which nothing is fetched from."""
+    named = re.findall(
+        r"""(?:https?:|["'`(])//[\w.-]+\.\w+""", re.sub(r"^\s*//.*$", "", PAGE[name], flags=re.MULTILINE)
+    )
+    assert [one for one in named if one != "http://www.w3.org"] == []
+
+
+def test_every_module_that_is_imported_is_there() -> None:
+    for name, content in PAGE.items():
+        if name.endswith(".js"):
+            assert set(re.findall(r'from "\./([\w.]+)"', content)) <= set(PAGE), name
+    used = re.findall(r'href="#(i-\w+)"', PAGE["index.html"])
+    assert set(used) == set(re.findall(r'<symbol id="(i-\w+)"', PAGE["index.html"]))

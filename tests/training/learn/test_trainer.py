@@ -1,0 +1,112 @@
+"""The loop on a small encoder and records drawn at random."""
+
+import copy
+import dataclasses
+
+import pytest
+import torch
+
+from tests.training.small import ENTITIES, small_encoder, small_samples
+from training.learn.config import TrainConfig
+from training.learn.joined import draw, loss_of
+from training.learn.trainer import Trainer, train
+from wikiclip.base.errors import WikiClipError
+
+EVERYTHING = TrainConfig(
+    steps=40, annotated=8, own=4, classes=2, neighbours=2, synthesized=3, drop_picture=0.2, drop_text=0.1,
+    text_negatives=4, learning_rate=3e-3, ema=0.9,
+)  # fmt: skip
+
+
+def found(encoder, samples):
+    rows = samples.own.record_Q
+    with torch.no_grad():
+        scores = samples.own.mentions(rows) @ encoder(samples.records.items(rows, rows)).T
+    return float((scores.argmax(dim=1) == torch.arange(ENTITIES)).float().mean())
+
+
+def same(first, second):
+    return all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+
+
+def test_training_learns_to_read():
+    encoder, samples = small_encoder(), small_samples()
+    before = found(encoder, samples)
+    train(encoder, samples, dataclasses.replace(EVERYTHING, steps=150))
+    assert found(encoder, samples) > before + 0.3
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not():
+    encoder, samples = small_encoder(), small_samples()
+    other, third = copy.deepcopy(encoder), copy.deepcopy(encoder)
+    train(encoder, samples, EVERYTHING)
+    train(other, samples, EVERYTHING)
+    train(third, samples, dataclasses.replace(EVERYTHING, seed=1))
+    assert same(encoder, other)
+    assert not same(encoder, third)
+
+
+def test_a_run_goes_on_from_its_state_as_if_it_had_never_stopped():
+    whole, samples = small_encoder(), small_samples()
+    train(whole, samples, EVERYTHING)
+    first = Trainer(small_encoder(), samples, EVERYTHING)
+    for _ in range(17):
+        first.take_step()
+    second = Trainer(small_encoder(), samples, EVERYTHING)
+    second.load_state(copy.deepcopy(first.state()))
+    while second.step < EVERYTHING.steps:
+        second.take_step()
+    second.finish()
+    assert same(whole, second.encoder)
+
+
+def test_the_moving_average_is_what_is_kept():
+    plain, averaged, samples = small_encoder(), small_encoder(), small_samples()
+    train(plain, samples, dataclasses.replace(EVERYTHING, ema=0.0))
+    train(averaged, samples, EVERYTHING)
+    assert not same(plain, averaged)
+    steps = small_encoder()
+    trainer = Trainer(steps, samples, dataclasses.replace(EVERYTHING, ema=0.0))
+    mean = None
+    for _ in range(EVERYTHING.steps):
+        trainer.take_step()
+        now = [p.detach().clone() for p in steps.adaptor.parameters()]
+        mean = now if mean is None else [0.9 * m + 0.1 * p for m, p in zip(mean, now, strict=True)]
+    assert all(torch.allclose(m, p, atol=1e-6) for m, p in zip(mean, averaged.adaptor.parameters(), strict=True))
+
+
+def test_every_part_of_the_recipe_changes_the_loss():
+    """A switch that does nothing would be a row of an ablation that means nothing."""
+    encoder, samples = small_encoder().eval(), small_samples()
+    torch.nn.init.normal_(encoder.adaptor.project_out.weight)  # at zero, the adaptor's inputs do not matter
+    plainest = TrainConfig(annotated=8, own=4, classes=0, drop_picture=0.0, drop_text=0.0, text_negatives=0)
+
+    def loss(**changes):
+        config = dataclasses.replace(plainest, **changes)
+        joined = draw(samples.sampler(config).batch(0), config, samples.text_only, 0)
+        with torch.no_grad():
+            vectors = encoder(samples.records.items(joined.picture_I, joined.text_I))
+        return loss_of(joined, vectors, torch.tensor(config.scale).log(), config).item()
+
+    plain = loss()
+    assert loss() == plain
+    for change in (
+        {"synthesized": 4},
+        {"drop_picture": 0.5},
+        {"drop_text": 0.5},
+        {"text_negatives": 5},
+        {"symmetric": False},
+        {"neighbours": 4},
+        {"classes": 2},
+        {"seed": 1},
+    ):
+        assert loss(**change) != plain, change
+    assert loss(synthesized=4, symmetric=False) > loss(symmetric=False), "harder negatives only raise the loss"
+
+
+@pytest.mark.parametrize(
+    "bad", [{"steps": 0}, {"drop_text": 1.0}, {"clip": 0.0}, {"annotated": 1, "own": 0, "classes": 0}, {"chunk": -1}]
+)
+def test_a_configuration_that_no_run_can_have_is_refused(bad):
+    with pytest.raises(WikiClipError):
+        TrainConfig(**bad)

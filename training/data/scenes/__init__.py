@@ -1,0 +1,1 @@
+"""The data set `scenes`: stamps composed into pictures whose masks are known."""

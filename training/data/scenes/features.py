@@ -1,0 +1,127 @@
+"""Frozen features of a set of scenes: every mention in them, and each scene's full picture.
+
+Axes: Q mention, W width of pooled vectors.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.data.feature_cache import Budget, Column, Features, Made
+from training.data.scenes.compose import Scene, SceneConfig, compose
+from wikiclip.masks import whole
+from wikiclip.mention import VIEWS
+from wikiclip.model import PreparedMention, WikiClip
+
+SCENES = 1  # counts up with each change to what a scene of the same seed looks like
+BATCH = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneSet:
+    """Scenes made of one pool of stamps, `views` scenes with each stamp as the uncovered target.
+
+    Attributes:
+        name: for the cache's folder.
+        stamps: paths below `root`, the only pictures that may stand in these scenes.
+    """
+
+    name: str
+    root: Path
+    stamps: tuple[str, ...]
+    views: int
+    seed: int
+    config: SceneConfig = field(default_factory=SceneConfig)
+
+    def __len__(self) -> int:
+        return len(self.stamps) * self.views
+
+    def scene(self, number: int) -> Scene:
+        """The scene of that number; the same at each call."""
+        seed = [self.seed, number]
+        rng = np.random.default_rng(seed)
+        target = self.stamps[number % len(self.stamps)]
+        count = int(rng.integers(self.config.distractors[0], self.config.distractors[1] + 1))
+        others = [stamp for stamp in self.stamps if stamp != target]
+        drawn = rng.choice(len(others), size=min(count, len(others)), replace=False)
+        return compose([self.root / target, *(self.root / others[i] for i in drawn)], [*seed, 1], self.config)
+
+
+@dataclass(frozen=True)
+class MentionFeatures:
+    """`pooled_QW` under the mask, `full_QW` of the whole picture, `stamp_Q` (number in the set), `scene_Q`."""
+
+    pooled_QW: NDArray[np.float32]
+    full_QW: NDArray[np.float32]
+    stamp_Q: NDArray[np.int64]
+    scene_Q: NDArray[np.int64]
+
+
+def mention_features(model: WikiClip, scenes: SceneSet) -> MentionFeatures:
+    """Computed once for each backbone, mention form and set of scenes; with a progress bar the first time."""
+    slots, width = scenes.config.distractors[1] + 1, model.vision.pooled_width
+    features = Features(
+        f"mentions-{scenes.name}",
+        {
+            "code": [SCENES, VIEWS],
+            "vision": asdict(model.preset.vision),
+            "mention": asdict(model.preset.mention),
+            "stamps": [[stamp, (scenes.root / stamp).stat().st_size] for stamp in scenes.stamps],
+            "seed": scenes.seed,
+            "config": asdict(scenes.config),
+        },
+        rows=len(scenes),
+        columns=(
+            Column(name="pooled_QW", shape=(width,), dtype="float32", always=True, most=slots),
+            Column(name="stamp_Q", shape=(), dtype="int64", always=True, most=slots),
+            Column(name="full_W", shape=(width,), dtype="float32", always=True),
+        ),
+        make=lambda numbers: _compute(model, scenes, numbers),
+        budget=Budget(0),
+        step=64,
+    )
+    every = np.arange(len(scenes))
+    pooled, stamps = features.get("pooled_QW", every), features.get("stamp_Q", every)
+    scene_Q = np.repeat(every, [len(mentions) for mentions in stamps])
+    return MentionFeatures(
+        np.concatenate(pooled), features.get("full_W", every)[scene_Q], np.concatenate(stamps), scene_Q
+    )
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    mentions: list[PreparedMention]
+    stamps: list[list[int]]
+    full: list[PreparedMention]
+
+
+def _prepare(model: WikiClip, scenes: SceneSet, numbers: NDArray[np.int64]) -> _Prepared:
+    prepared = _Prepared([], [], [])
+    for number in numbers:
+        scene = scenes.scene(int(number))
+        prepared.full.append(model.prepare_mention(scene.image, whole(scene.image.height, scene.image.width)))
+        prepared.mentions.extend(model.prepare_mention(scene.image, placed.mask) for placed in scene.placed)
+        prepared.stamps.append(
+            [scenes.stamps.index(placed.path.relative_to(scenes.root).as_posix()) for placed in scene.placed]
+        )
+    return prepared
+
+
+def _compute(model: WikiClip, scenes: SceneSet, numbers: NDArray[np.int64]) -> Made:
+    made: Made = {"pooled_QW": [], "stamp_Q": [], "full_W": []}
+    batches = [numbers[start : start + BATCH] for start in range(0, len(numbers), BATCH)]
+    with ThreadPoolExecutor(1) as pool:
+        ahead = pool.submit(_prepare, model, scenes, batches[0])
+        for following in [*batches[1:], None]:
+            prepared = ahead.result()
+            if following is not None:  # the next batch is drawn while this one is encoded
+                ahead = pool.submit(_prepare, model, scenes, following)
+            pooled_QW = model.pool_mentions(prepared.mentions).cpu().numpy()
+            ends = np.cumsum([len(stamps) for stamps in prepared.stamps])
+            made["pooled_QW"] += np.split(pooled_QW, ends[:-1])
+            made["stamp_Q"] += [np.array(stamps, np.int64) for stamps in prepared.stamps]
+            made["full_W"] += list(model.pool_mentions(prepared.full).cpu().numpy())
+    return made

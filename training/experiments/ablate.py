@@ -1,0 +1,187 @@
+"""The paper's ablation on the default data: `python -m training.experiments.ablate`.
+
+Each row changes one thing of the recipe and is trained on every fold with three seeds.
+
+Axes: Q query, N record; W width of pooled vectors.
+"""
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+from tqdm import tqdm
+
+from training.data.items import NONE, ItemSource
+from training.data.scenes.dataset import ScenesData, load_scenes
+from training.data.scenes.folds import FOLDS, Pool
+from training.learn.config import TrainConfig
+from training.learn.fit import prepare
+from training.learn.trainer import train
+from training.measure.answers import mention_vectors
+from training.measure.ranking import ranks, within
+from training.measure.rows import Row, kept_row
+from wikiclip.base.command import run
+from wikiclip.base.files import write_text
+from wikiclip.base.paths import home
+from wikiclip.entity import EntityEncoder, EntityFeatures
+from wikiclip.model import WikiClip
+from wikiclip.presets import PRESETS
+
+SEEDS = 3
+STEPS = 60  # fewer than the recipe has, to keep a run with synthesized negatives within five minutes on two cores
+app = typer.Typer(add_completion=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variation:
+    """One row: the recipe with something changed.
+
+    Attributes:
+        paper: what the paper's own ablation has for it (INFOSEEK, 100k entities, overall), where it has it.
+        config: changes to `TrainConfig`.
+        pictures, texts: whether the entity encoder sees them, in training and after.
+        masks: whether a mention is what its mask covers, or the whole picture.
+        residual: around the adaptor's attention.
+    """
+
+    name: str
+    paper: float | None = None
+    config: dict[str, Any] = field(default_factory=dict)
+    pictures: bool = True
+    texts: bool = True
+    masks: bool = True
+    residual: bool = True
+
+
+ROWS = (
+    Variation(name="picture only", paper=44.8, texts=False, config={"text_negatives": 0}),
+    Variation(name="text only", paper=50.8, pictures=False),
+    Variation(name="both", paper=59.7),
+    Variation(name="both, without the residual", residual=False),
+    Variation(name="both + similar batches", paper=59.7, config={"neighbours": 8}),
+    Variation(name="both + synthesis", paper=58.9, config={"synthesized": 8}),
+    Variation(name="both + similar batches + synthesis", paper=61.2, config={"neighbours": 8, "synthesized": 8}),
+    Variation(name="both, without records' own pictures as queries", config={"own": 0}),
+    Variation(name="both, without masks", masks=False),
+)
+MEASURES = {"unseen, other photo": "unseen-other", "seen, other photo": "seen-other", "unseen, own photo": "unseen-own"}
+
+
+@app.command()
+def ablate(
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each row.")] = SEEDS,
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps on each fold; four folds make a run.")] = STEPS,
+    rows_file: Annotated[Path | None, typer.Option("--rows", help="Where finished runs are kept.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Also write the table to this file.")] = None,
+) -> None:
+    """Train every row of the ablation, and print mean and spread over seeds. A second call goes on where the first was
+    cut off."""
+    data = load_scenes(WikiClip(PRESETS["tiny"]))
+    kept = rows_file or home() / "ablation.jsonl"
+    runs: dict[str, list[Row]] = {}
+    for variation in tqdm(ROWS, desc="Ablation", unit=" rows"):
+        runs[variation.name] = [_run(kept, data, variation, steps, seed) for seed in range(seeds)]
+    Console(width=150).print(_table(runs))
+    if markdown is not None:
+        write_text(markdown, markdown_table(runs))
+
+
+def _run(kept: Path, data: ScenesData, variation: Variation, steps: int, seed: int) -> Row:
+    config = TrainConfig(**variation.config, steps=steps, seed=seed)
+    preset = data.model.preset
+    preset = dataclasses.replace(preset, adaptor=dataclasses.replace(preset.adaptor, residual=variation.residual))
+    varied = dataclasses.replace(data, model=data.model.varied(preset))
+    settings = [preset.to_json(), asdict(config), variation.pictures, variation.texts, variation.masks]
+    return kept_row(kept, [*settings, data.records.fingerprint], lambda: measure(varied, variation, config))
+
+
+def measure(data: ScenesData, variation: Variation, config: TrainConfig) -> Row:
+    """Trains on every fold; percent at rank 1 and within 10 among the labelled records, and minutes."""
+    start = time.perf_counter()
+    rank_of: dict[str, list[NDArray[np.int64]]] = {measure: [] for measure in MEASURES.values()}
+    for fold in range(FOLDS):
+        encoder, samples = prepare(data.model, data.training_set(fold, masks=variation.masks), config)
+        limited = Limited(samples.records, pictures=variation.pictures, texts=variation.texts)
+        train(encoder, dataclasses.replace(samples, records=limited), config)
+        vectors_NM = data.records.encode(encoder, data.labelled, pictures=variation.pictures, texts=variation.texts)
+        for pool in data.pools:
+            if pool.group == fold:
+                rank_of[f"unseen-{pool.photo}"].append(_ranks(data, encoder, vectors_NM, pool, variation))
+            elif pool.group == (fold + 1) % FOLDS and pool.photo == "other":
+                rank_of["seen-other"].append(_ranks(data, encoder, vectors_NM, pool, variation))
+    row = {"minutes": round((time.perf_counter() - start) / 60, 2)}
+    for name, parts in rank_of.items():
+        rank_Q = np.concatenate(parts)
+        row |= {f"{name} {k}": round(100 * float(within(rank_Q, k).mean()), 2) for k in (1, 10)}
+    return row
+
+
+def _ranks(
+    data: ScenesData, encoder: EntityEncoder, vectors_NM: torch.Tensor, pool: Pool, variation: Variation
+) -> NDArray[np.int64]:
+    features, rows_Q = data.mentions(pool, test=True)
+    pooled_QW = torch.from_numpy(features.pooled_QW if variation.masks else features.full_QW)
+    return ranks(
+        mention_vectors(encoder, pooled_QW), vectors_NM, torch.from_numpy(np.searchsorted(data.labelled, rows_Q))
+    )
+
+
+@dataclass(frozen=True)
+class Limited:
+    """Records of which the encoder sees only one side."""
+
+    source: ItemSource
+    pictures: bool
+    texts: bool
+
+    def items(self, picture_I: NDArray[np.int64], text_I: NDArray[np.int64]) -> EntityFeatures:
+        """As `ItemSource` has it."""
+        none = np.full(len(text_I), NONE)
+        return self.source.items(picture_I if self.pictures else none, text_I if self.texts else none)
+
+
+def _table(runs: dict[str, list[Row]]) -> Table:
+    table = Table("row", title="Rank 1 / within 10 of the labelled records, percent; mean over seeds ± spread")
+    for column in (*MEASURES, "paper", "minutes a run"):
+        table.add_column(column, justify="right")
+    for cells in _cells(runs):
+        table.add_row(*cells)
+    return table
+
+
+def markdown_table(runs: dict[str, list[Row]]) -> str:
+    """The table as Markdown."""
+    head = ["row", *MEASURES, "paper", "minutes a run"]
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *_cells(runs)]
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
+
+
+def _cells(runs: dict[str, list[Row]]) -> Sequence[list[str]]:
+    cells = []
+    for variation in ROWS:
+        rows = runs[variation.name]
+        measured = (
+            " / ".join(_spread([row[f"{name} {k}"] for row in rows]) for k in (1, 10)) for name in MEASURES.values()
+        )
+        paper = "-" if variation.paper is None else f"{variation.paper:.1f}"
+        minutes = f"{np.mean([row['minutes'] for row in rows]):.1f}"
+        cells.append([variation.name, *measured, paper, minutes])
+    return cells
+
+
+def _spread(values: list[float]) -> str:
+    """Mean and standard deviation of the runs."""
+    return f"{np.mean(values):.1f} ± {np.std(values, ddof=1) if len(values) > 1 else 0:.1f}"
+
+
+if __name__ == "__main__":
+    run(app)

@@ -1,0 +1,1 @@
+"""What learns: the step, its loss and negatives, sampling, the trainer and its run."""

@@ -1,0 +1,145 @@
+"""A training run's folder: its settings, where it has come to, and what it measured on the way.
+
+run.json        what settles the run; another run cannot go on in its folder
+state.pt        the last state that was kept
+metrics.jsonl   one line a step
+tensorboard/    the same for TensorBoard
+checkpoint/     what came of it
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import TYPE_CHECKING, Any, TextIO
+
+import torch
+from tqdm import tqdm
+
+from training import processes
+from training.learn.trainer import Metrics, Trainer
+from wikiclip.base.errors import WikiClipError
+from wikiclip.base.files import sync, write_text
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+SETTINGS, STATE, METRICS, CHECKPOINT = "run.json", "state.pt", "metrics.jsonl", "checkpoint"
+
+
+class Run:
+    """Opens a run's folder, or begins one.
+
+    Args:
+        settings: JSON values that settle the run.
+        fresh: begin again where another run was.
+
+    Raises:
+        WikiClipError: the folder holds another run, or TensorBoard is not installed.
+    """
+
+    def __init__(self, folder: Path, settings: dict[str, Any], *, fresh: bool = False) -> None:
+        if find_spec("tensorboard") is None:
+            raise WikiClipError("A training run needs the extra `train`, TensorBoard: pip install '.[train]'.")
+        self.folder, self.checkpoint = folder, folder / CHECKPOINT
+        text = json.dumps(settings, indent=2) + "\n"
+        if processes.rank() == 0:
+            folder.mkdir(parents=True, exist_ok=True)
+            if fresh:
+                for name in (SETTINGS, STATE, METRICS):
+                    (folder / name).unlink(missing_ok=True)
+            if not (folder / SETTINGS).exists():
+                write_text(folder / SETTINGS, text)
+        processes.wait()
+        if (folder / SETTINGS).read_text(encoding="utf-8") != text:
+            raise WikiClipError(
+                f"{folder} holds a run with other settings ({SETTINGS} has them); name another folder with --out, or"
+                " begin again in this one with --fresh."
+            )
+
+    def state(self) -> dict[str, Any] | None:
+        """The last state that was kept.
+
+        Raises:
+            WikiClipError: it cannot be read.
+        """
+        path = self.folder / STATE
+        if not path.exists():
+            return None
+        try:
+            state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+        except (UnpicklingError, RuntimeError, EOFError) as error:
+            raise WikiClipError(f"{path} cannot be read; remove it to begin again.") from error
+        return state
+
+    def keep(self, state: dict[str, Any]) -> None:
+        """Keeps a state in place of the one before."""
+        if processes.rank() == 0:
+            partial = self.folder / f"{STATE}.partial"
+            torch.save(state, partial)
+            sync(partial)
+            partial.replace(self.folder / STATE)
+            sync(self.folder)
+
+    def metrics(self) -> list[Metrics]:
+        """What was logged so far, one mapping a step."""
+        path = self.folder / METRICS
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        return [json.loads(line) for line in lines]
+
+    @contextmanager
+    def log(self, step: int) -> Iterator["Log"]:
+        """Where metrics go from a step on; lines of later steps are from a run that was cut off, and are dropped."""
+        from torch.utils.tensorboard import SummaryWriter  # an extra, which `Run` asks for
+
+        path = self.folder / METRICS
+        if processes.rank() == 0:
+            lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+            write_text(path, "".join(f"{line}\n" for line in lines[:step]))
+            with (
+                path.open("a", encoding="utf-8", buffering=1) as file,
+                SummaryWriter(str(self.folder / "tensorboard"), purge_step=step + 1) as board,
+            ):
+                yield Log(file, board)
+        else:
+            yield Log(None, None)
+
+
+class Log:
+    """Writes metrics; without files, on all processes but the first, it does nothing."""
+
+    def __init__(self, file: TextIO | None, board: "SummaryWriter | None") -> None:
+        self._file, self._board, self._start = file, board, time.perf_counter()
+
+    def write(self, step: int, metrics: Metrics) -> None:
+        """One step's metrics, with the seconds since the step before."""
+        now = time.perf_counter()
+        seconds, self._start = now - self._start, now
+        if self._file is not None and self._board is not None:
+            self._file.write(json.dumps({"step": step, **metrics, "seconds": round(seconds, 4)}) + "\n")
+            for name, value in metrics.items():
+                self._board.add_scalar(name, value, step)
+
+
+def train_in(run: Run, trainer: Trainer, *, steps: int, every: int) -> None:
+    """Takes the steps that are left, with a progress bar; keeps the state after each `every` steps and the last.
+
+    Raises:
+        WikiClipError: the kept state cannot be read.
+    """
+    state = run.state()
+    if state is not None:
+        trainer.load_state(state)
+    bar = tqdm(total=steps, initial=trainer.step, desc="Training", unit=" steps", disable=processes.rank() > 0)
+    with run.log(trainer.step) as log, bar:
+        while trainer.step < steps:
+            metrics = trainer.take_step()
+            log.write(trainer.step, metrics)
+            if trainer.step % every == 0 or trainer.step == steps:
+                run.keep(trainer.state())
+            bar.set_postfix(loss=f"{metrics['loss']:.3f}")
+            bar.update()
+    trainer.finish()

@@ -1,0 +1,1 @@
+"""What is measured: answers, ranks, scores, baselines and confidence."""

@@ -1,0 +1,75 @@
+"""The processes of one run, as `torchrun` starts them; one alone where it does not."""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.distributed as dist
+import typer
+from torch import Tensor, nn
+
+
+@contextmanager
+def joined_processes() -> Iterator[None]:
+    """Meets the other processes of a `torchrun`, and parts from them at the end. Does nothing without `torchrun`."""
+    if "WORLD_SIZE" not in os.environ:
+        yield
+        return
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+def rank() -> int:
+    """This process's number, from 0."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def count() -> int:
+    """How many processes there are."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def wait() -> None:
+    """Goes on when every process has come here."""
+    if count() > 1:
+        dist.barrier()
+
+
+def share(items: int) -> range:
+    """This process's stretch of some items; all but the last stretches are equally long."""
+    each = -(-items // count())
+    return range(min(rank() * each, items), min((rank() + 1) * each, items))
+
+
+def gather(mine: Tensor, items: int) -> Tensor:
+    """Everyone's stretches [own, M] put together, [items, M]. No gradient flows through."""
+    if count() == 1:
+        return mine
+    each = -(-items // count())
+    padded = mine.new_zeros(each, *mine.shape[1:])
+    padded[: len(mine)] = mine
+    parts = [torch.empty_like(padded) for _ in range(count())]
+    dist.all_gather(parts, padded)
+    return torch.cat(parts)[:items]
+
+
+def add_up(parameters: Iterable[nn.Parameter]) -> None:
+    """Sums gradients over the processes; a parameter that has none counts as zero."""
+    if count() == 1:
+        return
+    for parameter in parameters:
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+        dist.all_reduce(parameter.grad)
+
+
+def tell(line: str) -> None:
+    """Prints a line on stderr, once however many processes share the work."""
+    if rank() == 0:
+        typer.echo(line, err=True)

@@ -1,0 +1,156 @@
+"""Picture files of every common kind -> one kind of picture: upright, RGB, transparency laid on white."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from PIL import Image
+from PIL.ExifTags import Base as ExifTag
+
+from wikiclip.base.errors import WikiClipError
+from wikiclip.masks import Mask
+from wikiclip.picture_files import (
+    BROKEN,
+    FILE_FORMATS,
+    BrokenFileError,
+    FileFormat,
+    TooManyPixelsError,
+    decode,
+    open_header,
+    sniff_format,
+)
+
+PictureCode = Literal[
+    "empty-image",  # zero bytes
+    "unreadable-image",  # a path that cannot be read
+    "unsupported-image",  # no picture, or of a format that the limits do not name
+    "malformed-image",  # truncated, or broken in another way
+    "image-too-large",  # too many bytes or pixels
+]
+PICTURE_CODES: tuple[PictureCode, ...] = get_args(PictureCode)
+
+# Alpha from which on a pixel counts as belonging to what is shown.
+OPAQUE_FROM = 128
+WHITE = (255, 255, 255)
+
+# What the values 2 to 8 of EXIF's Orientation ask for, so that the picture stands upright (Exif 2.32, section 4.6.4).
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+class PictureError(WikiClipError):
+    """A file that cannot become a picture. The message never repeats what the file holds.
+
+    Attributes:
+        code: the cause, stable from release to release.
+    """
+
+    def __init__(self, code: PictureCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureLimits:
+    """What is taken.
+
+    Attributes:
+        formats: the formats that are tried at all.
+        max_pixels: width times height, looked up in the header before a pixel is decoded.
+        max_bytes: of the file.
+    """
+
+    formats: tuple[FileFormat, ...] = FILE_FORMATS
+    max_pixels: int = 50_000_000
+    max_bytes: int = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture.
+
+    Attributes:
+        rgb: mode RGB, upright, transparency laid on white.
+        opaque: [H, W], True where alpha is at least half; None where the whole picture is opaque.
+    """
+
+    rgb: Image.Image
+    opaque: Mask | None
+
+
+def read_picture(source: bytes | Path, *, limits: PictureLimits = PictureLimits()) -> Picture:
+    """Decodes a picture; of an animation the first frame.
+
+    Colour profiles are not applied. Of the ways in which a file may ask to be turned, only EXIF's Orientation is heard;
+    broken EXIF is passed over, as viewers do.
+
+    Raises:
+        PictureError: its `code` is one of `PICTURE_CODES`.
+    """
+    data = _read(source, limits.max_bytes)
+    file_format = sniff_format(data)
+    if file_format is None or file_format not in limits.formats:
+        raise PictureError("unsupported-image", f"The picture must be one of {', '.join(limits.formats)}.")
+    try:
+        file = open_header(data, file_format, max_pixels=limits.max_pixels)
+        image, alpha = decode(file)
+    except TooManyPixelsError:
+        raise PictureError("image-too-large", f"The picture may have at most {limits.max_pixels} pixels.") from None
+    except BrokenFileError as error:
+        raise PictureError("malformed-image", f"The {file_format} file is truncated or broken.") from error
+    rgb = _to_rgb(image)
+    if alpha is not None and alpha.getextrema() == (255, 255):
+        alpha = None
+    if alpha is not None:
+        rgb = Image.composite(rgb, Image.new("RGB", rgb.size, WHITE), alpha)
+    turn = _turn(file.info.get("exif"))
+    if turn is not None:
+        rgb, alpha = rgb.transpose(turn), alpha and alpha.transpose(turn)
+    return Picture(rgb, None if alpha is None else np.asarray(alpha) >= OPAQUE_FROM)
+
+
+def _read(source: bytes | Path, max_bytes: int) -> bytes:
+    """The bytes of the picture, never more than `max_bytes`."""
+    if isinstance(source, Path):
+        try:
+            with source.open("rb") as file:
+                data = file.read(max_bytes + 1)
+        except OSError as error:
+            raise PictureError("unreadable-image", f"The picture {source} cannot be read: {error.strerror}.") from error
+    else:
+        data = source
+    if not data:
+        raise PictureError("empty-image", "The picture has zero bytes.")
+    if len(data) > max_bytes:
+        raise PictureError("image-too-large", f"The picture may have at most {max_bytes} bytes.")
+    return data
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    """Mode RGB, without regard to alpha."""
+    if image.mode == "I;16":
+        # PIL clamps 16-bit grey to 255. The high byte is what PIL itself keeps of 16-bit colour.
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    # JPEG's CMYK is stored inverted, as Adobe does; PIL has put that right by now.
+    return image.convert("RGB")
+
+
+def _turn(exif_block: bytes | None) -> Image.Transpose | None:
+    """How to turn the picture upright; None where it is, or where EXIF is broken."""
+    if not exif_block:
+        return None
+    exif = Image.Exif()
+    try:
+        exif.load(exif_block)
+        orientation = exif.get(ExifTag.Orientation)
+    except BROKEN:
+        return None
+    return UPRIGHT.get(orientation) if isinstance(orientation, int) else None

@@ -1,0 +1,185 @@
+"""A region, as a caller hands it over, -> a mask.
+
+A region is parsed JSON in one of these forms, all in the frame of the upright picture:
+
+    {"size": [height, width], "counts": "..." or [...]}    an RLE (see `wikiclip.regions.rle`)
+    [RLE, ...]                                             the union of several
+    {"polygon": [[x, y, x, y, ...], ...]}                  the union of several polygons
+    {"box": [x, y, width, height]}
+    {"png": "base64"}                                      see `decode_png_mask`
+    null                                                   the whole picture
+
+Coordinates are in pixels and may have fractions: the pixel in column i covers x from i to i + 1.
+"""
+
+import itertools
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pybase64
+from pycocotools import mask as coco_mask
+
+from wikiclip.masks import Mask, whole
+from wikiclip.picture_files import BrokenFileError, TooManyPixelsError, decode, open_header, sniff_format
+from wikiclip.regions.region import RegionError
+from wikiclip.regions.rle import MOST_RLES, decode_rles
+
+MOST_POLYGONS = MOST_RLES
+# pycocotools walks along every edge in steps of a fifth of a pixel, keeps each step in memory, and holds five times a
+# coordinate in an int. So neither may the outline be longer nor a coordinate larger than this many pixels.
+POLYGON_REACH = 1_000_000
+
+
+def decode_region(region: object, *, height: int, width: int) -> Mask:
+    """The mask [height, width] that a region names; at least one pixel of it is True.
+
+    Args:
+        region: parsed JSON, in one of the forms above.
+        height, width: of the upright picture.
+
+    Raises:
+        RegionError: its `code` is one of `REGION_CODES`.
+    """
+    if region is None:
+        return whole(height, width)
+    if isinstance(region, list):
+        mask = decode_rles(region, height=height, width=width)
+    elif isinstance(region, dict) and region.keys() == {"size", "counts"}:
+        mask = decode_rles([region], height=height, width=width)
+    else:
+        decode_form, value = _form(region)
+        mask = decode_form(value, height, width)
+    return _not_empty(mask)
+
+
+def decode_png_mask(data: bytes, *, height: int, width: int) -> Mask:
+    """The mask [height, width] that a PNG shows; at least one pixel of it is True.
+
+    Where any pixel of the PNG is transparent, it is a cut-out: what is not wholly transparent is inside, whatever its
+    colour. Otherwise a pixel is inside where its value is not zero, that is, where it is not black; of a palette the
+    colours count, not their numbers. (Of 16-bit colour only the high bytes count; 16-bit grey counts in full.)
+
+    Raises:
+        RegionError: malformed-png, mask-size-mismatch or empty-mask.
+    """
+    if sniff_format(data) != "PNG":
+        raise RegionError("malformed-png", "The mask is not a PNG file.")
+    mismatch = f"The mask must be of the size of the upright picture, {width} wide and {height} high."
+    try:
+        file = open_header(data, "PNG", max_pixels=height * width)
+        if file.size != (width, height):
+            raise RegionError("mask-size-mismatch", mismatch)
+        image, alpha = decode(file)
+    except TooManyPixelsError:
+        raise RegionError("mask-size-mismatch", mismatch) from None
+    except BrokenFileError as error:
+        raise RegionError("malformed-png", "The PNG file of the mask is truncated or broken.") from error
+    if alpha is not None and alpha.getextrema() != (255, 255):
+        return _not_empty(np.asarray(alpha) != 0)
+    if image.mode not in ("1", "L", "I;16"):
+        image = image.convert("RGB")
+    inside = np.asarray(image) != 0  # [H, W] or [H, W, 3]
+    return _not_empty(inside if inside.ndim == 2 else inside.any(axis=-1))
+
+
+def _form(region: object) -> tuple[Callable[[object, int, int], Mask], object]:
+    """The decoder for a region of one field, and what the field holds."""
+    decoders = {"polygon": _decode_polygons, "box": _decode_box, "png": _decode_base64_png}
+    if isinstance(region, dict):
+        if len(region) == 1:
+            [(name, value)] = region.items()
+            if name in decoders:
+                return decoders[name], value
+        elif len(region.keys() & {*decoders, "counts"}) > 1:
+            raise RegionError("malformed-region", "A region has one form: an RLE, a polygon, a box or a PNG.")
+    raise RegionError(
+        "malformed-region",
+        'A region is {"size", "counts"}, {"polygon"}, {"box"} or {"png"} with no other fields, or a list of RLEs.',
+    )
+
+
+def _decode_base64_png(text: object, height: int, width: int) -> Mask:
+    if not isinstance(text, str):
+        raise RegionError("malformed-png", "The PNG of a mask is a string of base64.")
+    try:
+        data = pybase64.b64decode(text, validate=True)
+    except ValueError:
+        raise RegionError(
+            "malformed-png", "The PNG of a mask is strict base64, without line breaks or a data: prefix."
+        ) from None
+    return decode_png_mask(data, height=height, width=width)
+
+
+def _decode_box(box: object, height: int, width: int) -> Mask:
+    """True for the pixels with their centre in the box, which is clipped to the picture."""
+    numbers = _finite_numbers(box)
+    if numbers is None or len(numbers) != 4 or min(numbers[2:]) < 0:
+        raise RegionError(
+            "malformed-box", "A box is four finite numbers, [x, y, width, height], the last two not negative."
+        )
+    left, top, right, bottom = numbers[0], numbers[1], numbers[0] + numbers[2], numbers[1] + numbers[3]
+    if 0 in numbers[2:]:
+        raise RegionError("empty-mask", "The box has no area.")
+    if left >= width or top >= height or right <= 0 or bottom <= 0:
+        raise RegionError(
+            "outside-picture", f"The box lies outside the picture, which is {width} wide and {height} high."
+        )
+    mask = np.zeros((height, width), dtype=np.bool_)
+    mask[
+        _first_centre(top, height) : _first_centre(bottom, height),
+        _first_centre(left, width) : _first_centre(right, width),
+    ] = True
+    return mask
+
+
+def _first_centre(edge: float, length: int) -> int:
+    """The first pixel whose centre is not before `edge`, within 0 to `length`."""
+    return math.ceil(min(max(edge - 0.5, 0), length))
+
+
+def _decode_polygons(polygons: object, height: int, width: int) -> Mask:
+    """COCO's rasterisation: the even-odd rule within each polygon, a union over them, clipped to the picture."""
+    if not isinstance(polygons, list) or not polygons:
+        raise RegionError(
+            "malformed-polygon", "A polygon region is a list of one or more polygons, [[x, y, ...], ...]."
+        )
+    if len(polygons) > MOST_POLYGONS:
+        raise RegionError("region-too-complex", f"A region may hold at most {MOST_POLYGONS} polygons.")
+    outlines: list[list[float]] = []
+    outline_length = 0.0
+    for polygon in polygons:
+        numbers = _finite_numbers(polygon)
+        if numbers is None or len(numbers) < 6 or len(numbers) % 2:
+            raise RegionError(
+                "malformed-polygon", "A polygon is three or more points, as a flat list of finite numbers."
+            )
+        xs, ys = numbers[::2], numbers[1::2]
+        corners = itertools.pairwise(zip([*xs, xs[0]], [*ys, ys[0]], strict=True))
+        # One pixel more for each edge, since a corner costs a step even where the next one is in the same place.
+        outline_length += sum(1 + max(abs(x1 - x0), abs(y1 - y0)) for (x0, y0), (x1, y1) in corners)
+        if max(map(abs, numbers)) > POLYGON_REACH or outline_length > POLYGON_REACH:
+            raise RegionError(
+                "region-too-complex", f"The outline of the polygons may be at most {POLYGON_REACH} pixels long in all."
+            )
+        outlines.append(numbers)
+    rles = coco_mask.frPyObjects(outlines, height, width)
+    parts = [{"size": [height, width], "counts": rle["counts"].decode("ascii")} for rle in rles]
+    return decode_rles(parts, height=height, width=width)
+
+
+def _finite_numbers(values: object) -> list[float] | None:
+    """The values as floats; None where they are no list, or one is no finite number."""
+    if not isinstance(values, list) or not all(type(value) in (int, float) for value in values):
+        return None
+    try:
+        numbers = [float(value) for value in values]
+    except OverflowError:  # an integer past the largest float
+        return None
+    return numbers if all(map(math.isfinite, numbers)) else None
+
+
+def _not_empty(mask: Mask) -> Mask:
+    if not mask.any():
+        raise RegionError("empty-mask", "No pixel of the picture is inside the region.")
+    return mask
