@@ -25,7 +25,7 @@ from wikiclip.regions.decode import decode_region
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class LinkQuery:
     """Mentions of one picture, ready for the encoder, and what is asked about each.
 
     Attributes:
@@ -100,7 +100,7 @@ class Linker:
         *,
         top_k: int = 10,
         min_score: float | None = None,
-    ) -> Question:
+    ) -> LinkQuery:
         """Decodes a picture once and cuts out each region; None stands for the whole picture.
 
         Raises:
@@ -112,9 +112,9 @@ class Linker:
         """Raises PictureError."""
         return read_picture(image, limits=self.limits)
 
-    def ask(self, picture: Picture, regions: Sequence[object], *, top_k: int, min_score: float | None) -> Question:
+    def ask(self, picture: Picture, regions: Sequence[object], *, top_k: int, min_score: float | None) -> LinkQuery:
         """Cuts out each region; raises RegionError."""
-        return Question(tuple(self.cut(picture, region) for region in regions), top_k, min_score)
+        return LinkQuery(tuple(self.cut(picture, region) for region in regions), top_k, min_score)
 
     def cut(self, picture: Picture, region: object) -> PreparedMention:
         """Raises RegionError."""
@@ -132,26 +132,23 @@ class Linker:
             own = None
         return pair(self.model, picture.rgb, _mask(picture, region), describe(entity), own)
 
-    def encode(self, questions: Sequence[Question]) -> NDArray[np.float32]:
-        """Vectors [B, M] of the mentions of all questions, in one batch."""
-        return self.model.encode_mentions([mention for question in questions for mention in question.mentions])
+    def encode(self, queries: Sequence[LinkQuery]) -> NDArray[np.float32]:
+        """Vectors [B, M] of the mentions of all queries, in one batch."""
+        return self.model.encode_mentions([mention for query in queries for mention in query.mentions])
 
-    def search(self, queries_BM: NDArray[np.float32], questions: Sequence[Question]) -> list[list[Found]]:
-        """For each question, for each of its mentions, what was found; searched for in one batch."""
+    def search(self, queries_BM: NDArray[np.float32], queries: Sequence[LinkQuery]) -> list[list[Found]]:
+        """For each query, for each of its mentions, what was found; searched for in one batch."""
         enough = 0 if self.model.confidence is None else self.model.confidence.candidates
-        found = self.index.search(queries_BM, max(enough, *(question.top_k for question in questions)))
+        found = self.index.search(queries_BM, max(enough, *(query.top_k for query in queries)))
         each = zip(found, self._confidences(found), strict=True)
         return [
-            [
-                Found(_cut(candidates, question), confidence)
-                for candidates, confidence in islice(each, len(question.mentions))
-            ]
-            for question in questions
+            [Found(_cut(candidates, query), confidence) for candidates, confidence in islice(each, len(query.mentions))]
+            for query in queries
         ]
 
-    def answer(self, question: Question) -> list[Found]:
+    def answer(self, query: LinkQuery) -> list[Found]:
         """Encodes and searches: what was found for each mention."""
-        return self.search(self.encode([question]), [question])[0]
+        return self.search(self.encode([query]), [query])[0]
 
     def _confidences(self, found: Sequence[Sequence[Candidate]]) -> list[float | None]:
         told = self.model.confidence
@@ -169,8 +166,8 @@ def _mask(picture: Picture, region: object) -> Mask:
     return decode_region(region, height=height, width=width)
 
 
-def _cut(candidates: list[Candidate], question: Question) -> list[Candidate]:
-    kept = candidates[: question.top_k]
-    if question.min_score is None:
+def _cut(candidates: list[Candidate], query: LinkQuery) -> list[Candidate]:
+    kept = candidates[: query.top_k]
+    if query.min_score is None:
         return kept
-    return [candidate for candidate in kept if candidate.score >= question.min_score]
+    return [candidate for candidate in kept if candidate.score >= query.min_score]

@@ -2,24 +2,18 @@
 
 import gc
 import ipaddress
-import socket
 from contextlib import suppress
 from typing import Annotated, Literal
 
 import typer
-import uvicorn
 
-from service.app import create_app
 from service.engine.allocator import keep_freed_memory
 from service.engine.runtime import Runtime
-from service.http.door import Door
-from service.http.protocol import with_deadlines
+from service.server import listen, make_server
 from service.settings import Settings, read_settings
 from service.telemetry import logs, tracing
 from wikiclip.base.command import run
 from wikiclip.base.errors import WikiClipError
-
-GRACE_S = 10
 
 app = typer.Typer(add_completion=False)
 
@@ -48,45 +42,13 @@ def serve(
         else:
             server.should_exit = True
 
-    application = create_app(settings, announce=announce)
-    config = uvicorn.Config(
-        application,
-        host=host,
-        port=port,
-        loop="uvloop",
-        http=with_deadlines(
-            settings.head_s, most_connections=settings.max_connections, door=Door(application.state.runtime)
-        ),
-        ws="none",
-        timeout_keep_alive=settings.keep_alive_s,
-        timeout_graceful_shutdown=GRACE_S,
-        log_config=None,
-        access_log=False,  # `request_log` writes a line for each request, with its id
-        server_header=False,
-    )
+    server, application = make_server(settings, announce=announce)
     listening = listen(host, port)
-    # asyncio sets this itself, but not on a socket bound beforehand; without it each answer waits 40 ms for an ACK.
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    server = uvicorn.Server(config)
     url = _url(host, listening.getsockname()[1])
     _say("Loading model and index ...", err=True)
     server.run(sockets=[listening])
     if not application.state.runtime.is_ready:
         raise typer.Exit(1)
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket at the address. Raises WikiClipError where it cannot be had."""
-    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-    except OSError as error:
-        listening.close()
-        raise WikiClipError(
-            f"{host}:{port} cannot be listened on: {error.strerror}. Choose another with --port (make demo PORT=8123)."
-        ) from error
-    return listening
 
 
 def expect_keys(host: str, settings: Settings) -> None:

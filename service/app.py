@@ -1,4 +1,4 @@
-"""The web application."""
+"""The web application: routes behind middleware, around a runtime that loads beside them."""
 
 import asyncio
 import logging
@@ -9,15 +9,17 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from service import errors
 from service.engine.runtime import Runtime
+from service.http import problems
 from service.http.access import Access, read_rate
 from service.http.answer_headers import AnswerHeaders
+from service.http.bodies import Bodies
+from service.http.key_ring import KeyRing
 from service.http.origin import OwnOrigin
 from service.http.request_log import RequestLog
-from service.keys import KeyRing
-from service.routes import docs, entities, linking, openapi, operations, scenes, web
+from service.routes import entities, linking, openapi, operations, page, reference, scenes
 from service.settings import Settings
+from service.telemetry.metrics import Metrics
 from wikiclip.base.errors import WikiClipError
 
 logger = logging.getLogger(__name__)
@@ -34,7 +36,8 @@ def create_app(settings: Settings | None = None, *, announce: Callable[[Runtime]
         WikiClipError: the keys cannot be read, or the rate is none.
     """
     settings = settings or Settings()
-    runtime = Runtime(settings)
+    metrics = Metrics()
+    runtime = Runtime(settings, metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -55,18 +58,24 @@ def create_app(settings: Settings | None = None, *, announce: Callable[[Runtime]
         redoc_url=None,
     )
     app.state.runtime = runtime
-    # What is asked most comes first: a request is held against one path after the other.
-    for part in (linking, operations, entities, scenes, docs, web):
-        app.include_router(part.router)
-    errors.install(app)
-    # The last one added sees a request first.
-    app.add_middleware(
-        Access, keys=None if settings.keys is None else KeyRing(settings.keys), rate=read_rate(settings.rate)
+    app.state.bodies = Bodies(
+        max_bytes=settings.max_body_bytes,
+        max_held_bytes=settings.max_held_bytes,
+        seconds=settings.body_s,
+        metrics=metrics,
     )
+    # What is asked most comes first: a request is held against one path after the other.
+    for part in (linking, operations, entities, scenes, reference, page):
+        app.include_router(part.router)
+    problems.install(app)
+    open_paths = frozenset((*operations.OPEN, *reference.OPEN, *page.OPEN))
+    keys = None if settings.keys is None else KeyRing(settings.keys)
+    # The last one added sees a request first.
+    app.add_middleware(Access, open_paths=open_paths, keys=keys, rate=read_rate(settings.rate))
     app.add_middleware(OwnOrigin, hosts=settings.hosts, origins=settings.origins)
-    app.add_middleware(RequestLog, metrics=runtime.metrics)
+    app.add_middleware(RequestLog, metrics=metrics)
     app.add_middleware(AnswerHeaders)
-    app.openapi = openapi.document(app, runtime)  # type: ignore[method-assign]
+    app.openapi = openapi.document(app, runtime, open_paths)  # type: ignore[method-assign]
     return app
 
 

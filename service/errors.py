@@ -1,22 +1,11 @@
-"""Problem documents (RFC 9457): every error the service answers has a stable `type`, and none repeats the request."""
+"""Every error that the service answers: causes with a stable `type`, and the problem that is raised. Knows no HTTP but
+the statuses; `service.http.problems` writes the documents."""
 
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
-from pydantic_core import ErrorDetails
-from starlette.exceptions import HTTPException
-
-from indexer.errors import UnknownEntity
-from wikiclip.pictures import PictureError
-from wikiclip.regions.region import RegionError
-
-MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:wikiclip:problem:"
-PROBLEM_SCHEMA = "#/components/schemas/Problem"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +68,6 @@ class Cause(Enum):
         return TYPE_PREFIX + self.code
 
 
-# What protocol and middleware answer, whatever route is asked for.
-ANYWHERE = (
-    Cause.MALFORMED_HTTP,
-    Cause.UNAUTHORIZED,
-    Cause.WRONG_HOST,
-    Cause.RATE_LIMITED,
-    Cause.INTERNAL_ERROR,
-    Cause.BUSY,
-)
-
 BY_CODE = {cause.code: cause for cause in Cause}
 
 
@@ -123,76 +102,7 @@ class Problem(Exception):
             body["errors"] = self.errors
         return body
 
-    def response(self) -> JSONResponse:
-        return JSONResponse(self.document(), status_code=self.cause.status, media_type=MEDIA_TYPE, headers=self.headers)
-
 
 def busy() -> Problem:
     """What a request is refused with that finds no place."""
     return Problem(Cause.BUSY, "Try again in a moment.", headers={"Retry-After": "1"})
-
-
-def from_input_error(error: PictureError | RegionError) -> Problem:
-    """The problem for a picture or a region that the model's package refused."""
-    return Problem(BY_CODE[error.code], str(error))
-
-
-def from_validation(details: list[ErrorDetails], *, fields: list[str]) -> Problem:
-    """The problem for fields that break the schema. An unknown field's name is the caller's: `fields` are told, all
-    those that there are."""
-    unknown = f"Unknown fields are not accepted; known ones are {', '.join(fields)}."
-    errors = []
-    for detail in details:
-        known = detail["loc"][:-1] if detail["type"] == "extra_forbidden" else detail["loc"]
-        message = unknown if detail["type"] == "extra_forbidden" else f"{detail['msg']}."
-        errors.append({"pointer": "#" + "".join(f"/{part}" for part in known), "detail": message})
-    return Problem(Cause.INVALID_REQUEST, "See `errors` for each field at fault.", errors=errors)
-
-
-async def _answer_problem(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, Problem)
-    return error.response()
-
-
-async def _answer_unknown_entity(_: Request, __: Exception) -> JSONResponse:
-    return Problem(Cause.UNKNOWN_ENTITY, "Take the id from an answer of /link.").response()
-
-
-async def _answer_http(_: Request, error: Exception) -> JSONResponse:
-    """Starlette's own refusals, which are those of the router."""
-    assert isinstance(error, HTTPException)
-    if error.status_code == 404:
-        return Problem(Cause.NOT_FOUND, "See /openapi.json for what is served.").response()
-    if error.status_code == 405:
-        headers = dict(error.headers or {})
-        return Problem(Cause.METHOD_NOT_ALLOWED, f"Use {headers.get('Allow', 'GET')}.", headers=headers).response()
-    return Problem(Cause.INTERNAL_ERROR, "The request could not be routed.").response()
-
-
-async def _answer_parameters(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)
-    names = ", ".join(sorted({str(detail["loc"][-1]) for detail in error.errors()}))
-    return Problem(Cause.INVALID_REQUEST, f"Check the parameters: {names}.").response()
-
-
-def install(app: FastAPI) -> None:
-    """Makes every refusal of `app` a problem document; what nobody foresaw is made one by `request_log`."""
-    app.add_exception_handler(Problem, _answer_problem)
-    app.add_exception_handler(UnknownEntity, _answer_unknown_entity)
-    app.add_exception_handler(HTTPException, _answer_http)
-    app.add_exception_handler(RequestValidationError, _answer_parameters)
-
-
-def documented(*causes: Cause) -> dict[int | str, dict[str, Any]]:
-    """The OpenAPI `responses` of a route that answers these causes, beside those that may come before any route."""
-    responses: dict[int | str, dict[str, Any]] = {}
-    for cause in (cause for cause in Cause if cause in (*causes, *ANYWHERE)):
-        entry = responses.setdefault(
-            cause.status,
-            {"description": "", "content": {MEDIA_TYPE: {"schema": {"$ref": PROBLEM_SCHEMA}, "examples": {}}}},
-        )
-        entry["description"] = f"{entry['description']} `{cause.type}`: {cause.title}".strip()
-        entry["content"][MEDIA_TYPE]["examples"][cause.code] = {
-            "value": {"type": cause.type, "title": cause.title, "status": cause.status, "detail": "..."}
-        }
-    return responses

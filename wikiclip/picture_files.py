@@ -2,6 +2,7 @@
 
 import io
 import struct
+from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
@@ -50,6 +51,17 @@ def sniff_format(data: bytes) -> FileFormat | None:
     if data.startswith((b"GIF87a", b"GIF89a")):
         return "GIF"
     return "WEBP" if data.startswith(b"RIFF") and data[8:12] == b"WEBP" else None
+
+
+def media_type(path: Path) -> str | None:
+    """The media type of a picture that a browser shows without running anything, decided by its first bytes and not by
+    its name; None for any other file, and for one that cannot be read."""
+    try:
+        with path.open("rb") as file:
+            found = sniff_format(file.read(12))
+    except OSError:
+        return None
+    return None if found is None else f"image/{found.lower()}"
 
 
 def open_header(data: bytes, file_format: FileFormat, *, max_pixels: int) -> ImageFile:

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from benchmarks.hostile.asking import Answer
 from benchmarks.hostile.case import MARK, Case
-from service.errors import MEDIA_TYPE, Cause
+from service.errors import Cause
+from service.http.problems import MEDIA_TYPE
 from service.schemas import LinkResponse, ProblemOut
 
 TYPES = {cause.type: cause for cause in Cause}

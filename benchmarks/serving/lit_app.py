@@ -9,7 +9,7 @@ from typing import Any
 import litserve
 import torch
 
-from indexer.linker import Found, Linker, Question
+from indexer.linker import Found, Linker, LinkQuery
 from service.settings import Settings
 from wikiclip.base.machine import cores
 from wikiclip.pictures import PictureLimits
@@ -25,14 +25,14 @@ class Linking(litserve.LitAPI):  # type: ignore[misc, unused-ignore]  # has no t
         home = Path(sys.argv[2])
         self.linker = Linker.open(sys.argv[1], home, limits=PictureLimits(), threads=cores(), device=Settings().device)
 
-    def decode_request(self, request: dict[str, Any]) -> Question:
+    def decode_request(self, request: dict[str, Any]) -> LinkQuery:
         image = base64.b64decode(request["image"])
         return self.linker.prepare(image, [request.get("region")], top_k=request.get("top_k", 10))
 
-    def batch(self, inputs: Sequence[Question]) -> list[Question]:
+    def batch(self, inputs: Sequence[LinkQuery]) -> list[LinkQuery]:
         return list(inputs)
 
-    def predict(self, questions: list[Question]) -> list[Found]:
+    def predict(self, questions: list[LinkQuery]) -> list[Found]:
         found = self.linker.search(self.linker.encode(questions), questions)
         return [of_mentions[0] for of_mentions in found]
 

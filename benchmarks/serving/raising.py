@@ -6,7 +6,7 @@ from unittest.mock import patch
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.linker import Linker, Question
+from indexer.linker import Linker, LinkQuery
 from service.__main__ import app
 from wikiclip.base.command import run
 
@@ -17,7 +17,7 @@ def main() -> None:
     """Serves until it is stopped."""
     encode = Linker.encode
 
-    def raising(self: Linker, questions: Sequence[Question]) -> NDArray[np.float32]:
+    def raising(self: Linker, questions: Sequence[LinkQuery]) -> NDArray[np.float32]:
         if any(question.top_k == AT_TOP_K for question in questions):
             raise RuntimeError("as it was asked to")
         return encode(self, questions)

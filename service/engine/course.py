@@ -1,11 +1,12 @@
-"""The way of one request through stages, and what each of them took."""
+"""The course of one request through the stages of its way, and what each of them took."""
 
 import asyncio
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from service.engine.stage import Full, Stage
@@ -14,6 +15,8 @@ from service.telemetry.tracing import Span, context
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+
+NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,44 +39,55 @@ def since(start: float) -> float:
     return 1000 * (time.perf_counter() - start)
 
 
+def _one(_: object) -> int:
+    return 1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Leg(Generic[In, Out]):
-    """A stretch of a request's way.
+class Step(Generic[In, Out]):
+    """A stage on the way of requests.
 
     Attributes:
-        item: what the stage is given.
-        noted: what its span tells of it.
-        then: makes the leg that follows out of what the stage made, on a thread of the stage; None ends the way.
+        name: what timings and spans call it.
+        weigh: what an item weighs in a batch.
+        counts: what that weight counts, for its span; None where the span tells nothing of it.
     """
 
     name: str
     stage: Stage[In, Timed[Out]]
-    item: In
-    weight: int = 1
-    noted: Mapping[str, int] = field(default_factory=dict)
-    then: "Callable[[Out], Leg[Any, Any]] | None" = None
+    weigh: Callable[[In], int] = _one
+    counts: str | None = None
+
+
+# A way: each step is given what the one before made.
+Way = tuple[Step[Any, Any], ...]
 
 
 class Course:
-    """Leads one request along its legs; its clock starts when it is made.
+    """Leads one request along a way; its clock starts when it is made.
 
     A stage hands over to the next on its own thread. The event loop, which would have to be woken each time, learns of
     the end alone: a lone request is then answered a quarter of a millisecond sooner.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, way: Way) -> None:
+        self._way = way
         self._start = time.perf_counter()
         self._took: dict[str, float] = {}
         self._context = context()
         self._end: Future[Any] = Future()
         self._under_way: Future[Any] | None = None
 
-    async def along(self, leg: Leg[Any, Any]) -> Any:
-        """What the last leg's stage made. Raises what work or `then` raised, and Problem where the service stops.
+    async def run(self, item: object, *, noted: Mapping[str, int] = NOTHING) -> Any:
+        """What the last stage made. Raises what work raised, and Problem where the service stops.
 
         Cancelling it takes the request out of the stage where it waits, and it enters no other.
+
+        Args:
+            item: what the first stage is given.
+            noted: what the first span tells of it.
         """
-        self._enter(leg)
+        self._enter(0, item, noted)
         try:
             return await asyncio.wrap_future(self._end)
         finally:
@@ -86,20 +100,22 @@ class Course:
         wait = max(0.0, total - sum(self._took.values()))
         return {name: round(took, 2) for name, took in {**self._took, "wait": wait, "total": total}.items()}
 
-    def _enter(self, leg: Leg[Any, Any]) -> None:
+    def _enter(self, number: int, item: Any, noted: Mapping[str, int] = NOTHING) -> None:
         if self._end.cancelled():
             return
-        span = Span(leg.name, self._context, leg.noted)
+        step = self._way[number]
+        weight = step.weigh(item)
+        span = Span(step.name, self._context, noted if step.counts is None else {step.counts: weight, **noted})
         try:
-            under_way = leg.stage.submit(leg.item, weight=leg.weight)
+            under_way = step.stage.submit(item, weight=weight)
         except Full:  # only while the service stops: no more requests are inside than a queue has places
             raise Problem(Cause.BUSY, "The service stops.", headers={"Retry-After": "1"}) from None
         self._under_way = under_way
-        if self._end.cancelled():  # just now, and by who could not know of this leg
+        if self._end.cancelled():  # just now, and by who could not know of this step
             self._leave()
-        under_way.add_done_callback(partial(self._go_on, leg, span))
+        under_way.add_done_callback(partial(self._go_on, number, span))
 
-    def _go_on(self, leg: Leg[Any, Any], span: Span, done: "Future[Timed[Any]]") -> None:
+    def _go_on(self, number: int, span: Span, done: "Future[Timed[Any]]") -> None:
         if done.cancelled():
             span.end()
             return
@@ -109,13 +125,13 @@ class Course:
             self._fail(error)
             return
         made = done.result()
-        self._took[leg.name] = made.milliseconds
-        if leg.then is None:
+        self._took[self._way[number].name] = made.milliseconds
+        if number + 1 == len(self._way):
             if self._end.set_running_or_notify_cancel():
                 self._end.set_result(made.value)
             return
         try:
-            self._enter(leg.then(made.value))
+            self._enter(number + 1, made.value)
         except Exception as raised:  # noqa: BLE001 - whatever it is belongs to whoever waits
             self._fail(raised)
 

@@ -1,4 +1,4 @@
-"""The way of a request: decode, then encode and search, or segment, or explain. Each is a stage behind a short queue.
+"""The ways of requests: decode, then encode and search, or segment, or explain. Each is a stage behind a short queue.
 
 Axes: B mention, M width of mention vectors.
 """
@@ -12,15 +12,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from starlette.datastructures import Headers
 
-from indexer.linker import Linker, Question
+from indexer.linker import Linker, LinkQuery
 from service.engine.cores import one_thread, take_share
-from service.engine.course import Course, Leg, Timed, timed
+from service.engine.course import Course, Step, Timed, Way, timed
 from service.engine.crew import Crew
-from service.engine.explaining import explained
-from service.engine.reading import Compared, Reader, Sketch
-from service.engine.segmenting import outlined
+from service.engine.presenting import explained, outlined
+from service.engine.reading import ExplainQuery, Reader, SegmentQuery
 from service.engine.serving import Serving
 from service.engine.stage import Stage
 from service.errors import Cause, Problem, busy
@@ -31,15 +29,14 @@ from wikiclip.segmenters import Segmenter
 
 In = TypeVar("In")
 Out = TypeVar("Out")
-Way = Leg[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A question and the vectors of its mentions."""
+    """A query and the vectors of its mentions."""
 
-    queries_BM: NDArray[np.float32]
-    question: Question
+    vectors_BM: NDArray[np.float32]
+    query: LinkQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +68,10 @@ class Explained:
 class Pipeline:
     """Requests are decoded one by one, encoded in batches and searched for in batches, all by one crew of threads.
 
+    What a request asks is read by the first stage, through a callable that is given the pipeline's reader. Every method
+    raises Problem for what was asked, where too much is being done, and once the deadline is over. Cancelling one, as
+    the deadline does, frees its place: what nobody waits for is not encoded.
+
     Attributes:
         serving: what answers. May be replaced at any time: a batch of searches takes it once, so no request mixes two.
     """
@@ -80,65 +81,74 @@ class Pipeline:
         self._segmenter = segmenter
         self._settings = settings
         self._metrics = metrics
-        self._reader = Reader(settings, metrics)
+        self._reader = Reader(settings, metrics, lambda: self.serving)
         self._inside = 0  # requests; counted here alone, since one that was decoded and then refused would be work lost
         workers = _workers(serving.linker, settings)
         few = max(1, workers - 1)  # of what takes long, so that others go on beside it
-        self._crew = Crew(workers)  # to whom the first stage is the least urgent
-        self._decode: Stage[Callable[[], object], Timed[object]] = self._stage(
-            "decode", _each(one_thread), at_once=settings.decoders
+        # A stage is more urgent than those that were made before it.
+        self._crew = Crew(workers)
+        self._decode: Stage[Callable[[Reader], Any], Timed[Any]] = self._stage(
+            "decode", _each(self._read), at_once=settings.decoders
         )
-        self._segment: Stage[Sketch, Timed[list[RegionOut]]] = self._stage(
-            "segment", _each(self._outlined), at_once=few
-        )
-        self._explain: Stage[Compared, Timed[ExplanationOut]] = self._stage(
-            "explain", _each(self._explained), at_once=few
-        )
-        self._encode: Stage[Question, Timed[Encoded]] = self._stage(
+        segment = self._stage("segment", _each(self._outlined), at_once=few)
+        explain = self._stage("explain", _each(self._explained), at_once=few)
+        encode = self._stage(
             "encode", self._encode_together, at_once=settings.encoders, max_weight=settings.batch, patient=True
         )
-        self._search: Stage[Encoded, Timed[tuple[list[ResultOut], Serving]]] = self._stage(
-            "search", self._search_together, max_weight=settings.search_batch
+        search = self._stage("search", self._search_together, max_weight=settings.search_batch)
+        decoding = Step(name="decode", stage=self._decode)
+        self._link_way: Way = (
+            decoding,
+            Step(name="encode", stage=encode, weigh=lambda query: len(query.mentions), counts="mentions"),
+            Step(name="search", stage=search, weigh=lambda encoded: len(encoded.vectors_BM), counts="mentions"),
         )
+        self._segment_way: Way = (decoding, Step(name="segment", stage=segment))
+        self._explain_way: Way = (decoding, Step(name="explain", stage=explain))
 
-    def has_room(self, *, coming: int = 0) -> bool:
-        """Whether a request would find a place, so that its body is worth reading.
+    async def link(self, read: Callable[[Reader], LinkQuery], *, size: int) -> Linked:
+        """Links the mentions that are read; `size` is the bytes that are read, for the span."""
+        async with self._admitted(self._link_way) as course:
+            results, serving = await course.run(read, noted={"bytes": size})
+            return Linked(results, serving, course.timings())
+
+    async def segment(self, read: Callable[[Reader], SegmentQuery], *, size: int) -> Segmented:
+        """Outlines what is read."""
+        async with self._admitted(self._segment_way) as course:
+            regions = await course.run(read, noted={"bytes": size})
+            return Segmented(regions, self._segmenter.method, course.timings())
+
+    async def explain(self, read: Callable[[Reader], ExplainQuery], *, size: int) -> Explained:
+        """Explains the pair that is read. Raises UnknownEntity, too."""
+        async with self._admitted(self._explain_way) as course:
+            return Explained(await course.run(read, noted={"bytes": size}), course.timings())
+
+    def has_room(self, coming: int = 0) -> bool:
+        """Whether one more request would find a place, so that its body is worth reading.
 
         Args:
             coming: requests that were let in and are not yet inside.
         """
         return self._inside + coming < self._settings.queue
 
-    def expect_room(self) -> None:
-        """Raises Problem where a request would find no place."""
-        if not self.has_room():
-            raise busy()
-
-    async def link(self, body: bytes, headers: Headers) -> Linked:
-        """Raises Problem for what the body asks, where too much is being done, and once the deadline is over.
-
-        Cancelling it, as the deadline does, frees its place: what nobody waits for is not encoded.
-        """
-        async with self._admitted() as course:
-            read = self._read(body, lambda: self._reader.question(body, headers, self.serving.linker), self._encoding)
-            results, serving = await course.along(read)
-            return Linked(results, serving, course.timings())
-
-    async def segment(self, body: bytes, headers: Headers) -> Segmented:
-        """Raises and is cancelled as `link` is."""
-        async with self._admitted() as course:
-            read = self._read(body, lambda: self._reader.sketch(body, headers), self._segmenting)
-            return Segmented(await course.along(read), self._segmenter.method, course.timings())
-
-    async def explain(self, body: bytes, headers: Headers) -> Explained:
-        """Raises and is cancelled as `link` is; UnknownEntity, too."""
-        async with self._admitted() as course:
-            read = self._read(body, lambda: self._reader.pair(body, headers, self.serving), self._explaining)
-            return Explained(await course.along(read), course.timings())
-
     def close(self) -> None:
         """Finishes what was accepted."""
         self._crew.close()
+
+    @asynccontextmanager
+    async def _admitted(self, way: Way) -> AsyncIterator[Course]:
+        """A place for a request, until its deadline."""
+        if not self.has_room():
+            raise busy()
+        self._inside += 1
+        try:
+            async with asyncio.timeout(self._settings.deadline_s):
+                yield Course(way)
+        except TimeoutError:
+            raise Problem(
+                Cause.DEADLINE, f"It had not been answered after {self._settings.deadline_s:g} s; try again later."
+            ) from None
+        finally:
+            self._inside -= 1
 
     def _stage(
         self,
@@ -161,63 +171,33 @@ class Pipeline:
         self._metrics.watch_queue(name, stage)
         return stage
 
-    @asynccontextmanager
-    async def _admitted(self) -> AsyncIterator[Course]:
-        """A place for a request, until its deadline."""
-        self.expect_room()
-        self._inside += 1
-        try:
-            async with asyncio.timeout(self._settings.deadline_s):
-                yield Course()
-        except TimeoutError:
-            raise Problem(
-                Cause.DEADLINE, f"It had not been answered after {self._settings.deadline_s:g} s; try again later."
-            ) from None
-        finally:
-            self._inside -= 1
+    def _read(self, read: Callable[[Reader], Out]) -> Out:
+        return one_thread(lambda: read(self._reader))
 
-    def _read(self, body: bytes, read: Callable[[], Out], then: Callable[[Out], Way]) -> Way:
-        return Leg(name="decode", stage=self._decode, item=read, noted={"bytes": len(body)}, then=then)
-
-    def _encoding(self, question: Question) -> Way:
-        weight = len(question.mentions)
-        noted = {"mentions": weight}
-        return Leg(name="encode", stage=self._encode, item=question, weight=weight, noted=noted, then=self._searching)
-
-    def _searching(self, encoded: Encoded) -> Way:
-        weight = len(encoded.queries_BM)
-        return Leg(name="search", stage=self._search, item=encoded, weight=weight, noted={"mentions": weight})
-
-    def _segmenting(self, sketch: Sketch) -> Way:
-        return Leg(name="segment", stage=self._segment, item=sketch)
-
-    def _explaining(self, compared: Compared) -> Way:
-        return Leg(name="explain", stage=self._explain, item=compared)
-
-    def _outlined(self, sketch: Sketch) -> list[RegionOut]:
+    def _outlined(self, query: SegmentQuery) -> list[RegionOut]:
         self._take_share()
-        return outlined(self._segmenter, sketch)
+        return outlined(self._segmenter, query.picture, query.prompt)
 
-    def _explained(self, compared: Compared) -> ExplanationOut:
+    def _explained(self, query: ExplainQuery) -> ExplanationOut:
         self._take_share()
-        return explained(compared)
+        return explained(query.model, query.pair, query.entity)
 
-    def _encode_together(self, questions: Sequence[Question]) -> list[Timed[Encoded]]:
+    def _encode_together(self, queries: Sequence[LinkQuery]) -> list[Timed[Encoded]]:
         self._take_share()
-        encoded = timed(lambda: self.serving.linker.encode(questions))
-        ends = np.cumsum([len(question.mentions) for question in questions])[:-1]
-        each = zip(np.split(encoded.value, ends), questions, strict=True)
-        return [Timed(Encoded(queries_BM, question), encoded.milliseconds) for queries_BM, question in each]
+        encoded = timed(lambda: self.serving.linker.encode(queries))
+        ends = np.cumsum([len(query.mentions) for query in queries])[:-1]
+        each = zip(np.split(encoded.value, ends), queries, strict=True)
+        return [Timed(Encoded(vectors_BM, query), encoded.milliseconds) for vectors_BM, query in each]
+
+    def _search_together(self, batch: Sequence[Encoded]) -> list[Timed[tuple[list[ResultOut], Serving]]]:
+        serving = self.serving
+        vectors_BM = np.concatenate([encoded.vectors_BM for encoded in batch])
+        found = timed(lambda: serving.results(vectors_BM, [encoded.query for encoded in batch]))
+        return [Timed((results, serving), found.milliseconds) for results in found.value]
 
     def _take_share(self) -> None:
         """What waits to be decoded, and will want a core in a moment, counts as at work."""
         take_share(self._settings.threads, among=self._crew.busy + min(1, self._decode.waiting))
-
-    def _search_together(self, batch: Sequence[Encoded]) -> list[Timed[tuple[list[ResultOut], Serving]]]:
-        serving = self.serving
-        queries_BM = np.concatenate([encoded.queries_BM for encoded in batch])
-        found = timed(lambda: serving.results(queries_BM, [encoded.question for encoded in batch]))
-        return [Timed((results, serving), found.milliseconds) for results in found.value]
 
 
 def _workers(linker: Linker, settings: Settings) -> int:

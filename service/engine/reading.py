@@ -1,19 +1,16 @@
-"""Bodies to what the stages after decoding work on; pictures that were sent lately are not decoded again."""
+"""What was asked, to what the stages after decoding work on; pictures that were sent lately are not decoded again."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
 from PIL import Image
-from starlette.datastructures import Headers
 
-from indexer.linker import Linker, Question
+from indexer.linker import LinkQuery
 from service.engine.decoded import DecodedPictures
 from service.engine.serving import Serving
-from service.errors import Cause, Problem, from_input_error
-from service.http import bodies
-from service.routes.requests import EXPLAIN, LINK, SEGMENT, SegmentOptions
+from service.errors import BY_CODE, Cause, Problem
 from service.schemas import EntityOut
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
@@ -27,15 +24,15 @@ from wikiclip.segmenters import Box, Point, Prompt
 
 
 @dataclass(frozen=True, slots=True)
-class Sketch:
+class SegmentQuery:
     """A picture and where in it a thing is that shall be outlined."""
 
-    image: Image.Image
+    picture: Image.Image
     prompt: Prompt
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ExplainQuery:
     """A mention beside an entity, and the model that looks at both."""
 
     pair: Pair
@@ -44,39 +41,44 @@ class Compared:
 
 
 class Reader:
-    """Reads requests. Safe on any thread."""
+    """Decodes pictures and regions. Safe on any thread.
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    Every method takes a picture's file and raises Problem for what cannot be read.
+
+    Args:
+        serving: what answers now.
+    """
+
+    def __init__(self, settings: Settings, metrics: Metrics, serving: Callable[[], Serving]) -> None:
         self._max_regions, self._max_mask_pixels = settings.max_regions, settings.max_mask_pixels
         self._metrics = metrics
+        self._serving = serving
         read = partial(read_picture, limits=settings.picture_limits)
         self._pictures = DecodedPictures(read, most_bytes=settings.picture_cache_bytes)
 
-    def question(self, body: bytes, headers: Headers, linker: Linker) -> Question:
-        """Of `POST /link`. Raises Problem."""
-        asked = bodies.parse(body, headers, LINK)
-        options = asked.options
-        if len(options.asked) > self._max_regions:
+    def link(self, file: bytes, regions: Sequence[object], *, top_k: int, min_score: float | None) -> LinkQuery:
+        """Regions that shall be linked."""
+        if len(regions) > self._max_regions:
             raise Problem(Cause.TOO_MANY_REGIONS, f"A request may have {self._max_regions} regions.")
         with _refusals():
-            picture = self._picture(asked.image)
-            self._expect_few_pixels(picture, len(options.asked))
-            return linker.ask(picture, options.asked, top_k=options.top_k, min_score=options.min_score)
+            picture = self._picture(file)
+            self._expect_few_pixels(picture, len(regions))
+            return self._serving().linker.ask(picture, regions, top_k=top_k, min_score=min_score)
 
-    def sketch(self, body: bytes, headers: Headers) -> Sketch:
-        """Of `POST /segment`. Raises Problem."""
-        asked = bodies.parse(body, headers, SEGMENT)
+    def segment(self, file: bytes, *, point: Sequence[float] | None, box: object) -> SegmentQuery:
+        """A thing that shall be outlined, at a point or in a box; whatever stands out where both are None."""
         with _refusals():
-            image = self._picture(asked.image).rgb
-            return Sketch(image, _prompt(asked.options, image.width, image.height))
+            picture = self._picture(file).rgb
+            return SegmentQuery(picture, _prompt(point, box, picture.width, picture.height))
 
-    def pair(self, body: bytes, headers: Headers, serving: Serving) -> Compared:
-        """Of `POST /explain`. Raises Problem and UnknownEntity."""
-        asked = bodies.parse(body, headers, EXPLAIN)
-        entity = serving.linker.index.entity(asked.options.entity_id)
+    def explain(self, file: bytes, region: object, entity_id: str) -> ExplainQuery:
+        """A region whose score with an entity shall be explained. Raises UnknownEntity, too."""
+        serving = self._serving()
+        linker = serving.linker
+        entity = linker.index.entity(entity_id)
         with _refusals():
-            pair = serving.linker.pair(self._picture(asked.image), asked.options.region, entity)
-        return Compared(pair, serving.answers.entity(entity), serving.linker.model)
+            pair = linker.pair(self._picture(file), region, entity)
+        return ExplainQuery(pair, serving.presenter.entity(entity), linker.model)
 
     def _expect_few_pixels(self, picture: Picture, regions: int) -> None:
         """A mask of a large picture is work, however few bytes its run lengths take."""
@@ -90,17 +92,17 @@ class Reader:
         return picture
 
 
-def _prompt(options: SegmentOptions, width: int, height: int) -> Prompt:
+def _prompt(point: Sequence[float] | None, box: object, width: int, height: int) -> Prompt:
     """Raises RegionError."""
-    if options.point is not None:
-        x, y = options.point
+    if point is not None:
+        x, y = point
         if not (0 <= x < width and 0 <= y < height):
             raise RegionError(
                 "outside-picture", f"The point lies outside the picture, which is {width} wide and {height} high."
             )
         return Point(int(x), int(y))
-    if options.box is not None:
-        left, top, right, bottom = bounds(decode_region({"box": options.box}, height=height, width=width))
+    if box is not None:
+        left, top, right, bottom = bounds(decode_region({"box": box}, height=height, width=width))
         return Box(left, top, right, bottom)
     return None
 
@@ -111,4 +113,4 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except (PictureError, RegionError) as error:
-        raise from_input_error(error) from None
+        raise Problem(BY_CODE[error.code], str(error)) from None

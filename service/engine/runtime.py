@@ -3,11 +3,9 @@
 import cv2
 import torch
 
-from service.engine.following import Follower
 from service.engine.pipeline import Pipeline
-from service.engine.serving import Serving, open_serving
+from service.engine.serving import Follower, Serving, open_serving
 from service.errors import Cause, Problem
-from service.http.budget import ByteBudget
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from wikiclip.base.errors import WikiClipError
@@ -19,15 +17,13 @@ class Runtime:
 
     Attributes:
         metrics: what the service tells of itself.
-        bodies: counts the bytes of bodies.
         follower: follows the published index.
         failure: why loading failed, once it did.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.settings = settings
-        self.metrics = Metrics()
-        self.bodies = ByteBudget(settings.max_held_bytes, self.metrics)
+        self.metrics = metrics
         self.failure: WikiClipError | None = None
         self._pipeline: Pipeline | None = None
         self.follower = Follower(lambda: self.serving, self._swap, settings, self.metrics)

@@ -1,21 +1,30 @@
-"""What answers: a linker, and all that depends on its index version. Replaced as a whole when another is published."""
+"""What answers: a linker, and all that depends on its index version. Another version replaces it as a whole."""
 
-from collections.abc import Sequence
+import logging
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.linker import Linker, Question
+from indexer.linker import Linker, LinkQuery
 from indexer.search import Candidate, EntityIndex
 from indexer.self_check import expect_rows_find_themselves
+from indexer.version import read_version
 from service import examples
-from service.engine.answers import Answers
+from service.engine.presenting import Presenter
 from service.schemas import ResultOut
 from service.settings import Settings
+from service.telemetry.metrics import Metrics
+from wikiclip.base.errors import WikiClipError
+
+logger = logging.getLogger(__name__)
 
 SAMPLE = 20  # entities that an example finds
 FIRST_BATCH = 8  # queries of the first search
+# What else may come of a file that vanishes while it is read, or of a C++ reader: the old version is as good as before.
+UNOPENED = (OSError, RuntimeError, MemoryError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -23,13 +32,13 @@ class Serving:
     """One index version, open, with the model that asks it.
 
     Attributes:
-        answers: writes candidates out.
+        presenter: shows candidates and records.
         example_1M: the vector of the example picture, for a first search.
         sample: what that found; examples in the OpenAPI document name these.
     """
 
     linker: Linker
-    answers: Answers
+    presenter: Presenter
     example_1M: NDArray[np.float32]
     sample: Sequence[Candidate]
 
@@ -38,10 +47,10 @@ class Serving:
         """The index version's id."""
         return self.linker.index.version
 
-    def results(self, queries_BM: NDArray[np.float32], questions: Sequence[Question]) -> list[list[ResultOut]]:
-        """For each question, for each of its mentions, the answer as it is shown."""
-        found = self.linker.search(queries_BM, questions)
-        return [[self.answers.result(one) for one in each] for each in found]
+    def results(self, queries_BM: NDArray[np.float32], asked: Sequence[LinkQuery]) -> list[list[ResultOut]]:
+        """For each query, for each of its mentions, the answer as it is shown."""
+        found = self.linker.search(queries_BM, asked)
+        return [[self.presenter.result(one) for one in each] for each in found]
 
     def with_version(self, name: str, settings: Settings) -> "Serving":
         """Opens another version of the index beside this one, and lets it search before anyone else may.
@@ -59,7 +68,7 @@ class Serving:
         )
         expect_rows_find_themselves(index.rows)
         linker = Linker(model, index, limits=self.linker.limits, where=self.linker.where)
-        return replace(self, linker=linker, answers=Answers(index), sample=_first(linker, self.example_1M))
+        return replace(self, linker=linker, presenter=Presenter(index), sample=_first(linker, self.example_1M))
 
 
 def open_serving(settings: Settings) -> Serving:
@@ -72,17 +81,6 @@ def open_serving(settings: Settings) -> Serving:
     return serving_of(open_linker(settings))
 
 
-def serving_of(linker: Linker) -> Serving:
-    """The same of a linker that is there."""
-    example_1M = linker.encode([linker.prepare(examples.picture(), [None])])
-    return Serving(linker, Answers(linker.index), example_1M, _first(linker, example_1M))
-
-
-def _first(linker: Linker, example_1M: NDArray[np.float32]) -> list[Candidate]:
-    # As a batch, so that what an index makes for those is there before somebody waits.
-    return linker.index.search(np.repeat(example_1M, FIRST_BATCH, axis=0), SAMPLE)[0]
-
-
 def open_linker(settings: Settings) -> Linker:
     """The linker of a service. Raises WikiClipError as `Linker.open` does."""
     return Linker.open(
@@ -92,3 +90,80 @@ def open_linker(settings: Settings) -> Linker:
         threads=settings.search_threads,
         device=settings.device,
     )
+
+
+def serving_of(linker: Linker) -> Serving:
+    """What answers with a linker that is open."""
+    example_1M = linker.encode([linker.prepare(examples.picture(), [None])])
+    return Serving(linker, Presenter(linker.index), example_1M, _first(linker, example_1M))
+
+
+def _first(linker: Linker, example_1M: NDArray[np.float32]) -> list[Candidate]:
+    # As a batch, so that what an index makes for those is there before somebody waits.
+    return linker.index.search(np.repeat(example_1M, FIRST_BATCH, axis=0), SAMPLE)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A version that was published and is not served, and why. No version where the pointer itself cannot be read."""
+
+    version: str | None
+    why: str
+
+
+class Follower:
+    """Keeps a service at the index version that is current: opens a new one beside it, tries it, and swaps.
+
+    Args:
+        current: what answers now.
+        swap: makes something else answer from now on.
+
+    Attributes:
+        refused: the last version that was looked at, if it was refused; the old one goes on answering.
+    """
+
+    def __init__(
+        self, current: Callable[[], Serving], swap: Callable[[Serving], None], settings: Settings, metrics: Metrics
+    ) -> None:
+        self._current = current
+        self._swap = swap
+        self._settings = settings
+        self._metrics = metrics
+        self._lock = threading.Lock()
+        self.refused: Refused | None = None
+
+    def look(self, *, again: bool = False) -> str:
+        """Takes over the version that is current, where it is another; returns the id of the one that answers then.
+
+        Takes as long as reading all its files. What cannot be used is noted in `refused`, logged once, and not tried
+        again before another is published.
+
+        Args:
+            again: tries also a version that was refused before.
+        """
+        with self._lock:
+            version = None
+            try:
+                version = read_version(self._settings.index).id
+                if version == self._current().version:
+                    self.refused = None
+                elif again or self.refused is None or self.refused.version != version:
+                    self._take(version)
+            except WikiClipError as error:
+                self._refuse(Refused(version, str(error)))
+            except UNOPENED as error:
+                self._refuse(Refused(version, f"It cannot be opened: {error or type(error).__name__}."))
+            return self._current().version
+
+    def _take(self, version: str) -> None:
+        serving = self._current().with_version(version, self._settings)
+        self._swap(serving)
+        self.refused = None
+        self._metrics.reload(taken=True)
+        logger.warning("The index version %s answers from now on.", version)
+
+    def _refuse(self, refused: Refused) -> None:
+        if refused != self.refused:
+            logger.error("%s answers still: %s", self._current().version, refused.why)
+            self._metrics.reload(taken=False)
+        self.refused = refused

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Collection
 
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
@@ -10,21 +11,10 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import Cause, Problem
-from service.keys import Key, KeyRing, Role
-from service.routes.web import PATHS
+from service.http.key_ring import Key, KeyRing, Role
+from service.http.problems import problem_response
 from wikiclip.base.errors import WikiClipError
 
-# They say nothing that is secret; no balancer has a key for the first two, and no browser for the others.
-OPEN = (
-    "/healthz",
-    "/readyz",
-    "/openapi.json",
-    "/docs",
-    "/docs/start.js",
-    "/docs/swagger-ui-bundle.js",
-    "/docs/swagger-ui.css",
-    *PATHS,
-)
 ADMIN = ("/admin", "/metrics")
 SCHEME = "Bearer"
 
@@ -35,25 +25,29 @@ class Access:
     Without a file of keys everyone may ask, but nobody may look after the service, `/metrics` excepted.
 
     Args:
+        open_paths: where neither is asked for.
         keys: None asks for none.
         rate: None allows any.
     """
 
-    def __init__(self, app: ASGIApp, *, keys: KeyRing | None, rate: RateLimitItem | None) -> None:
+    def __init__(
+        self, app: ASGIApp, *, open_paths: Collection[str], keys: KeyRing | None, rate: RateLimitItem | None
+    ) -> None:
         self._app = app
+        self._open_paths = open_paths
         self._keys = keys
         self._rate = rate
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in OPEN:
+        if scope["type"] != "http" or scope["path"] in self._open_paths:
             await self._app(scope, receive, send)
             return
         try:
             caller = self._admitted(scope)
             self._count(caller)
         except Problem as problem:
-            await problem.response()(scope, receive, send)
+            await problem_response(problem)(scope, receive, send)
             return
         scope.setdefault("state", {})["caller"] = caller
         await self._app(scope, receive, send)

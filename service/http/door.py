@@ -5,17 +5,18 @@ middleware and a task would cost several times as much as these few lines.
 """
 
 import asyncio
+from collections.abc import Callable, Collection
 from typing import Any
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.engine.runtime import Runtime
 from service.errors import busy
 from service.http.answer_headers import ANSWER_HEADERS
+from service.http.problems import problem_response
 from service.http.request_log import HEADER, RequestNote
+from service.telemetry.metrics import Metrics
 
-PATHS = ("/link", "/segment", "/explain")  # whose requests take a place
 ENTRY = "entry"  # under which a request's state has its own
 COMING_S = 0.25  # for which a place is kept for a body: one that is slow may find it taken
 
@@ -41,13 +42,28 @@ class Door:
 
     It says so before it asks who calls: who has no key learns that the service is busy.
 
+    Args:
+        paths: to which a POST takes a place.
+        is_ready: whether there are places at all; before, the route says what is missing.
+        has_room: whether one more is free, beside those for so many requests that are coming.
+
     Attributes:
         coming: how many were let in and are not inside.
     """
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-        self._answer = busy().response()
+    def __init__(
+        self,
+        paths: Collection[str],
+        *,
+        is_ready: Callable[[], bool],
+        has_room: Callable[[int], bool],
+        metrics: Metrics,
+    ) -> None:
+        self._paths = frozenset(paths)
+        self._is_ready = is_ready
+        self._has_room = has_room
+        self._metrics = metrics
+        self._answer = problem_response(busy())
         self._answer.headers.update(ANSWER_HEADERS | {HEADER: ""})  # the last is another each time
         self.coming = 0
 
@@ -56,12 +72,12 @@ class Door:
 
         It is the same object each time, and to be written before the next request is looked at.
         """
-        if scope["path"] not in PATHS or scope["method"] != "POST" or not self._runtime.is_ready:
+        if scope["path"] not in self._paths or scope["method"] != "POST" or not self._is_ready():
             return None
-        if self._runtime.pipeline.has_room(coming=self.coming):
+        if self._has_room(self.coming):
             scope["state"][ENTRY] = Entry(self)
             return None
-        note = RequestNote(scope, self._runtime.metrics)
+        note = RequestNote(scope, self._metrics)
         name, _ = self._answer.raw_headers[-1]
         self._answer.raw_headers[-1] = name, note.request_id.encode()
         note.tell(scope["path"], status=self._answer.status_code, sent=len(self._answer.body))

@@ -12,6 +12,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import Cause, Problem
+from service.http.problems import problem_response
 
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]/@\s]+)(?::[0-9]{1,5})?", re.IGNORECASE)
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -39,7 +40,7 @@ class OwnOrigin:
         try:
             self._check(scope["method"], Headers(scope=scope))
         except Problem as problem:
-            await problem.response()(scope, receive, send)
+            await problem_response(problem)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 

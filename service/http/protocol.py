@@ -1,7 +1,7 @@
 """HTTP/1.1 as uvicorn speaks it with llhttp, with what it lacks: deadlines, and the last of RFC 9112's refusals.
 
 There are deadlines for a request's head, for the rest of a body that nobody reads any more, and for an answer to be
-read. A body's own is kept in `bodies`, and that of a connection on which nothing is asked in uvicorn. What uvicorn
+read. `bodies` keeps a body's own, and uvicorn that of a connection on which nothing is asked. What uvicorn
 would refuse in plain text is refused with a problem document.
 """
 
@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from service.errors import Cause, Problem
 from service.http.door import Door, leaving
 from service.http.one_piece import OnePiece
+from service.http.problems import problem_response
 
 MOST_BYTES = 2**14  # of a head, and of what stands between two pieces of a body
 CLOSE = (b"connection", b"close")
@@ -44,7 +45,9 @@ def with_deadlines(seconds: float, *, most_connections: int, door: Door | None =
             super().connection_made(transport)
             if len(self.connections) > most_connections:
                 headers = {"Retry-After": "1", "Connection": "close"}
-                self.app = Problem(Cause.BUSY, "Too many connections are open; try again.", headers=headers).response()
+                self.app = problem_response(
+                    Problem(Cause.BUSY, "Too many connections are open; try again.", headers=headers)
+                )
             self._head = self._soon()
 
         def data_received(self, data: bytes) -> None:
@@ -103,7 +106,8 @@ def with_deadlines(seconds: float, *, most_connections: int, door: Door | None =
                 self.cycle.disconnected = True
                 self.cycle.message_event.set()
             if not is_told:
-                self._write(Problem(Cause.MALFORMED_HTTP, "The connection is closed.").response(), close=True)
+                malformed = Problem(Cause.MALFORMED_HTTP, "The connection is closed.")
+                self._write(problem_response(malformed), close=True)
             self.transport.close()
 
         def pause_writing(self) -> None:

@@ -10,6 +10,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import Cause, Problem
+from service.http.problems import problem_response
 from service.telemetry.logs import logger_of
 from service.telemetry.metrics import Metrics
 
@@ -87,7 +88,7 @@ class RequestLog:
                 log.exception("a request failed")
                 if status is None:
                     problem = Problem(Cause.INTERNAL_ERROR, "The log has the details; trying again may help.")
-                    await problem.response()(scope, receive, send_with_id)
+                    await problem_response(problem)(scope, receive, send_with_id)
             finally:
                 # The pattern of the path, which the router notes: an id in a path makes no metric of its own.
                 note.tell(getattr(scope.get("route"), "path", "none"), status=status, sent=sent)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Any, TypeVar
 
-from indexer.linker import Found, Linker, Question
+from indexer.linker import Found, Linker, LinkQuery
 from service.errors import BY_CODE, Cause
 from service.offline.mentions import Mention
 from service.offline.rows import Rows
@@ -109,7 +109,7 @@ def _prepare(mentions: list[Mention], linker: Linker) -> list[_Prepared]:
 
 def _rows(waiting: list[_Prepared], linker: Linker, job: Job) -> list[dict[str, Any]]:
     ready = tuple(one.ready for one in waiting if one.ready is not None)
-    found = iter(linker.answer(Question(ready, job.top_k, job.min_score)) if ready else ())
+    found = iter(linker.answer(LinkQuery(ready, job.top_k, job.min_score)) if ready else ())
     return [
         {
             "annotation_id": one.mention.annotation_id,

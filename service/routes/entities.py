@@ -5,10 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query
 
 from service.engine.serving import Serving
-from service.errors import Cause, Problem, documented
+from service.errors import Cause, Problem
+from service.http.static import SHOWN_ONLY, WholeFile
 from service.routes.dependencies import serving_of
-from service.routes.pictures import SHOWN_ONLY, WholeFile, media_type
+from service.routes.openapi import documented
 from service.schemas import EntitiesResponse, EntityOut, NeighboursResponse
+from wikiclip.picture_files import media_type
 
 router = APIRouter()
 
@@ -29,7 +31,7 @@ def entities(
 ) -> EntitiesResponse:
     """The first ones in the order of titles."""
     found = serving.linker.index.entities_titled(title, limit)
-    return EntitiesResponse(entities=[serving.answers.entity(each) for each in found])
+    return EntitiesResponse(entities=[serving.presenter.entity(each) for each in found])
 
 
 @router.get(
@@ -44,7 +46,7 @@ def neighbours(
 ) -> NeighboursResponse:
     """Those whose vectors in the index are nearest to its own, itself left out; the score is their cosine."""
     found = serving.linker.index.neighbours(entity_id, top_k)
-    return NeighboursResponse(candidates=serving.answers.candidates(found))
+    return NeighboursResponse(candidates=serving.presenter.candidates(found))
 
 
 @router.get(
@@ -60,10 +62,7 @@ def entity_image(
 ) -> WholeFile:
     """The file as it is in the knowledge base: JPEG, PNG, WebP or GIF."""
     path = serving.linker.index.picture_path(entity_id, number)
-    try:
-        kind = None if path is None else media_type(path)
-    except OSError:
-        kind = None
+    kind = None if path is None else media_type(path)
     if path is None or kind is None:
         raise Problem(Cause.NO_PICTURE, "The record of the entity lists its pictures.")
     return WholeFile(path, media_type=kind, headers=SHOWN_ONLY)
@@ -76,4 +75,4 @@ def entity_image(
 )
 def entity(entity_id: EntityId, serving: Annotated[Serving, Depends(serving_of)]) -> EntityOut:
     """The whole record, with the paths of its pictures."""
-    return serving.answers.entity(serving.linker.index.entity(entity_id))
+    return serving.presenter.entity(serving.linker.index.entity(entity_id))

@@ -2,23 +2,37 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
-from starlette.datastructures import Headers
 
+from indexer.linker import LinkQuery
 from service.engine.pipeline import Pipeline
-from service.errors import Cause, Problem, documented
-from service.http import bodies
+from service.engine.reading import ExplainQuery, Reader, SegmentQuery
+from service.errors import Cause, Problem
+from service.http.bodies import Bodies, ContentType, content_type
 from service.http.door import end_entry
 from service.routes.dependencies import runtime_of
-from service.routes.openapi import EXPLAIN_BODY, EXPLAIN_CAUSES, LINK_BODY, LINK_CAUSES, SEGMENT_BODY, SEGMENT_CAUSES
+from service.routes.openapi import (
+    EXPLAIN_BODY,
+    EXPLAIN_CAUSES,
+    LINK_BODY,
+    LINK_CAUSES,
+    SEGMENT_BODY,
+    SEGMENT_CAUSES,
+    documented,
+)
+from service.routes.parsing import parse
+from service.routes.requests import EXPLAIN, LINK, SEGMENT
 from service.schemas import ExplainResponse, ExplainTimings, LinkResponse, SegmentResponse, SegmentTimings, Timings
 from service.telemetry.tracing import note
 
-T = TypeVar("T")
+PLACED = ("/link", "/segment", "/explain")  # a request to one of them takes a place in the pipeline
+
+Answer = TypeVar("Answer")
 
 
 class DirectRoute(APIRoute):
@@ -50,7 +64,10 @@ async def link(request: Request) -> Response:
     picture: its EXIF orientation is applied first. Where no region is given and the picture is partly transparent, what
     is transparent is left out.
     """
-    linked = await _answered(request, Pipeline.link)
+    linked = await _answered(
+        request,
+        lambda pipeline, body, kind: pipeline.link(partial(_link_query, body, kind), size=len(body)),
+    )
     response = LinkResponse(
         results=linked.results,
         model=linked.serving.linker.model.name,
@@ -72,7 +89,10 @@ async def segment(request: Request) -> Response:
 
     Without both it proposes masks of what stands out. Limits, picture and errors are those of `/link`.
     """
-    segmented = await _answered(request, Pipeline.segment)
+    segmented = await _answered(
+        request,
+        lambda pipeline, body, kind: pipeline.segment(partial(_segment_query, body, kind), size=len(body)),
+    )
     response = SegmentResponse(
         regions=segmented.regions, method=segmented.method, timings_ms=SegmentTimings(**segmented.timings)
     )
@@ -93,9 +113,28 @@ async def explain(request: Request) -> Response:
     much of its description they took up; and the description's words by how much of them was taken up. Limits, picture
     and errors are those of `/link`.
     """
-    found = await _answered(request, Pipeline.explain)
+    found = await _answered(
+        request,
+        lambda pipeline, body, kind: pipeline.explain(partial(_explain_query, body, kind), size=len(body)),
+    )
     response = ExplainResponse(**dict(found.explanation), timings_ms=ExplainTimings(**found.timings))
     return _written(response)
+
+
+def _link_query(body: bytes, kind: ContentType, reader: Reader) -> LinkQuery:
+    asked = parse(body, kind, LINK)
+    options = asked.options
+    return reader.link(asked.picture, options.asked, top_k=options.top_k, min_score=options.min_score)
+
+
+def _segment_query(body: bytes, kind: ContentType, reader: Reader) -> SegmentQuery:
+    asked = parse(body, kind, SEGMENT)
+    return reader.segment(asked.picture, point=asked.options.point, box=asked.options.box)
+
+
+def _explain_query(body: bytes, kind: ContentType, reader: Reader) -> ExplainQuery:
+    asked = parse(body, kind, EXPLAIN)
+    return reader.explain(asked.picture, asked.options.region, asked.options.entity_id)
 
 
 def _written(answer: BaseModel) -> Response:
@@ -103,23 +142,21 @@ def _written(answer: BaseModel) -> Response:
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
-async def _answered(request: Request, work: Callable[[Pipeline, bytes, Headers], Coroutine[Any, Any, T]]) -> T:
-    """Takes a body in and does `work` on it. Refuses before the body is read where that would be for nothing."""
+async def _answered(
+    request: Request, work: Callable[[Pipeline, bytes, ContentType], Coroutine[Any, Any, Answer]]
+) -> Answer:
+    """Takes a body in and does `work` on it."""
     runtime = await runtime_of(request)
     pipeline = runtime.pipeline
     note(request_id=request.state.request_id)
-    bodies.check_type(request.headers)
-    pipeline.expect_room()
-    settings = runtime.settings
-    receiving = bodies.received(
-        request, max_bytes=settings.max_body_bytes, seconds=settings.body_s, budget=runtime.bodies
-    )
-    async with receiving as body:
+    kind = content_type(request.headers)
+    bodies: Bodies = request.app.state.bodies
+    async with bodies.received(request) as body:
         end_entry(request.scope)
-        return await _while_connected(request, work(pipeline, body, request.headers))
+        return await _while_connected(request, work(pipeline, body, kind))
 
 
-async def _while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+async def _while_connected(request: Request, work: Coroutine[Any, Any, Answer]) -> Answer:
     """Does `work` until the caller goes away; then cancels it, so that it costs the encoder nothing."""
     task, gone = asyncio.create_task(work), asyncio.create_task(_disconnected(request))
     try:

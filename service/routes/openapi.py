@@ -1,6 +1,6 @@
 """The OpenAPI document: what code cannot tell FastAPI about the POST routes, and examples that work when pasted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from fastapi import FastAPI
@@ -9,8 +9,8 @@ from fastapi.openapi.utils import get_openapi
 from service import examples
 from service.engine.runtime import Runtime
 from service.errors import Cause
-from service.http.access import OPEN
 from service.http.bodies import JSON, MULTIPART
+from service.http.problems import MEDIA_TYPE
 from service.routes.requests import EXPLAIN, LINK, REGION_SCHEMA, SEGMENT, Shape
 from service.schemas import ProblemOut
 from wikiclip.regions.region import REGION_CODES
@@ -21,6 +21,8 @@ Every error is a problem document (RFC 9457, `application/problem+json`) whose `
 
 """
 
+PROBLEM_SCHEMA = "#/components/schemas/Problem"
+
 _ELSEWHERE = {
     Cause.UNKNOWN_ENTITY,
     Cause.NO_PICTURE,
@@ -30,6 +32,15 @@ _ELSEWHERE = {
     Cause.UNREADABLE_IMAGE,
     Cause.FORBIDDEN,
 }
+# What protocol and middleware answer, whatever route is asked for.
+ANYWHERE = (
+    Cause.MALFORMED_HTTP,
+    Cause.UNAUTHORIZED,
+    Cause.WRONG_HOST,
+    Cause.RATE_LIMITED,
+    Cause.INTERNAL_ERROR,
+    Cause.BUSY,
+)
 _OF_REGIONS = {cause for cause in Cause if cause.code in REGION_CODES} | {Cause.TOO_MANY_REGIONS}
 LINK_CAUSES = tuple(cause for cause in Cause if cause not in _ELSEWHERE)
 EXPLAIN_CAUSES = (*(cause for cause in LINK_CAUSES if cause is not Cause.TOO_MANY_REGIONS), Cause.UNKNOWN_ENTITY)
@@ -72,13 +83,32 @@ def _body(shape: Shape[Any], shown: dict[str, dict[str, Any]]) -> dict[str, Any]
     }
 
 
+def documented(*causes: Cause) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI `responses` of a route that answers these causes, beside those that may come before any route."""
+    responses: dict[int | str, dict[str, Any]] = {}
+    for cause in (cause for cause in Cause if cause in (*causes, *ANYWHERE)):
+        entry = responses.setdefault(
+            cause.status,
+            {"description": "", "content": {MEDIA_TYPE: {"schema": {"$ref": PROBLEM_SCHEMA}, "examples": {}}}},
+        )
+        entry["description"] = f"{entry['description']} `{cause.type}`: {cause.title}".strip()
+        entry["content"][MEDIA_TYPE]["examples"][cause.code] = {
+            "value": {"type": cause.type, "title": cause.title, "status": cause.status, "detail": "..."}
+        }
+    return responses
+
+
 LINK_BODY = _body(LINK, examples.link_requests())
 EXPLAIN_BODY = _body(EXPLAIN, examples.explain_requests())
 SEGMENT_BODY = _body(SEGMENT, examples.segment_requests())
 
 
-def document(app: FastAPI, runtime: Runtime) -> Callable[[], dict[str, Any]]:
-    """What makes the document of `app`. Once an index is loaded, the examples name entities that are in it."""
+def document(app: FastAPI, runtime: Runtime, open_paths: Collection[str]) -> Callable[[], dict[str, Any]]:
+    """What makes the document of `app`. Once an index is loaded, the examples name entities that are in it.
+
+    Args:
+        open_paths: where no key is asked for.
+    """
 
     def make() -> dict[str, Any]:
         schema = get_openapi(
@@ -97,7 +127,7 @@ def document(app: FastAPI, runtime: Runtime) -> Callable[[], dict[str, Any]]:
         if runtime.settings.keys is not None:
             schema["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
             schema["security"] = [{"key": []}]
-            for path in schema["paths"].keys() & set(OPEN):
+            for path in schema["paths"].keys() & set(open_paths):
                 for operation in schema["paths"][path].values():
                     operation["security"] = []
         for name in ("HTTPValidationError", "ValidationError"):

@@ -12,8 +12,9 @@ from typing import Annotated
 from fastapi import APIRouter
 from fastapi import Path as PathParameter
 
-from service.errors import Cause, Problem, documented
-from service.routes.pictures import SHOWN_ONLY, WholeFile
+from service.errors import Cause, Problem
+from service.http.static import SHOWN_ONLY, WholeFile
+from service.routes.openapi import documented
 from service.schemas import SceneOut, SceneRegionOut, ScenesResponse
 from wikiclip.base.paths import home
 from wikiclip.pictures import PictureError, read_picture

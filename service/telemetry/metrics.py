@@ -6,12 +6,16 @@ from typing import Protocol
 from prometheus_client import CONTENT_TYPE_LATEST as CONTENT_TYPE
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 
-from service.engine.stage import Watcher
-
 SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 ITEMS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 __all__ = ["CONTENT_TYPE", "Metrics"]
+
+
+class StageWatch(Protocol):
+    """Is told what a stage's batch weighed and how long it took."""
+
+    def __call__(self, *, weight: int, seconds: float) -> None: ...
 
 
 class Queue(Protocol):
@@ -60,7 +64,7 @@ class Metrics:
         for cached in ("yes", "no"):
             self._pictures.labels(cached)
 
-    def of_stage(self, name: str) -> Watcher:
+    def of_stage(self, name: str) -> StageWatch:
         """What a stage tells of its batches."""
         seconds_of, items_of = self._stage.labels(name), self._batch.labels(name)
 

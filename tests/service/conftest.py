@@ -1,7 +1,6 @@
 """A small real index, and a server on a loopback port that serves it with the real `tiny` model."""
 
 import json
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,10 +17,8 @@ from PIL import Image, ImageDraw
 from indexer.build import build
 from indexer.kb import KnowledgeBaseName
 from indexer.linker import Linker
-from service.app import create_app
 from service.examples import picture
-from service.http.door import Door
-from service.http.protocol import with_deadlines
+from service.server import listen, make_server
 from service.settings import Settings
 
 MIB = 1024 * 1024
@@ -115,21 +112,9 @@ def start() -> Iterator[Callable[[Settings], Service]]:
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
 
     def run(settings: Settings) -> Service:
-        app = create_app(settings)
-        config = uvicorn.Config(
-            app,
-            host="127.0.0.1",
-            port=0,
-            http=with_deadlines(
-                settings.head_s, most_connections=settings.max_connections, door=Door(app.state.runtime)
-            ),
-            ws="none",
-            log_level="critical",
-        )
-        listening = config.bind_socket()
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as `python -m service` does
+        server, app = make_server(settings)
+        listening = listen("127.0.0.1", 0)
         listening.listen()  # who connects before the server has started waits for it
-        server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         running.append((server, thread))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from service.engine.course import Course, Leg, Timed, timed
+from service.engine.course import Course, Step, Timed, Way, timed
 from service.engine.crew import Crew
 from service.engine.stage import Stage
 from service.errors import Problem
@@ -49,8 +49,11 @@ class Gate:
         return item + 1
 
 
-def legs(first: Stage[int, Timed[int]], second: Stage[int, Timed[int]], item: int = 1) -> Leg[Any, Any]:
-    return Leg(name="first", stage=first, item=item, then=lambda made: Leg(name="second", stage=second, item=made))
+def way(
+    first: Stage[int, Timed[int]], second: Stage[int, Timed[int]], weigh: Callable[[int], int] = lambda _: 1
+) -> Way:
+    """Two steps; the weight of the second is asked for between them."""
+    return Step(name="first", stage=first), Step(name="second", stage=second, weigh=weigh)
 
 
 @pytest.fixture
@@ -67,15 +70,15 @@ async def entered(gate: Gate) -> None:
 def test_a_stage_hands_over_to_the_next_on_its_own_thread() -> None:
     threads: list[str] = []
 
-    def then(made: int) -> Leg[Any, Any]:
+    def weigh(_: int) -> int:
         threads.append(threading.current_thread().name)
-        return Leg(name="second", stage=second, item=made)
+        return 1
 
     with stage_of(lambda item: item + 1) as first, stage_of(lambda item: item * 10) as second:
 
         async def ask() -> tuple[int, dict[str, float]]:
-            course = Course()
-            return await course.along(Leg(name="first", stage=first, item=1, then=then)), course.timings()
+            course = Course(way(first, second, weigh))
+            return await course.run(1), course.timings()
 
         made, timings = asyncio.run(ask())
     assert made == 20
@@ -96,12 +99,8 @@ def test_what_goes_wrong_anywhere_is_raised_to_who_waits(where: str) -> None:
 
     with stage_of(work("first")) as first, stage_of(work("second")) as second:
 
-        def then(made: int) -> Leg[Any, Any]:
-            work("between")(made)
-            return Leg(name="second", stage=second, item=made)
-
         async def ask() -> None:
-            await Course().along(Leg(name="first", stage=first, item=1, then=then))
+            await Course(way(first, second, weigh=work("between"))).run(1)
 
         with pytest.raises(ArithmeticError, match=where):
             asyncio.run(ask())
@@ -113,7 +112,7 @@ def test_a_crew_that_leaves_tells_the_caller_to_come_back(closed: int) -> None:
     first, second = (made_by(crew, lambda item: item) for crew in crews)
     crews[closed].close()
     with pytest.raises(Problem, match="stops"):
-        asyncio.run(Course().along(legs(first, second)))
+        asyncio.run(Course(way(first, second)).run(1))
     crews[1 - closed].close()
 
 
@@ -124,9 +123,9 @@ def test_who_goes_away_while_the_second_stage_is_taken_never_enters_it(gate: Gat
         stack.callback(gate.open.set)
 
         async def ask() -> None:
-            staying = asyncio.create_task(Course().along(legs(first, second, 1)))
+            staying = asyncio.create_task(Course(way(first, second)).run(1))
             await entered(gate)
-            going = asyncio.create_task(Course().along(legs(first, second, 2)))
+            going = asyncio.create_task(Course(way(first, second)).run(2))
             while not second.waiting:
                 await asyncio.sleep(0.001)
             going.cancel()
@@ -140,7 +139,7 @@ def test_who_goes_away_while_the_second_stage_is_taken_never_enters_it(gate: Gat
     assert gate.came == [1]
 
 
-def test_who_goes_away_during_the_first_leg_starts_no_second(gate: Gate) -> None:
+def test_who_goes_away_during_the_first_step_starts_no_second(gate: Gate) -> None:
     came: list[int] = []
 
     def note(item: int) -> int:
@@ -153,7 +152,7 @@ def test_who_goes_away_during_the_first_leg_starts_no_second(gate: Gate) -> None
         stack.callback(gate.open.set)
 
         async def ask() -> None:
-            going = asyncio.create_task(Course().along(legs(first, second)))
+            going = asyncio.create_task(Course(way(first, second)).run(1))
             await entered(gate)
             going.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -179,7 +178,7 @@ def test_nothing_of_a_request_is_kept_once_it_was_answered() -> None:
     with stage_of(note) as first, stage_of(note) as second:
 
         async def ask() -> None:
-            await Course().along(legs(first, second))
+            await Course(way(first, second)).run(1)
 
         gc.collect()
         gc.disable()

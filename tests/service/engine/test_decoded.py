@@ -54,4 +54,4 @@ def test_many_threads_keep_within_the_room() -> None:
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(pictures.read, files))
     assert all(picture.rgb.size == (10, file[0]) for file, (picture, _) in zip(files, found, strict=True))
-    assert sum(40 * picture.rgb.height for picture in pictures._kept.values()) == pictures._bytes <= 2000
+    assert sum(40 * picture.rgb.height for picture in pictures._kept.values()) == pictures._kept.currsize <= 2000

@@ -19,12 +19,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from starlette.datastructures import Headers
 
-from indexer.linker import Linker, Question
+from indexer.linker import Linker, LinkQuery
 from service import examples
 from service.engine.cores import one_thread, take_share
-from service.engine.pipeline import Pipeline
+from service.engine.pipeline import Linked, Pipeline
 from service.engine.serving import serving_of
 from service.errors import Cause, Problem
 from service.settings import Settings, read_settings
@@ -34,11 +33,18 @@ from wikiclip.masks import Mask
 from wikiclip.segmenters import Prompt, open_segmenter
 
 IMAGE = base64.b64encode(examples.picture()).decode()
-JSON = Headers({"content-type": "application/json"})
 
 
 def body(**fields: object) -> bytes:
     return json.dumps({"image": IMAGE, **fields}).encode()
+
+
+async def link(pipeline: Pipeline, mentions: int = 1) -> Linked:
+    """Asks about the whole picture, so many times."""
+    file = examples.picture()
+    return await pipeline.link(
+        lambda reader: reader.link(file, [None] * mentions, top_k=10, min_score=None), size=len(file)
+    )
 
 
 def test_a_service_without_an_index_is_alive_and_not_ready(
@@ -83,7 +89,7 @@ class Slow(Linker):
         self.waits = threading.Event()
         self.mentions: list[int] = []
 
-    def encode(self, questions: Sequence[Question]) -> NDArray[np.float32]:
+    def encode(self, questions: Sequence[LinkQuery]) -> NDArray[np.float32]:
         self.waits.set()
         assert self.gate.wait(60)
         self.mentions.append(sum(len(question.mentions) for question in questions))
@@ -113,15 +119,15 @@ def test_what_nobody_waits_for_is_not_encoded(slow: Slow, settings: Settings) ->
     async def run(pipeline: Pipeline) -> None:
         slow.gate.clear()
         slow.waits.clear()
-        first = asyncio.create_task(pipeline.link(body(), JSON))
+        first = asyncio.create_task(link(pipeline))
         await asyncio.to_thread(slow.waits.wait, 60)
-        others = [asyncio.create_task(pipeline.link(body(), JSON)) for _ in range(20)]
+        others = [asyncio.create_task(link(pipeline)) for _ in range(20)]
         await asyncio.sleep(0.5)  # some are being decoded, some wait for the encoder
         for task in others:
             task.cancel()
         slow.gate.set()
         assert len((await first).results) == 1
-        after = await pipeline.link(body(regions=[None, None]), JSON)
+        after = await link(pipeline, 2)
         assert len(after.results) == 2
 
     with pipeline_of(slow, settings) as pipeline:
@@ -132,34 +138,33 @@ def test_what_nobody_waits_for_is_not_encoded(slow: Slow, settings: Settings) ->
 def test_a_request_that_waits_too_long_is_told_so_and_gives_its_place_up(slow: Slow, settings: Settings) -> None:
     async def late(pipeline: Pipeline) -> None:
         with pytest.raises(Problem) as told:
-            await pipeline.link(body(), JSON)
+            await link(pipeline)
         assert told.value.cause is Cause.DEADLINE
 
     async def run(pipeline: Pipeline) -> None:
         slow.gate.clear()
         await asyncio.gather(*(late(pipeline) for _ in range(6)))
         slow.gate.set()
-        assert len((await pipeline.link(body(regions=[None, None]), JSON)).results) == 2
+        assert len((await link(pipeline, 2)).results) == 2
 
     with pipeline_of(slow, settings, deadline_s=1.0, queue=8, batch=1) as pipeline:
         asyncio.run(run(pipeline))
     assert slow.mentions == [1, 2]  # what was being encoded when its deadline came, and the one after
 
 
-def test_a_full_service_refuses_before_it_reads_a_body(slow: Slow, settings: Settings) -> None:
+def test_a_full_service_refuses_and_says_so_before_it_is_asked(slow: Slow, settings: Settings) -> None:
     async def run(pipeline: Pipeline) -> None:
         slow.gate.clear()
-        pipeline.expect_room()
-        asked = [asyncio.create_task(pipeline.link(body(), JSON)) for _ in range(3)]
+        assert pipeline.has_room()
+        asked = [asyncio.create_task(link(pipeline)) for _ in range(3)]
         await asyncio.sleep(0.5)  # all three are beyond the decoder
-        with pytest.raises(Problem, match="Try again"):
-            pipeline.expect_room()
+        assert not pipeline.has_room()
         with pytest.raises(Problem, match="Try again") as told:
-            await pipeline.link(body(), JSON)
+            await link(pipeline)
         assert told.value.cause is Cause.BUSY
         asked[2].cancel()
         await asyncio.wait(asked[2:])
-        pipeline.expect_room()
+        assert pipeline.has_room()
         slow.gate.set()
         await asyncio.gather(*asked[:2])
 
@@ -187,10 +192,15 @@ def test_what_takes_long_leaves_a_worker_to_who_links(slow: Slow, settings: Sett
     pipeline = Pipeline(serving_of(slow), segmenter, settings, Metrics())
 
     async def run() -> None:
-        outlined = [asyncio.create_task(pipeline.segment(body(), JSON)) for _ in range(4)]
+        outlined = [
+            asyncio.create_task(
+                pipeline.segment(lambda reader: reader.segment(examples.picture(), point=None, box=None), size=0)
+            )
+            for _ in range(4)
+        ]
         await asyncio.to_thread(segmenter.entered.acquire, timeout=60)
         async with asyncio.timeout(60):
-            assert len((await pipeline.link(body(), JSON)).results) == 1
+            assert len((await link(pipeline)).results) == 1
         assert not any(task.done() for task in outlined)
         segmenter.gate.set()
         assert [each.regions for each in await asyncio.gather(*outlined)] == [[]] * 4
@@ -206,17 +216,17 @@ def test_who_encodes_alone_takes_all_cores_and_shares_them_with_others(slow: Slo
     seen: list[int] = []
 
     class Counting(Slow):
-        def encode(self, questions: Sequence[Question]) -> NDArray[np.float32]:
+        def encode(self, questions: Sequence[LinkQuery]) -> NDArray[np.float32]:
             seen.append(torch.get_num_threads())
             return super().encode(questions)
 
     async def run(pipeline: Pipeline) -> None:
-        await pipeline.link(body(), JSON)
+        await link(pipeline)
         counting.gate.clear()
         counting.waits.clear()
-        first = asyncio.create_task(pipeline.link(body(), JSON))
+        first = asyncio.create_task(link(pipeline))
         await asyncio.to_thread(counting.waits.wait, 60)
-        second = asyncio.create_task(pipeline.link(body(), JSON))
+        second = asyncio.create_task(link(pipeline))
         while len(seen) < 4:  # with the one that the service was opened with
             await asyncio.sleep(0.01)
         counting.gate.set()

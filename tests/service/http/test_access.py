@@ -14,8 +14,12 @@ from starlette.routing import Route
 from typer.testing import CliRunner
 
 from service.http.access import Access, read_rate
-from service.keys import KeyRing, app
+from service.http.key_ring import KeyRing
+from service.keys import app
+from service.routes import operations, page, reference
 from wikiclip.base.errors import WikiClipError
+
+OPEN = (*operations.OPEN, *reference.OPEN, *page.OPEN)
 
 
 async def who(request: Request) -> PlainTextResponse:
@@ -30,7 +34,9 @@ class Asked:
     """Asks the application behind `Access`, with one of its keys."""
 
     def __init__(self, keys: Path | None, rate: str = "") -> None:
-        self._access = Access(paths(), keys=None if keys is None else KeyRing(keys), rate=read_rate(rate))
+        self._access = Access(
+            paths(), open_paths=OPEN, keys=None if keys is None else KeyRing(keys), rate=read_rate(rate)
+        )
 
     def __call__(self, path: str, key: str | None = None, *, header: str | None = None) -> httpx.Response:
         async def run() -> httpx.Response:

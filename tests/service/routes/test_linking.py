@@ -11,7 +11,7 @@ from PIL import Image
 from indexer.linker import Linker
 from service import examples
 from service.app import create_app
-from service.engine.answers import shorten
+from service.engine.presenting import shorten
 from service.errors import Cause, Problem
 from service.settings import Settings
 

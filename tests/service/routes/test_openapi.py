@@ -12,7 +12,8 @@ from PIL import Image
 
 from service import examples
 from service.app import create_app
-from service.errors import ANYWHERE, Cause
+from service.errors import Cause
+from service.routes.openapi import ANYWHERE
 from service.schemas import ExplainResponse, LinkResponse, SegmentResponse
 from service.settings import Settings
 

@@ -1,27 +1,44 @@
-"""What the linker found, as the service shows it."""
+"""What the engine found, as the service shows it: candidates and records, outlines, explanations."""
 
 from collections.abc import Sequence
 from functools import lru_cache, partial
 from urllib.parse import quote
 
+import numpy as np
+from PIL import Image
+
 from indexer.kb.record import Entity
 from indexer.linker import Found
 from indexer.search import Candidate, EntityIndex
-from service.routes.pictures import media_type
-from service.schemas import CandidateOut, EntityOut, ResultOut
+from service.schemas import (
+    CandidateOut,
+    EntityOut,
+    EntityPictureOut,
+    ExplanationOut,
+    MentionOut,
+    RegionOut,
+    ResultOut,
+    WordOut,
+)
+from wikiclip.explanation import Grid, Pair, explain
+from wikiclip.masks import Mask, bounds
+from wikiclip.mention import Square
+from wikiclip.model import WikiClip
+from wikiclip.picture_files import media_type
+from wikiclip.regions.rle import encode_rle
+from wikiclip.segmenters import Prompt, Segmenter
 
 TEXT_LENGTH = 240
 REMEMBERED = 100_000
 
 
-class Answers:
-    """Writes candidates and records of an index out.
+class Presenter:
+    """Shows candidates and records of an index.
 
     Whether a picture can be served takes several looks at the disk, so that is remembered.
     """
 
     def __init__(self, index: EntityIndex) -> None:
-        self._index = index
         # Not a method: an index that another one has followed is let go at once, which a ring of references prevents.
         self._can_serve = lru_cache(maxsize=REMEMBERED)(partial(_can_serve, index))
 
@@ -71,10 +88,7 @@ class Answers:
 
 def _can_serve(index: EntityIndex, entity_id: str, number: int) -> bool:
     path = index.picture_path(entity_id, number)
-    try:
-        return path is not None and media_type(path) is not None
-    except OSError:
-        return False
+    return path is not None and media_type(path) is not None
 
 
 def shorten(text: str) -> str:
@@ -84,3 +98,49 @@ def shorten(text: str) -> str:
         return line
     head = line[: TEXT_LENGTH - 1]
     return (head.rsplit(" ", 1)[0] if " " in head else head).rstrip(" ,;:") + "…"
+
+
+def outlined(segmenter: Segmenter, picture: Image.Image, prompt: Prompt) -> list[RegionOut]:
+    """The regions of a picture that the segmenter finds."""
+    return [_region(mask) for mask in segmenter.segment(picture, prompt)]
+
+
+def _region(mask: Mask) -> RegionOut:
+    left, top, right, bottom = bounds(mask)
+    return RegionOut(
+        rle=encode_rle(mask),
+        box=[left, top, right - left, bottom - top],
+        area=round(float(mask.mean()), 6),
+    )
+
+
+def explained(model: WikiClip, pair: Pair, entity: EntityOut) -> ExplanationOut:
+    """Encodes a mention and an entity's record again, and tells what made their score."""
+    found = explain(model, pair)
+    square = pair.entity_square
+    picture = None
+    if square is not None and found.attention_GG is not None and entity.images:
+        picture = EntityPictureOut(
+            image=entity.images[0], frame=_frame(square), attention=_numbers(found.attention_GG, 6)
+        )
+    return ExplanationOut(
+        entity=entity,
+        score=found.score,
+        mention=MentionOut(frame=_frame(pair.mention_square), similarity=_cosines(found.similarity_GG)),
+        picture=picture,
+        words=[WordOut(word=word, weight=round(weight, 6)) for word, weight in found.words],
+    )
+
+
+def _frame(square: Square) -> list[float]:
+    left, top, right, bottom = square
+    return [left, top, right - left, bottom - top]
+
+
+def _numbers(grid: Grid, digits: int) -> list[list[float]]:
+    rows: list[list[float]] = grid.round(digits).tolist()
+    return rows
+
+
+def _cosines(grid: Grid) -> list[list[float | None]]:
+    return [[None if np.isnan(value) else value for value in row] for row in _numbers(grid, 4)]

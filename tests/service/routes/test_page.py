@@ -6,7 +6,7 @@ from importlib.resources import files
 import httpx
 import pytest
 
-from service.routes.web import FILES
+from service.routes.page import FILES
 
 PAGE = {path.name: path.read_text() for path in (files("service") / "page").iterdir()}
 
@@ -14,7 +14,7 @@ PAGE = {path.name: path.read_text() for path in (files("service") / "page").iter
 def test_the_page_and_its_files_are_served_with_their_types(client: httpx.Client) -> None:
     assert client.get("/").text == PAGE["index.html"]
     kinds = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
-    assert set(FILES) == set(PAGE)
+    assert FILES.names == set(PAGE)
     for name, content in PAGE.items():
         answer = client.get(f"/page/{name}")
         assert (answer.status_code, answer.text) == (200, content)

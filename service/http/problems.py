@@ -1,0 +1,54 @@
+"""Problem documents (RFC 9457): what an application answers in place of every refusal, its own and its framework's."""
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from indexer.errors import UnknownEntity
+from service.errors import Cause, Problem
+
+MEDIA_TYPE = "application/problem+json"
+
+
+def problem_response(problem: Problem) -> JSONResponse:
+    """The answer that a problem is sent as."""
+    return JSONResponse(
+        problem.document(), status_code=problem.cause.status, media_type=MEDIA_TYPE, headers=problem.headers
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Makes every refusal of `app` a problem document; what nobody foresaw is made one by `request_log`."""
+    app.add_exception_handler(Problem, _answer_problem)
+    app.add_exception_handler(UnknownEntity, _answer_unknown_entity)
+    app.add_exception_handler(HTTPException, _answer_http)
+    app.add_exception_handler(RequestValidationError, _answer_parameters)
+
+
+async def _answer_problem(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Problem)
+    return problem_response(error)
+
+
+async def _answer_unknown_entity(_: Request, __: Exception) -> JSONResponse:
+    return problem_response(Problem(Cause.UNKNOWN_ENTITY, "Take the id from an answer of /link."))
+
+
+async def _answer_http(_: Request, error: Exception) -> JSONResponse:
+    """Starlette's own refusals, which are those of the router."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return problem_response(Problem(Cause.NOT_FOUND, "See /openapi.json for what is served."))
+    if error.status_code == 405:
+        headers = dict(error.headers or {})
+        return problem_response(
+            Problem(Cause.METHOD_NOT_ALLOWED, f"Use {headers.get('Allow', 'GET')}.", headers=headers)
+        )
+    return problem_response(Problem(Cause.INTERNAL_ERROR, "The request could not be routed."))
+
+
+async def _answer_parameters(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    names = ", ".join(sorted({str(detail["loc"][-1]) for detail in error.errors()}))
+    return problem_response(Problem(Cause.INVALID_REQUEST, f"Check the parameters: {names}."))
