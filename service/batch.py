@@ -7,7 +7,7 @@ import torch
 import typer
 
 from service.engine.serving import open_linker
-from service.offline.linking import Job, link_all
+from service.offline.linking import SetOptions, link_all
 from service.offline.mentions import Annotations, Folder
 from service.offline.rows import Rows
 from service.settings import read_settings
@@ -38,11 +38,11 @@ def batch(
         raise WikiClipError(f"There is no file of annotations at {annotations}: name one with --annotations FILE.")
     source = Folder(images) if annotations is None else Annotations(annotations, images)
     linker = open_linker(settings)
-    job = Job(top_k=top_k, min_score=min_score, batch=settings.batch, decoders=settings.decoders)
+    options = SetOptions(top_k=top_k, min_score=min_score, batch=settings.batch, decoders=settings.decoders)
     with Rows(out, index_version=linker.index.version) as rows:
         before = len(rows)
-        tally = link_all(source, linker, rows, job)
-    typer.echo(f"{out}: {tally.added} rows added to {before}; {tally.failed} of those added say what went wrong.")
+        linked = link_all(source, linker, rows, options)
+    typer.echo(f"{out}: {linked.added} rows added to {before}; {linked.failed} of those added say what went wrong.")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ Out = TypeVar("Out")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class SetOptions:
     """How a set is linked.
 
     Attributes:
@@ -37,7 +37,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Tally:
+class LinkedCount:
     """Rows added, and how many of them say what went wrong."""
 
     added: int
@@ -51,7 +51,7 @@ class _Prepared:
     error: dict[str, str] | None
 
 
-def link_all(source: Iterable[Mention], linker: Linker, rows: Rows, job: Job) -> Tally:
+def link_all(source: Iterable[Mention], linker: Linker, rows: Rows, options: SetOptions) -> LinkedCount:
     """Adds a row for each mention that has none. What cannot be read is a row with an `error`, and stops nothing."""
     added = failed = 0
     waiting: list[_Prepared] = []
@@ -59,17 +59,17 @@ def link_all(source: Iterable[Mention], linker: Linker, rows: Rows, job: Job) ->
     def flush() -> None:
         nonlocal added, failed
         added, failed = added + len(waiting), failed + sum(one.ready is None for one in waiting)
-        rows.append(_rows(waiting, linker, job))
+        rows.append(_rows(waiting, linker, options))
         waiting.clear()
 
-    with ThreadPoolExecutor(job.decoders, thread_name_prefix="decode") as pool:
-        pictures = _by_picture((mention for mention in source if rows.claim(mention.annotation_id)), most=job.batch)
-        for prepared in _ahead(pool, lambda mentions: _prepare(mentions, linker), pictures, depth=job.batch):
+    with ThreadPoolExecutor(options.decoders, thread_name_prefix="decode") as pool:
+        pictures = _by_picture((mention for mention in source if rows.claim(mention.annotation_id)), most=options.batch)
+        for prepared in _ahead(pool, lambda mentions: _prepare(mentions, linker), pictures, depth=options.batch):
             waiting += prepared
-            if len(waiting) >= job.batch:
+            if len(waiting) >= options.batch:
                 flush()
     flush()
-    return Tally(added, failed)
+    return LinkedCount(added, failed)
 
 
 def _by_picture(mentions: Iterable[Mention], *, most: int) -> Iterator[list[Mention]]:
@@ -107,9 +107,9 @@ def _prepare(mentions: list[Mention], linker: Linker) -> list[_Prepared]:
     return prepared
 
 
-def _rows(waiting: list[_Prepared], linker: Linker, job: Job) -> list[dict[str, Any]]:
+def _rows(waiting: list[_Prepared], linker: Linker, options: SetOptions) -> list[dict[str, Any]]:
     ready = tuple(one.ready for one in waiting if one.ready is not None)
-    found = iter(linker.answer(LinkQuery(ready, job.top_k, job.min_score)) if ready else ())
+    found = iter(linker.answer(LinkQuery(ready, options.top_k, options.min_score)) if ready else ())
     return [
         {
             "annotation_id": one.mention.annotation_id,

@@ -11,7 +11,6 @@ from PIL import Image
 from indexer.linker import Linker
 from service import examples
 from service.app import create_app
-from service.engine.presenting import shorten
 from service.errors import Cause, Problem
 from service.settings import Settings
 
@@ -204,21 +203,6 @@ def test_metrics_tell_what_was_asked(client: httpx.Client, png: bytes) -> None:
     assert "wikiclip_body_bytes 0.0" in after
     client.get("/entities/none")
     assert 'wikiclip_requests_total{route="/entities/{entity_id:path}",status="404"}' in client.get("/metrics").text
-
-
-@pytest.mark.parametrize(
-    ("text", "short"),
-    [
-        ("", ""),
-        ("  one\n two ", "one two"),
-        ("a" * 240, "a" * 240),
-        ("a" * 241, "a" * 239 + "…"),
-        ("word, " * 60, ("word, " * 60)[:238].rsplit(" ", 1)[0].rstrip(" ,") + "…"),
-    ],
-)
-def test_texts_are_cut_between_words(text: str, short: str) -> None:
-    assert shorten(text) == short
-    assert len(short) <= 240
 
 
 @pytest.mark.parametrize("range_", ["bytes=0-0", "bytes=5-1", "bytes=99999999-", "hunter2", "bytes=" + "0-0," * 50])

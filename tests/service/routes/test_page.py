@@ -6,7 +6,7 @@ from importlib.resources import files
 import httpx
 import pytest
 
-from service.routes.page import FILES
+from service.routes.page import FILES, POLICY
 
 PAGE = {path.name: path.read_text() for path in (files("service") / "page").iterdir()}
 
@@ -28,6 +28,7 @@ def test_a_file_that_a_browser_has_is_not_sent_again(client: httpx.Client) -> No
         again = client.get("/page/main.js", headers={"If-None-Match": known})
         assert (again.status_code, again.content) == (304, b"")
         assert again.headers["etag"] == tag
+        assert again.headers["content-security-policy"] == POLICY  # a browser takes it from here, too
     for other in ('"other"', tag.strip('"'), ""):
         assert client.get("/page/main.js", headers={"If-None-Match": other}).status_code == 200
     assert client.get("/page/rle.js").headers["etag"] != tag
