@@ -38,7 +38,7 @@ RUN useradd --uid 10001 --user-group --create-home wikiclip && \
     install --directory --owner wikiclip --group wikiclip /data
 
 # The codes of a large index are read faster in memory pages of 2 MB, and a thread of OpenMP that waits for the next layer
-# is faster if it spins for some microseconds before it sleeps: docs/benchmarks.md.
+# is faster if it spins for some microseconds before it sleeps: docs/notebook/serving.md.
 ENV PATH=/opt/wikiclip/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONSAFEPATH=1 \
