@@ -68,11 +68,12 @@ def test_readmes_modules_explain_themselves(module: str) -> None:
     assert {option for option in options if option not in said.stdout} == set()
 
 
-def test_readme_lists_every_setting() -> None:
+def test_the_manual_lists_every_setting_once() -> None:
     from service.settings import Settings
 
-    listed = set(re.findall(r"^\| `(WIKICLIP_\w+)` \|", README, re.MULTILINE)) - {"WIKICLIP_HOME"}
-    assert listed == {f"WIKICLIP_{name.upper()}" for name in Settings.model_fields}
+    manual = (ROOT / "docs" / "service.md").read_text()
+    listed = re.findall(r"^\| `(WIKICLIP_\w+)` \|", manual, re.MULTILINE)
+    assert sorted(listed) == sorted(["WIKICLIP_HOME", *(f"WIKICLIP_{name.upper()}" for name in Settings.model_fields)])
 
 
 def test_readmes_python_compiles() -> None:
@@ -199,6 +200,12 @@ def test_ci_runs_what_a_developer_runs() -> None:
     assert "set -euo pipefail" in script
     assert re.search(r"^(exec )?make test$", script, re.MULTILINE)
     assert "pip install" not in script
+
+
+def test_the_checks_hold_the_manual_against_the_code() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    assert re.search(r"^test: .*\blint docs\b", makefile, re.MULTILINE)
+    assert re.search(r"^\t.*/mkdocs build --strict\b", makefile, re.MULTILINE)
 
 
 def test_pre_commit_uses_the_tools_of_the_environment() -> None:
