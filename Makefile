@@ -13,7 +13,7 @@ TORCH_INDEX ?=
 WIKICLIP_HOME ?= var
 export WIKICLIP_HOME
 # A thread of OpenMP that waits for the next layer spins for some microseconds, so that it need not be woken, and then
-# sleeps, so that another thread may have its core: docs/benchmarks.md.
+# sleeps, so that another thread may have its core: docs/notebook/serving.md.
 OMP_WAIT_POLICY ?= ACTIVE
 GOMP_SPINCOUNT ?= 3000
 export OMP_WAIT_POLICY GOMP_SPINCOUNT
@@ -61,7 +61,7 @@ setup: $(DEV) ## Install all that using and developing need, with a browser to t
 	@bash tools/get-browser.sh $(PY)
 
 .PHONY: test
-test: demo-data setup lint ## Set everything up and run every check and test
+test: demo-data setup lint docs ## Set everything up and run every check and test
 	HF_HUB_OFFLINE=1 $(PY) -m pytest
 
 .PHONY: test-faiss-gpu
@@ -78,6 +78,10 @@ lint: $(DEV) ## Run the linters and the type checker
 	$(VENV)/bin/hadolint Dockerfile
 	$(VENV)/bin/shellcheck .ci/run tools/*.sh docker/*.sh
 
+.PHONY: docs
+docs: $(DEV) ## Build the manual as a site, in site/
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
+
 .PHONY: format
 format: $(DEV) ## Format the code and repair what ruff can
 	$(VENV)/bin/ruff check --fix
@@ -85,7 +89,7 @@ format: $(DEV) ## Format the code and repair what ruff can
 
 .PHONY: clean
 clean: ## Remove what tools leave behind; .venv and var stay
-	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
 .PHONY: help
