@@ -89,7 +89,7 @@ format: $(DEV) ## Format the code and repair what ruff can
 
 .PHONY: clean
 clean: ## Remove what tools leave behind; .venv and var stay
-	rm -rf build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build dist site *.egg-info .import_linter_cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
 .PHONY: help

@@ -21,7 +21,7 @@ class Crew:
 
     A worker goes on with what it has just handed over, unless something is more urgent, and so a lone request stays on
     one thread. With threads of its own for each stage, more are at work than there are cores, each waits for another to
-    go on, and of two cores 6% were idle under load where here they are 3% (docs/benchmarks.md).
+    go on, and of two cores 6% were idle under load where here they are 3% (docs/notebook/serving.md).
 
     Of several idle workers it is always the first that starts, whose threads of OpenMP and caches are warm.
 
