@@ -3,7 +3,7 @@
 FROM python:3.11-slim-bookworm AS install
 
 # EXTRA, cpu or gpu: which FAISS. TORCH_INDEX: where torch and torchvision come from, if not from the usual registry, whose
-# build brings CUDA along; see "Which torch" in README.md.
+# build brings CUDA along; docs/installing.md.
 ARG EXTRA=cpu
 ARG TORCH_INDEX=
 

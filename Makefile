@@ -8,7 +8,7 @@ MAKEFLAGS += --no-builtin-rules
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
-# Where torch and torchvision come from, if not from the usual registry: see "Which torch" in the README.
+# Where torch and torchvision come from, if not from the usual registry: docs/installing.md.
 TORCH_INDEX ?=
 WIKICLIP_HOME ?= var
 export WIKICLIP_HOME
