@@ -17,7 +17,7 @@ from service.http.bodies import Bodies
 from service.http.key_ring import KeyRing
 from service.http.origin import OwnOrigin
 from service.http.request_log import RequestLog
-from service.routes import entities, linking, openapi, operations, page, reference, scenes
+from service.routes import entities, linking, openapi, operations, pages, scenes
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from wikiclip.base.errors import WikiClipError
@@ -65,10 +65,10 @@ def create_app(settings: Settings | None = None, *, announce: Callable[[Runtime]
         metrics=metrics,
     )
     # What is asked most comes first: a request is held against one path after the other.
-    for part in (linking, operations, entities, scenes, reference, page):
+    for part in (linking, operations, entities, scenes, pages):
         app.include_router(part.router)
     problems.install(app)
-    open_paths = frozenset((*operations.OPEN, *reference.OPEN, *page.OPEN))
+    open_paths = frozenset((*operations.OPEN, *pages.OPEN))
     keys = None if settings.keys is None else KeyRing(settings.keys)
     # The last one added sees a request first.
     app.add_middleware(Access, open_paths=open_paths, keys=keys, rate=read_rate(settings.rate))

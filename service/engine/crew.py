@@ -6,7 +6,8 @@ from heapq import heappop, heappush
 from typing import Any, TypeVar
 
 from service.engine.cores import compute_in_peace
-from service.engine.stage import Full, Stage, Watcher
+from service.engine.stage import Full, Stage
+from service.telemetry.metrics import StageWatch
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -54,7 +55,7 @@ class Crew:
         max_weight: int = 1,
         at_once: int = 1,
         patient: bool = False,
-        watch: Watcher | None = None,
+        watch: StageWatch | None = None,
     ) -> Stage[In, Out]:
         """A stage that is more urgent than those that were made before; see `Stage` for the arguments."""
         stage = Stage(

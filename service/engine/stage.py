@@ -8,14 +8,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from service.telemetry.metrics import StageWatch
+
 In = TypeVar("In")
 Out = TypeVar("Out")
-
-
-class Watcher(Protocol):
-    """Is told of every batch that was done."""
-
-    def __call__(self, *, weight: int, seconds: float) -> None: ...
 
 
 class Workers(Protocol):
@@ -68,7 +64,7 @@ class Stage(Generic[In, Out]):
         max_weight: int = 1,
         at_once: int = 1,
         patient: bool = False,
-        watch: Watcher | None = None,
+        watch: StageWatch | None = None,
     ) -> None:
         self._work = work
         self._workers = workers

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.engine.crew import Crew
-from service.engine.stage import Full, Stage, Watcher
+from service.engine.stage import Full, Stage
+from service.telemetry.metrics import StageWatch
 from tests.service.engine.held import WAIT_S, Held
 
 
@@ -20,7 +21,7 @@ def stage_of(
     workers: int = 1,
     capacity: int = 100,
     max_weight: int = 1,
-    watch: Watcher | None = None,
+    watch: StageWatch | None = None,
 ) -> Iterator[Stage[int, int]]:
     crew = Crew(workers)
     try:

@@ -16,10 +16,10 @@ from typer.testing import CliRunner
 from service.http.access import Access, read_rate
 from service.http.key_ring import KeyRing
 from service.keys import app
-from service.routes import operations, page, reference
+from service.routes import operations, pages
 from wikiclip.base.errors import WikiClipError
 
-OPEN = (*operations.OPEN, *reference.OPEN, *page.OPEN)
+OPEN = (*operations.OPEN, *pages.OPEN)
 
 
 async def who(request: Request) -> PlainTextResponse:

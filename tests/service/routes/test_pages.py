@@ -6,7 +6,7 @@ from importlib.resources import files
 import httpx
 import pytest
 
-from service.routes.page import FILES, POLICY
+from service.routes import pages
 
 PAGE = {path.name: path.read_text() for path in (files("service") / "page").iterdir()}
 
@@ -14,7 +14,7 @@ PAGE = {path.name: path.read_text() for path in (files("service") / "page").iter
 def test_the_page_and_its_files_are_served_with_their_types(client: httpx.Client) -> None:
     assert client.get("/").text == PAGE["index.html"]
     kinds = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
-    assert FILES.names == set(PAGE)
+    assert pages.PAGE.names == set(PAGE)
     for name, content in PAGE.items():
         answer = client.get(f"/page/{name}")
         assert (answer.status_code, answer.text) == (200, content)
@@ -28,7 +28,7 @@ def test_a_file_that_a_browser_has_is_not_sent_again(client: httpx.Client) -> No
         again = client.get("/page/main.js", headers={"If-None-Match": known})
         assert (again.status_code, again.content) == (304, b"")
         assert again.headers["etag"] == tag
-        assert again.headers["content-security-policy"] == POLICY  # a browser takes it from here, too
+        assert again.headers["content-security-policy"] == pages.PAGE_POLICY  # a browser takes it from here, too
     for other in ('"other"', tag.strip('"'), ""):
         assert client.get("/page/main.js", headers={"If-None-Match": other}).status_code == 200
     assert client.get("/page/rle.js").headers["etag"] != tag

@@ -1,0 +1,69 @@
+"""What people look at: the page at `/`, and the interactive description at `/docs`, Swagger UI out of a package.
+
+Both lie in folders of the service, each file under its own name, so that no other server is asked.
+"""
+
+from importlib.resources import files
+
+from fastapi import APIRouter, Request, Response
+
+from service.http.static import PackagedFiles
+
+FRONT = "index.html"
+# A browser asks each time, so that an update is seen at once.
+CACHING = {"Cache-Control": "no-cache"}
+# Pictures that were chosen, and those fetched with a key, are blobs. Nothing is ever written as HTML, so nothing is
+# trusted to become any.
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self';"
+    " frame-ancestors 'none'; base-uri 'none'; form-action 'none';"
+    " require-trusted-types-for 'script'; trusted-types 'none'"
+)
+REFERENCE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self';"
+    " frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+PAGE = PackagedFiles(
+    [("service", "page")],
+    names=[file.name for file in (files("service") / "page").iterdir()],
+    headers={**CACHING, "Content-Security-Policy": PAGE_POLICY},
+)
+REFERENCE = PackagedFiles(
+    [("service", "reference"), ("fastapi_swagger", "resources")],
+    names=(FRONT, "start.js", "swagger-ui-bundle.js", "swagger-ui.css"),
+    headers={**CACHING, "Content-Security-Policy": REFERENCE_POLICY},
+)
+# No browser has a key for them; it is only asked for when the page asks for something.
+OPEN = (
+    "/",
+    *(f"/page/{name}" for name in PAGE.names),
+    "/openapi.json",
+    "/docs",
+    *(f"/docs/{name}" for name in REFERENCE.names),
+)
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+async def page(request: Request) -> Response:
+    """The page itself."""
+    return await PAGE.get_response(FRONT, request.scope)
+
+
+@router.get("/page/{name}")
+async def page_file(name: str, request: Request) -> Response:
+    """A file that the page asks for."""
+    return await PAGE.get_response(name, request.scope)
+
+
+@router.get("/docs")
+async def reference(request: Request) -> Response:
+    """The description itself."""
+    return await REFERENCE.get_response(FRONT, request.scope)
+
+
+@router.get("/docs/{name}")
+async def reference_file(name: str, request: Request) -> Response:
+    """A file that the description asks for."""
+    return await REFERENCE.get_response(name, request.scope)
