@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.truth import nearest
-from indexer.kinds import KINDS
+from indexer.kinds import kind_of
 from indexer.version import read_version
 
 MEAN_ROWS = 2**14  # rows that the mean distance is taken over
@@ -51,6 +51,6 @@ def index_vectors(home: Path) -> NDArray[np.float16]:
         NoIndex: nothing was published there.
     """
     version = read_version(home)
-    searcher = KINDS[version.manifest.kind].open(version.shards, version.shared, width=version.manifest.dimension)
+    searcher = kind_of(version.manifest.kind).open(version.shards, version.shared, width=version.manifest.dimension)
     vectors_NM: NDArray[np.float16] = searcher.vectors(np.arange(len(searcher))).astype(np.float16)
     return vectors_NM

@@ -95,8 +95,8 @@ class Choice:
         self._memory = memory
 
     def allows(self, kind: str) -> bool:
-        """Whether an index of this kind will do."""
-        return self._named is None or self._named.name == kind
+        """Whether an index of this kind will do: none of a kind that is gone."""
+        return kind in KINDS and (self._named is None or self._named.name == kind)
 
     def kind(self, rows: int, width: int) -> IndexKind:
         """The kind, and why it was chosen, printed."""

@@ -41,12 +41,12 @@ class EntityIndex:
     def __init__(self, version: Version, *, threads: int = 1, device: DeviceChoice = "cpu") -> None:
         """Opens the files of a version that was verified; `open` is the way in for those who did not."""
         self.version, self.manifest = version.id, version.manifest
+        kind = kind_of(self.manifest.kind)
         counts, shards = self.manifest.counts, version.shards
         self._entities = Catalogue(shards, version.deleted())
         self._entity_of_row = np.concatenate(
             [entity_of_row(s) + np.uint32(n) for s, n in zip(shards, self._entities.first_numbers, strict=True)]
         )
-        kind = kind_of(self.manifest.kind)
         opened = kind.open(shards, version.shared, width=self.manifest.dimension, threads=threads)
         self.rows: Searcher
         self.rows, self.where = place(opened, kind.name, wanted=device)
@@ -77,8 +77,10 @@ class EntityIndex:
             NoIndex: there is none.
             CorruptIndex: a file is missing, was cut off or changed.
             WrongModel: another checkpoint made it; names both.
+            WikiClipError: it is of a kind that is gone; says how to make it anew.
         """
         found = read_version(home, version)
+        kind_of(found.manifest.kind)  # before all files are read: one of a kind that is gone is said at once
         if fingerprint is not None:
             found.expect_model(fingerprint)
         found.verify()

@@ -66,6 +66,7 @@ def update(
     home = out or index_home()
     with only_builder(home):
         base = read_version(home)
+        kind_of(base.manifest.kind)  # before anything is embedded: one of a kind that is gone cannot be changed
         gone = [] if delete is None else _listed(delete)
         if records is None:
             changes = Changes(home / "building" / "deletions", None, [], [])

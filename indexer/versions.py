@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from indexer.errors import CorruptIndex, NoIndex
+from indexer.kinds import kind_of
 from indexer.lock import only_builder
 from indexer.search import EntityIndex
 from indexer.self_check import expect_rows_find_themselves
@@ -93,6 +94,7 @@ def prune(
 
 
 def _verify(version: Version) -> None:
+    kind_of(version.manifest.kind)  # before all files are read: one of a kind that is gone is said at once
     version.verify()
     expect_rows_find_themselves(EntityIndex(version).rows)
 

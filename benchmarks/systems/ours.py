@@ -16,7 +16,7 @@ from benchmarks.systems.system import K, Search, Setting, files, mapped, sample
 from indexer.kinds import KINDS
 from indexer.kinds.training import SAMPLE_ROWS
 
-OURS = ("exact-fp16", "exact-int8", "balanced-pq", "balanced-sq8", "compact-pca", "compact-pq", "compact-rabitq")
+OURS = ("exact-fp16", "balanced-sq8", "compact-pca", "compact-pq", "compact-rabitq")
 SHARD_ROWS = 2**20  # as a build makes them
 
 

@@ -8,16 +8,14 @@ import numpy as np
 from indexer.embedding.chunks import PROBLEMS, ROWS, VECTORS, StoredChunk, stored_chunk
 from indexer.embedding.plan import Plan
 from indexer.entities import TABLE
-from indexer.kinds import kind_of
+from indexer.kinds import KINDS, kind_of
 from indexer.version import Version, newest
 from wikiclip.base.files import link, publish_folder
 
 
 def embedded_before(plan: Plan, home: Path) -> Version | None:
-    """The newest whole version that was made by this plan and keeps its vectors as they were embedded."""
-    return newest(
-        home, lambda version: version.manifest.plan == plan.id and kind_of(version.manifest.kind).keeps_vectors
-    )
+    """The newest whole version that was made by this plan, of a kind that this program reads."""
+    return newest(home, lambda version: version.manifest.plan == plan.id and version.manifest.kind in KINDS)
 
 
 def unpack(version: Version, workshop: Path) -> int:

@@ -1,4 +1,4 @@
-"""Exact search: every row is compared, in half precision or in one byte a number.
+"""Exact search: every row is compared, in half precision.
 
 Axes: B query, K hit, M vector width, N index row, S sample row.
 """
@@ -14,101 +14,77 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.kinds.files import read_faiss, write_faiss
-from indexer.kinds.half import BLOCK_ROWS, decode
+from indexer.kinds.half import BLOCK_ROWS
 from indexer.kinds.kind import Cost, Hits
 from indexer.kinds.order import best_first
 
 if TYPE_CHECKING:
     from indexer.kinds.shortlist import Shortlist
 
-SHARD, TRAINED = "exact.faiss", "trained.faiss"
-FEW = 1000  # rows that say little about the range of each dimension
+SHARD = "exact.faiss"
 SEVERAL = 3  # queries, from which on a shortlist is quicker than to read all rows for each
 SHORTLIST_BYTES = 2**28  # of memory that it may take
 
 
 @dataclass(frozen=True, kw_only=True)
 class Exact:
-    """Flat codes, mapped into memory.
+    """Half-precision vectors as they are given, mapped into memory.
 
     Attributes:
         name: what `--index` calls it.
-        bits: 16 keeps half-precision vectors as they are; 8 divides the range that each dimension has in the sample
-            into 256 steps, and what lies outside counts as its end.
     """
 
-    name: str
-    bits: int
+    name: str = "exact-fp16"
 
     def train(self, sample_SM: NDArray[np.float32], *, rows: int, folder: Path) -> None:
-        if self.bits == 16:
-            return
-        if len(sample_SM) < FEW:  # then all dimensions share the widest range
-            widest = np.full((1, sample_SM.shape[1]), np.abs(sample_SM).max(), dtype=np.float32)
-            sample_SM = np.concatenate([sample_SM, widest, -widest])
-        index = self._empty(sample_SM.shape[1])
-        index.train(np.ascontiguousarray(sample_SM, dtype=np.float32))
-        write_faiss(index, folder / TRAINED)
+        """Writes nothing: vectors that stay as they are need nothing that shards share."""
 
     def write(self, vectors_NM: NDArray[np.float16], folder: Path, shared: Path) -> None:
-        """Holds the shard's codes in memory, N x M x bits / 8 bytes, and one block of decoded rows."""
-        index = self._empty(vectors_NM.shape[1])
-        if self.bits == 8:
-            index = read_faiss(shared / TRAINED, like=index)
+        """Holds the shard's vectors in memory, N x M x 2 bytes, and one block of rows."""
+        index = _empty(vectors_NM.shape[1])
         _reserve(index, len(vectors_NM))
         for start in range(0, len(vectors_NM), BLOCK_ROWS):
             block_NM = np.ascontiguousarray(vectors_NM[start : start + BLOCK_ROWS])
-            if self.bits == 16:
-                index.add_sa_codes(block_NM.view(np.uint8))  # which its own codes are
-            else:
-                index.add(decode(block_NM))
+            index.add_sa_codes(block_NM.view(np.uint8))  # FAISS's own codes are the same bytes
         write_faiss(index, folder / SHARD)
 
     def open(self, shards: Sequence[Path], shared: Path, *, width: int, threads: int = 1) -> "ExactSearcher":
-        return ExactSearcher([shard / SHARD for shard in shards], like=self._empty(width), threads=threads)
-
-    @property
-    def keeps_vectors(self) -> bool:
-        return self.bits == 16
+        return ExactSearcher([shard / SHARD for shard in shards], width=width, threads=threads)
 
     def kept(self, shard: Path, *, width: int) -> NDArray[np.float16]:
         searcher = self.open([shard], shard, width=width)  # whose mapping the blocks are views of
         return np.concatenate([np.empty((0, width), dtype=np.float16), *searcher.halves()])
 
     def cost(self, rows: int, width: int) -> Cost:
-        read = rows * self._empty(width).code_size
-        kept = rows * width if self.bits == 16 and rows * width <= SHORTLIST_BYTES else 0
+        read = rows * _empty(width).code_size
+        kept = rows * width if rows * width <= SHORTLIST_BYTES else 0
         says = f"every query reads all {read / 1e9:.2f} GB of vectors, which stay mapped from the disk"
         if kept:
             says += f", and several at once {kept / 1e9:.2f} GB in memory"
         return Cost(memory=kept, disk=read, says=says)
 
-    def _empty(self, width: int) -> Any:
-        code = {16: faiss.ScalarQuantizer.QT_fp16, 8: faiss.ScalarQuantizer.QT_8bit}[self.bits]
-        return faiss.IndexScalarQuantizer(width, code, faiss.METRIC_INNER_PRODUCT)
-
 
 class ExactSearcher:
-    """Flat shards searched together; in half precision exact but for rounding (scores to about 1e-4).
+    """Flat shards searched together; exact but for the rounding of half precision (scores to about 1e-4).
 
     Several queries at once are compared with a shortlist of the rows alone, which holds all that can be among the best:
     the scores are the same to the bit.
 
     Args:
         paths: the shards' files in the order of their rows.
-        like: an empty index of their type.
+        width: M.
         threads: how many threads one search may take.
 
     Raises:
         CorruptIndex: a file does not hold such a shard.
     """
 
-    def __init__(self, paths: Sequence[Path], *, like: Any, threads: int) -> None:
-        self._threads, self._empty = threads, like
+    def __init__(self, paths: Sequence[Path], *, width: int, threads: int) -> None:
+        self._threads, self._empty = threads, _empty(width)
         # FAISS does not own what Python hands it, so the shards are kept here.
-        self._shards = [read_faiss(path, like=like, flags=faiss.IO_FLAG_MMAP_IFC) for path in paths]
+        self._shards = [read_faiss(path, like=self._empty, flags=faiss.IO_FLAG_MMAP_IFC) for path in paths]
         self._starts = np.cumsum([0, *(shard.ntotal for shard in self._shards)])
-        self._index = faiss.IndexShards(like.d)  # counts rows on from shard to shard
+        self._index = faiss.IndexShards(width)  # counts rows on from shard to shard
         for shard in self._shards:
             self._index.add_shard(shard)
         self._lock = threading.Lock()
@@ -138,8 +114,6 @@ class ExactSearcher:
 
     def _shortlist(self) -> "Shortlist | None":
         """Made by the first who needs it; None where it does not pay."""
-        if self._empty.sq.qtype != faiss.ScalarQuantizer.QT_fp16:
-            return None
         from indexer.kinds.shortlist import Shortlist, pays  # torch takes a second, which few who search need wait
 
         rows, width = len(self), self._index.d
@@ -160,12 +134,15 @@ class ExactSearcher:
         return index
 
     def halves(self) -> Iterator[NDArray[np.float16]]:
-        """All rows in half precision, block by block in their order, as they are mapped; of an index of 16 bits."""
+        """All rows in half precision, block by block in their order, as they are mapped."""
         for shard in self._shards:
-            assert shard.sq.qtype == faiss.ScalarQuantizer.QT_fp16
             if shard.ntotal:
                 rows_NM = _codes(shard).view(np.float16)
                 yield from (rows_NM[start : start + BLOCK_ROWS] for start in range(0, shard.ntotal, BLOCK_ROWS))
+
+
+def _empty(width: int) -> Any:
+    return faiss.IndexScalarQuantizer(width, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
 
 
 def _codes(shard: Any) -> NDArray[np.uint8]:

@@ -68,10 +68,6 @@ class Inverted:
         give_memory_back()  # lists that grew from shard to shard left holes, a tenth of what they take
         return InvertedSearcher(together, store, probes=self.probes, depth=self.depth, threads=threads)
 
-    @property
-    def keeps_vectors(self) -> bool:
-        return True
-
     def kept(self, shard: Path, *, width: int) -> NDArray[np.float16]:
         return read_vectors(shard, width=width)
 

@@ -79,11 +79,9 @@ class IndexKind(Protocol):
             CorruptIndex: a file is not what this kind writes.
         """
 
-    @property
-    def keeps_vectors(self) -> bool: ...  # whether `kept` has them
-
     def kept(self, shard: Path, *, width: int) -> NDArray[np.float16]:
-        """The vectors [N, M] that `write` was given for a shard; of a kind that keeps them.
+        """The vectors [N, M] that `write` was given for a shard: no kind may lose them, or a build of another kind
+        would have to embed all records again.
 
         Raises:
             CorruptIndex: a file is not what this kind writes.

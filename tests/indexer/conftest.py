@@ -1,6 +1,7 @@
 """Small knowledge bases and index versions, made with the real parts."""
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -54,6 +55,13 @@ def make_version() -> Callable[..., Version]:
         return publish(*assemble(workshop, chunks, plan, kind_of(kind), shard_rows=shard_rows), home)
 
     return make
+
+
+def published_as(kind: str, version: Version, home: Path) -> Version:
+    """The same files as the current version of a kind that this program may not know."""
+    copied = home / "building" / kind
+    shutil.copytree(version.folder, copied)
+    return publish(copied, version.manifest.model_copy(update={"kind": kind}), home)
 
 
 def on_cpu(model: WikiClip) -> Encoders:

@@ -15,6 +15,7 @@ from indexer import build
 from indexer.lock import only_builder
 from indexer.search import EntityIndex
 from indexer.version import PROBLEMS, read_version
+from tests.indexer.conftest import published_as
 from wikiclip.base.command import run as run_command
 from wikiclip.model import WikiClip
 
@@ -81,10 +82,10 @@ def test_builds_an_index_that_finds_what_it_holds_and_does_it_once(run, birds: P
 def test_another_kind_embeds_nothing_again_and_is_what_a_build_from_scratch_is(run, birds: Path, tmp_path: Path):
     home = tmp_path / "index"
     assert run()[0] == 0
-    assert run("--index", "balanced-pq", "--force")[0] == 0
+    assert run("--index", "compact-pq", "--force")[0] == 0
     scratch = read_version(home)
     (home / "versions" / scratch.id).rename(tmp_path / "scratch")
-    code, said = run("--index", "balanced-pq")
+    code, said = run("--index", "compact-pq")
     assert code == 0
     assert "nothing is embedded again" in said
     assert "Embedding" not in said
@@ -93,16 +94,24 @@ def test_another_kind_embeds_nothing_again_and_is_what_a_build_from_scratch_is(r
     assert list((home / "building").iterdir()) == []
 
     before = sorted((home / "versions").iterdir())
-    assert run("--index", "exact-int8", "--strict")[0] == 1, "what was left out then is left out of these, too"
+    assert run("--index", "balanced", "--strict")[0] == 1, "what was left out then is left out of these, too"
     assert sorted((home / "versions").iterdir()) == before
-    code, said = run("--index", "exact-int8")
+    code, said = run("--index", "balanced")
     assert (code, "nothing is embedded again" in said) == (0, True)
-    assert run("--index", "exact-int8", "--strict")[0] == 1
-    for version in (home / "versions").iterdir():
-        if "int8" not in (version / "manifest.json").read_text():
-            shutil.rmtree(version)
-    code, said = run("--index", "exact-fp16")
+    assert run("--index", "balanced", "--strict")[0] == 1
+
+
+@pytest.mark.parametrize("options", [(), ("--index", "exact")])
+def test_a_version_of_a_kind_that_is_gone_is_neither_published_again_nor_reused(run, tmp_path: Path, options):
+    home = tmp_path / "index"
+    assert run()[0] == 0
+    whole = read_version(home)
+    gone = published_as("exact-int8", whole, home)
+    shutil.rmtree(whole.folder)
+    code, said = run(*options)
     assert (code, "Embedding" in said) == (0, True)
+    assert read_version(home).id != gone.id
+    assert read_version(home).manifest.kind == "exact-fp16"
 
 
 def test_strict_publishes_nothing_and_names_the_line(run, tmp_path: Path):

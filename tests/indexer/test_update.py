@@ -18,7 +18,7 @@ from indexer.kb.record import Entity
 from indexer.search import EntityIndex
 from indexer.update import Changes, app, changed
 from indexer.version import Version, publish, read_version
-from tests.indexer.conftest import write_chunks
+from tests.indexer.conftest import published_as, write_chunks
 from wikiclip.base.errors import WikiClipError
 
 WIDTH = 16
@@ -57,7 +57,7 @@ NAMES = st.sampled_from(KNOWN)
 
 @settings(max_examples=25, deadline=None)
 @given(
-    kind=st.sampled_from(["exact-fp16", "exact-int8", "balanced-pq", "compact-rabitq", "compact-pca"]),
+    kind=st.sampled_from(["exact-fp16", "balanced-sq8", "compact-pq", "compact-rabitq", "compact-pca"]),
     steps=st.lists(
         st.tuples(
             st.dictionaries(NAMES, st.text("abcdef", min_size=1, max_size=6), max_size=5), st.sets(NAMES, max_size=3)
@@ -158,6 +158,14 @@ def test_the_command_adds_replaces_and_removes(built: Path, birds: Path, checkpo
     gone.write_text("one\n")
     with pytest.raises(UnknownEntity, match="'one'"):
         run("--delete", gone, "--strict", *options)
+
+
+def test_a_version_of_a_kind_that_is_gone_is_not_changed(built: Path, tmp_path: Path):
+    gone = published_as("balanced-pq", read_version(built), built)
+    (tmp_path / "gone.txt").write_text("one\n")
+    with pytest.raises(WikiClipError, match=r"balanced-pq is gone: .* --index balanced`"):
+        run("--delete", tmp_path / "gone.txt", "--out", built)
+    assert read_version(built).id == gone.id
 
 
 def test_what_cannot_be_done_is_one_line(built: Path, birds: Path, tmp_path: Path):

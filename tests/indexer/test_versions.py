@@ -12,6 +12,8 @@ from indexer.lock import only_builder
 from indexer.search import EntityIndex
 from indexer.version import read_version, version_ids
 from indexer.versions import app
+from tests.indexer.conftest import published_as
+from wikiclip.base.errors import WikiClipError
 
 ROWS = np.eye(12, 16, dtype=np.float32)
 
@@ -65,6 +67,18 @@ def test_a_flipped_bit_in_a_shard_fails_verification_and_rollback(home: Path, se
     for name in ("verify", "rollback"):
         with pytest.raises(CorruptIndex, match=path.name):
             command(home, name, middle)
+
+
+def test_a_version_of_a_kind_that_is_gone_is_listed_and_says_how_to_make_it_anew(home: Path):
+    newest = read_version(home)
+    gone = published_as("balanced-pq", newest, home)
+    listed = next(line for line in command(home, "list").splitlines() if gone.id in line)
+    assert "balanced-pq" in listed
+    for arguments in (("verify",), ("rollback", gone.id)):
+        with pytest.raises(WikiClipError, match=r"balanced-pq is gone: .* --index balanced`"):
+            command(home, *arguments)
+    assert newest.id in command(home, "rollback")
+    assert read_version(home).id == newest.id
 
 
 def test_goes_back_a_version_at_a_time_and_to_a_named_one(home: Path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from indexer.errors import CorruptIndex
-from indexer.kinds import KINDS, SHORT, kind_of
+from indexer.kinds import GONE, KINDS, SHORT, kind_of
 from indexer.kinds.brute import BruteForce
 from wikiclip.base.errors import WikiClipError
 
@@ -166,12 +166,18 @@ def test_kinds_are_found_by_name_and_by_short_name():
         kind_of("annoy")
 
 
+@pytest.mark.parametrize(("gone", "instead"), GONE.items())
+def test_a_kind_that_is_gone_is_refused_in_a_sentence_that_says_what_to_build(gone, instead):
+    assert gone not in KINDS
+    assert instead in SHORT
+    with pytest.raises(WikiClipError, match=rf"^The index kind {gone} is gone: make .* --index {instead}`\.$"):
+        kind_of(gone)
+
+
 @every
-def test_vectors_that_a_kind_keeps_are_those_it_was_given(tmp_path: Path, fill, texts, kind):
+def test_the_vectors_that_it_was_given_are_kept(tmp_path: Path, fill, texts, kind):
     rows_NM = texts(1, 900, 16)
     shards = fill(kind, tmp_path, rows_NM, (500, 0))
-    assert kind.keeps_vectors == (kind.name != "exact-int8")
-    if kind.keeps_vectors:
-        kept = [kind.kept(shard, width=16) for shard in shards]
-        assert [len(part) for part in kept] == [500, 0, 400]
-        assert np.concatenate(kept).tobytes() == rows_NM.tobytes()
+    kept = [kind.kept(shard, width=16) for shard in shards]
+    assert [len(part) for part in kept] == [500, 0, 400]
+    assert np.concatenate(kept).tobytes() == rows_NM.tobytes()

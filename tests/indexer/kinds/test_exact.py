@@ -11,7 +11,7 @@ from indexer.kinds.brute import BruteForce
 from indexer.kinds.exact import SHARD
 
 ROUNDING = 2e-3  # of FAISS's half-precision arithmetic, for vectors of a length near 4
-FP16, INT8 = KINDS["exact-fp16"], KINDS["exact-int8"]
+FP16 = KINDS["exact-fp16"]
 
 
 def rows(seed: int, count: int, width: int) -> NDArray[np.float16]:
@@ -51,13 +51,3 @@ def test_half_precision_is_kept_as_it_was_given(tmp_path: Path, fill):
     (shard,) = fill(FP16, tmp_path, rows_NM)
     kept = faiss.read_index(str(shard / SHARD)).reconstruct_n(0, 50)
     np.testing.assert_array_equal(kept, rows_NM.astype(np.float32))
-
-
-def test_a_byte_a_number_serves_rows_that_come_after_a_tiny_index(tmp_path: Path, texts):
-    """Trained on one row, no dimension has a range."""
-    first_NM, later_NM = texts(1, 1, 64), texts(2, 200, 64)
-    INT8.train(first_NM.astype(np.float32), rows=1, folder=tmp_path)
-    INT8.write(later_NM, tmp_path, tmp_path)
-    index = INT8.open([tmp_path], tmp_path, width=64)
-    hits = index.search(later_NM.astype(np.float32), 1)
-    assert (hits.rows_BK[:, 0] == np.arange(200)).mean() > 0.9

@@ -63,7 +63,7 @@ def test_lists_are_filled_up_where_those_probed_hold_too_few(tmp_path: Path, mak
     rows_NM = texts(1, 2000, 16)
     mean_M = rows_NM.mean(axis=0, dtype=np.float32)
     rows_NM[:5] = -mean_M / np.linalg.norm(mean_M)
-    narrow = dataclasses.replace(INVERTED["balanced-pq"], probes=1, depth=10)
+    narrow = dataclasses.replace(INVERTED["compact-pq"], probes=1, depth=10)
     hits = make(narrow, tmp_path, rows_NM).search(rows_NM[:1].astype(np.float32), 10)
     assert set(hits.rows_BK[0, :5]) == set(range(5))
     assert (hits.rows_BK >= 0).all()
@@ -76,7 +76,7 @@ def test_a_shard_holds_no_copy_of_the_lists_centres(tmp_path: Path, fill, texts)
 
 
 def test_codes_and_vectors_of_different_shards_are_refused(tmp_path: Path, fill, texts):
-    kind = INVERTED["balanced-pq"]
+    kind = INVERTED["compact-pq"]
     one, two = fill(kind, tmp_path, texts(1, 300, 16), (100,))
     (one / VECTORS).write_bytes((two / VECTORS).read_bytes())
     with pytest.raises(CorruptIndex, match="100 codes for 200 vectors"):
@@ -84,7 +84,7 @@ def test_codes_and_vectors_of_different_shards_are_refused(tmp_path: Path, fill,
 
 
 def test_codes_of_another_training_are_refused(tmp_path: Path, fill, texts):
-    kind = INVERTED["balanced-pq"]
+    kind = INVERTED["compact-pq"]
     (small,) = fill(kind, tmp_path / "small", texts(1, 300, 16))
     fill(kind, tmp_path / "large", texts(1, 4000, 16))
     with pytest.raises(CorruptIndex, match="does not fit"):

@@ -22,7 +22,7 @@ def contents(index) -> list[tuple[list[int], list[bytes]]]:
     return found
 
 
-@pytest.mark.parametrize("kind", ["balanced-pq", "compact-pq", "compact-rabitq", "compact-pca"])
+@pytest.mark.parametrize("kind", ["compact-pq", "compact-rabitq", "compact-pca"])
 @pytest.mark.parametrize("blocks", [1, 2])
 def test_a_list_of_as_many_rows_as_a_block_has_bytes(tmp_path: Path, fill, texts, kind, blocks):
     """FAISS itself would write past the end of such a list: so it must find nothing in it to move."""
@@ -44,7 +44,7 @@ def test_a_list_of_as_many_rows_as_a_block_has_bytes(tmp_path: Path, fill, texts
     assert contents(merged) == contents(whole)
 
 
-@pytest.mark.parametrize("kind", ["balanced-pq", "compact-pq", "compact-rabitq", "compact-pca"])
+@pytest.mark.parametrize("kind", ["compact-pq", "compact-rabitq", "compact-pca"])
 def test_many_merges_are_one_index(tmp_path: Path, fill, texts, kind):
     rows_NM = texts(1, 2500, 32)
     fill(KINDS[kind], tmp_path / "one", rows_NM)

@@ -16,7 +16,7 @@ from indexer.kinds.order import best_first
 from indexer.kinds.shortlist import GROUP, LEAST_ROWS, LEAST_WIDTH, Shortlist, pays
 
 K = 5
-FP16, INT8 = KINDS["exact-fp16"], KINDS["exact-int8"]
+FP16 = KINDS["exact-fp16"]
 
 pytestmark = pytest.mark.skipif(
     not pays(rows=LEAST_ROWS, width=LEAST_WIDTH), reason="this processor cuts sums of products of bytes off"
@@ -116,13 +116,6 @@ def test_an_exact_index_scores_batches_to_the_bit_as_without(
     assert made[0] is not None, "the shortlist was not used"
 
 
-def test_a_byte_a_number_has_none(tmp_path: Path, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows_NM = spread_rows(5, LEAST_ROWS, LEAST_WIDTH)
-    monkeypatch.setattr("indexer.kinds.shortlist.Shortlist.rows", lambda *_: pytest.fail("it was asked"))
-    hits = make(INT8, tmp_path, rows_NM, []).search(rows_NM[: 2 * SEVERAL].astype(np.float32), 1)
-    assert hits.rows_BK.shape == (2 * SEVERAL, 1)
-
-
 def test_few_rows_and_narrow_ones_are_left_to_faiss() -> None:
     assert not pays(rows=LEAST_ROWS - 1, width=LEAST_WIDTH)
     assert not pays(rows=LEAST_ROWS, width=LEAST_WIDTH - 1)
@@ -132,7 +125,6 @@ def test_no_more_is_kept_in_memory_than_said(tmp_path: Path, make: Any, monkeypa
     rows_NM = spread_rows(6, LEAST_ROWS, LEAST_WIDTH)
     queries_BM = rows_NM[:SEVERAL].astype(np.float32)
     assert FP16.cost(LEAST_ROWS, LEAST_WIDTH).memory == LEAST_ROWS * LEAST_WIDTH
-    assert INT8.cost(LEAST_ROWS, LEAST_WIDTH).memory == 0
     monkeypatch.setattr("indexer.kinds.exact.SHORTLIST_BYTES", LEAST_ROWS * LEAST_WIDTH - 1)
     monkeypatch.setattr("indexer.kinds.shortlist.Shortlist.__init__", lambda *_, **__: pytest.fail("it was made"))
     assert FP16.cost(LEAST_ROWS, LEAST_WIDTH).memory == 0
