@@ -1,5 +1,10 @@
 """Pictures and regions to candidates: linking in process, which the service and linking offline stand on.
 
+    linker = Linker.open()
+    found = linker.link("street.jpg", {"box": [40, 30, 200, 180]})
+    for candidate in found.candidates:
+        print(candidate.entity.title, candidate.score)
+
 Axes: B mention, M width of mention vectors.
 """
 
@@ -7,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +23,7 @@ from indexer.search import Candidate, EntityIndex
 from indexer.version import read_version
 from wikiclip.base.devices import move_to_gpu
 from wikiclip.base.machine import DeviceChoice
+from wikiclip.base.paths import index_home
 from wikiclip.explanation import Pair, pair
 from wikiclip.masks import Mask
 from wikiclip.model import PreparedMention, WikiClip
@@ -65,24 +72,29 @@ class Linker:
         self.limits = limits
         self.where = where
 
-    @property
-    def encodes_here(self) -> bool:
-        """Whether mentions are encoded on the processor, by the thread that asks for it."""
-        return self.model.vision.mean_C.device.type == "cpu"
-
     @classmethod
     def open(
-        cls, model: str | Path, index: Path, *, limits: PictureLimits, threads: int = 1, device: DeviceChoice = "cpu"
+        cls,
+        model: str | Path = "tiny",
+        index: Path | None = None,
+        *,
+        limits: PictureLimits | None = None,
+        threads: int = 1,
+        device: DeviceChoice = "cpu",
     ) -> "Linker":
         """Loads a checkpoint and the published index version.
 
         Args:
+            model: the name of a packaged checkpoint, or a checkpoint's folder.
+            index: the folder that keeps the index versions; `paths.index_home()` if None.
+            limits: what pictures are taken; those of `PictureLimits` if None.
             threads: how many threads one search may take.
             device: where to encode and to search.
 
         Raises:
             WikiClipError: one of the two is missing or damaged, or the index was made with another checkpoint.
         """
+        index = index_home() if index is None else index
         try:
             read_version(index)  # before the model, which takes seconds: an index that is missing is said at once
         except NoIndex as error:
@@ -91,11 +103,68 @@ class Linker:
         opened = EntityIndex.open(index, fingerprint=loaded.fingerprint, threads=threads, device=device)
         where = "the CPU, as asked" if device == "cpu" else move_to_gpu(loaded)
         loaded.vision.settle()
-        return cls(loaded, opened, limits=limits, where=where)
+        return cls(loaded, opened, limits=limits or PictureLimits(), where=where)
+
+    @property
+    def encodes_here(self) -> bool:
+        """Whether mentions are encoded on the processor, by the thread that asks for it."""
+        return self.model.vision.mean_C.device.type == "cpu"
+
+    @overload
+    def link(
+        self,
+        picture: str | Path | bytes,
+        region: object = None,
+        *,
+        regions: None = None,
+        top_k: int = 10,
+        min_score: float | None = None,
+    ) -> Found: ...
+
+    @overload
+    def link(
+        self,
+        picture: str | Path | bytes,
+        region: None = None,
+        *,
+        regions: Sequence[object],
+        top_k: int = 10,
+        min_score: float | None = None,
+    ) -> list[Found]: ...
+
+    def link(
+        self,
+        picture: str | Path | bytes,
+        region: object = None,
+        *,
+        regions: Sequence[object] | None = None,
+        top_k: int = 10,
+        min_score: float | None = None,
+    ) -> Found | list[Found]:
+        """What a region of a picture may be, or each of several `regions`, which one pass encodes.
+
+        Args:
+            picture: the path of a file, or what the file holds.
+            region: in a form of `wikiclip.regions.decode`; the whole picture if None.
+            top_k: candidates for each region, 1 or more.
+            min_score: leaves out candidates that score less.
+
+        Raises:
+            PictureError, RegionError: what was handed over cannot be read.
+            ValueError: a region and regions are given, or `top_k` is below 1.
+        """
+        if region is not None and regions is not None:
+            raise ValueError("link takes a region or several regions, not both")
+        if top_k < 1:
+            raise ValueError(f"top_k is {top_k}, below 1")
+        asked = [region] if regions is None else regions
+        file = Path(picture) if isinstance(picture, str) else picture
+        found = self.answer(self.prepare(file, asked, top_k=top_k, min_score=min_score)) if asked else []
+        return found[0] if regions is None else found
 
     def prepare(
         self,
-        image: bytes | Path,
+        picture: bytes | Path,
         regions: Sequence[object],
         *,
         top_k: int = 10,
@@ -106,11 +175,11 @@ class Linker:
         Raises:
             PictureError, RegionError: what was handed over cannot be read.
         """
-        return self.ask(self.read(image), regions, top_k=top_k, min_score=min_score)
+        return self.ask(self.read(picture), regions, top_k=top_k, min_score=min_score)
 
-    def read(self, image: bytes | Path) -> Picture:
+    def read(self, picture: bytes | Path) -> Picture:
         """Raises PictureError."""
-        return read_picture(image, limits=self.limits)
+        return read_picture(picture, limits=self.limits)
 
     def ask(self, picture: Picture, regions: Sequence[object], *, top_k: int, min_score: float | None) -> LinkQuery:
         """Cuts out each region; raises RegionError."""
@@ -136,13 +205,16 @@ class Linker:
         """Vectors [B, M] of the mentions of all queries, in one batch."""
         return self.model.encode_mentions([mention for query in queries for mention in query.mentions])
 
-    def search(self, queries_BM: NDArray[np.float32], queries: Sequence[LinkQuery]) -> list[list[Found]]:
+    def search(self, vectors_BM: NDArray[np.float32], queries: Sequence[LinkQuery]) -> list[list[Found]]:
         """For each query, for each of its mentions, what was found; searched for in one batch."""
         enough = 0 if self.model.confidence is None else self.model.confidence.candidates
-        found = self.index.search(queries_BM, max(enough, *(query.top_k for query in queries)))
+        found = self.index.search(vectors_BM, max(enough, *(query.top_k for query in queries)))
         each = zip(found, self._confidences(found), strict=True)
         return [
-            [Found(_cut(candidates, query), confidence) for candidates, confidence in islice(each, len(query.mentions))]
+            [
+                Found(_best(candidates, query), confidence)
+                for candidates, confidence in islice(each, len(query.mentions))
+            ]
             for query in queries
         ]
 
@@ -166,7 +238,7 @@ def _mask(picture: Picture, region: object) -> Mask:
     return decode_region(region, height=height, width=width)
 
 
-def _cut(candidates: list[Candidate], query: LinkQuery) -> list[Candidate]:
+def _best(candidates: list[Candidate], query: LinkQuery) -> list[Candidate]:
     kept = candidates[: query.top_k]
     if query.min_score is None:
         return kept
