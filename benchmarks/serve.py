@@ -131,7 +131,7 @@ class Loop:
         self._model = WikiClip.load(name)
         if Settings().device != "cpu":
             move_to_gpu(self._model)
-        self._model.vision.settle()
+        self._model.vision.optimize_for_inference()
         rates = {way: rate(self._model, way, seconds=TRY_S, seed=seed)[0] for seed, way in enumerate(ways(cores()))}
         for way, found in sorted(rates.items(), key=lambda item: -item[1]):
             console.print(f"encoder: {way.loops} loops of {way.threads} threads, batches of {way.batch}: {found:.1f}/s")

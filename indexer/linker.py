@@ -102,13 +102,13 @@ class Linker:
         loaded = WikiClip.load(model)
         opened = EntityIndex.open(index, fingerprint=loaded.fingerprint, threads=threads, device=device)
         where = "the CPU, as asked" if device == "cpu" else move_to_gpu(loaded)
-        loaded.vision.settle()
+        loaded.vision.optimize_for_inference()
         return cls(loaded, opened, limits=limits or PictureLimits(), where=where)
 
     @property
     def encodes_here(self) -> bool:
         """Whether mentions are encoded on the processor, by the thread that asks for it."""
-        return self.model.vision.mean_C.device.type == "cpu"
+        return self.model.vision.device.type == "cpu"
 
     @overload
     def link(

@@ -24,7 +24,9 @@ from wikiclip.masks import Mask, whole
 from wikiclip.mention import Square, View, around, full_picture, masked_crop, padded
 from wikiclip.pictures import Picture
 from wikiclip.presets import MentionConfig, Preset
-from wikiclip.towers.encoders import TextEncoder, TextFeatures, VisionEncoder, VisionFeatures
+from wikiclip.towers.loading import open_vision_tower
+from wikiclip.towers.text import TextEncoder, TextFeatures
+from wikiclip.towers.vision import VisionFeatures, VisionTower
 
 # Views a forward pass. On a processor what lies between two layers should stay in its caches: of 64 each takes a third
 # more time than of 16, and together they take four times the memory.
@@ -33,7 +35,7 @@ VIEWS_ON_CPU, VIEWS_ON_GPU = 16, 64
 
 @dataclass(frozen=True)
 class PreparedMention:
-    """A mention ready for the encoder: one view, or two for the form "both" (crop, then full picture)."""
+    """A mention ready for the tower: one view, or two for the form "both" (crop, then full picture)."""
 
     views: tuple[View, ...]
 
@@ -56,12 +58,12 @@ class WikiClip(nn.Module):
         mention_width: M.
     """
 
-    def __init__(self, preset: Preset, *, vision: VisionEncoder | None = None, text: TextEncoder | None = None) -> None:
+    def __init__(self, preset: Preset, *, vision: VisionTower | None = None, text: TextEncoder | None = None) -> None:
         """Loads the preset's frozen backbones, or takes those given."""
         super().__init__()
         self.preset, self.fingerprint = preset, "untrained"
         self.confidence: Confidence | None = None
-        self.vision = vision or VisionEncoder(preset.vision)
+        self.vision = vision or open_vision_tower(preset.vision)
         self.text = text or TextEncoder(preset.text)
         self.entity = self.new_entity_encoder()
         self.mention_width = self.entity.mention_width
@@ -209,26 +211,19 @@ class WikiClip(nn.Module):
 
     def see(self, views: Sequence[View]) -> VisionFeatures:
         """Frozen features of any number of views, a bounded number at a time."""
-        most = VIEWS_ON_CPU if self.vision.mean_C.device.type == "cpu" else VIEWS_ON_GPU
-        batches = [self._see(views[start : start + most]) for start in range(0, len(views), most)]
-        if len(batches) == 1:
-            return batches[0]
-        return VisionFeatures(
-            torch.cat([batch.patches_BPV for batch in batches]),
-            torch.cat([batch.pooled_BW for batch in batches]),
-            tuple(torch.cat(maps) for maps in zip(*(batch.levels for batch in batches), strict=True)),
-        )
+        most = VIEWS_ON_CPU if self.vision.device.type == "cpu" else VIEWS_ON_GPU
+        return VisionFeatures.joined([self._see(views[start : start + most]) for start in range(0, len(views), most)])
 
     def _see(self, views: Sequence[View]) -> VisionFeatures:
         pixels_BCHW = torch.from_numpy(np.stack([view.pixels_CHW for view in views]))
-        by_mask = self.vision.levels is not None
+        by_mask = self.vision.uses_mask
         inside_BHW = torch.from_numpy(np.stack([view.inside_HW for view in views])) if by_mask else None
         seen: VisionFeatures = self.vision(pixels_BCHW, inside_BHW)
         return seen
 
     def cover(self, views: Sequence[View], side: int) -> Tensor:
         """The share of each patch that the mask covers, [B, P]."""
-        inside_BHW = torch.from_numpy(np.stack([view.inside_HW for view in views])).to(self.vision.mean_C.device)
+        inside_BHW = torch.from_numpy(np.stack([view.inside_HW for view in views])).to(self.vision.device)
         return F.adaptive_avg_pool2d(inside_BHW[:, None], side).flatten(1)
 
     @staticmethod

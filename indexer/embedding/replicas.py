@@ -37,7 +37,7 @@ class Encoders:
         copies = [copy.deepcopy(model) for _ in devices[1:]]
         models = [one.to(device) for one, device in zip([model, *copies], devices, strict=True)]
         for one in models:
-            one.vision.settle()
+            one.vision.optimize_for_inference()
         self.model = models[0]
         self._turns: SimpleQueue[WikiClip] | None = None
         if devices[0].type != "cpu" or len(devices) > 1:

@@ -20,7 +20,9 @@ from tests.wikiclip.small_models import (
 )
 from wikiclip.model import WikiClip
 from wikiclip.presets import PRESETS, AdaptorConfig, Preset, TextBackbone, VisionBackbone
-from wikiclip.towers.encoders import TextEncoder, VisionEncoder
+from wikiclip.towers.loading import open_vision_tower
+from wikiclip.towers.text import TextEncoder
+from wikiclip.towers.vision import VisionTower
 
 import open_clip  # isort: skip  (after wikiclip, which lets it import torchvision)
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast  # isort: skip
@@ -49,12 +51,12 @@ def vision_backbone(tmp_path_factory: pytest.TempPathFactory) -> Backbones:
 @pytest.fixture(scope="session")
 def tower(vision_backbone: Backbones) -> Towers:
     """The same random tower at each call with one name."""
-    made: dict[str, VisionEncoder] = {}
+    made: dict[str, VisionTower] = {}
 
-    def make(name: str) -> VisionEncoder:
+    def make(name: str) -> VisionTower:
         if name not in made:
             torch.manual_seed(0)
-            made[name] = VisionEncoder(vision_backbone(name))
+            made[name] = open_vision_tower(vision_backbone(name))
         return made[name]
 
     return make
@@ -102,7 +104,7 @@ def text_folder(bert_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture
 def float32(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without bfloat16, so that two ways to the same number can be held against each other closely."""
-    for module in ("encoders", "entity"):
+    for module in ("towers.vision", "towers.text", "entity"):
         monkeypatch.setattr(f"wikiclip.{module}.bf16_pays", lambda device: False)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from wikiclip.model import WikiClip
 from wikiclip.presets import VisionBackbone
-from wikiclip.towers.encoders import VisionEncoder
+from wikiclip.towers.vision import VisionTower
 
 TEXT_CFG = {"context_length": 8, "vocab_size": 8, "width": 8, "heads": 1, "layers": 1}
 VIT = {"image_size": 32, "patch_size": 8, "width": 64, "layers": 2, "head_width": 32}
@@ -40,7 +40,7 @@ WORDS = [
 ]
 
 Backbones = Callable[[str], VisionBackbone]
-Towers = Callable[[str], VisionEncoder]
+Towers = Callable[[str], VisionTower]
 
 
 def close(ours: Tensor, theirs: Tensor, tolerance: float = 1e-4) -> bool:

@@ -53,7 +53,7 @@ def test_a_tower_gives_the_same_with_its_places_first() -> None:
 
 @pytest.mark.parametrize("name", ["vit-token", "vit-average"])
 def test_a_tower_copies_no_weights(tower: Towers, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wikiclip.towers.encoders.bf16_pays", lambda _: True)
+    monkeypatch.setattr("wikiclip.towers.vision.bf16_pays", lambda _: True)
     encoder = tower(name)
     pixels = torch.zeros(2, 3, encoder.image_size, encoder.image_size, dtype=torch.uint8)
     assert BY_THE_COPY not in operations(lambda: encoder(pixels))

@@ -172,7 +172,7 @@ def test_each_form_pools_as_it_says(plain: WikiClip, monkeypatch: pytest.MonkeyP
     cropped, seen = (plain.vision(torch.from_numpy(view.pixels_CHW[None])) for view in (crop, full))
     # The tower has four by four patches of eight by eight pixels.
     share_P = torch.from_numpy(full.inside_HW.reshape(4, 8, 4, 8).mean(axis=(1, 3)).flatten())
-    under_mask_BW = (share_P / share_P.sum()) @ seen.patches_BPV[0] @ plain.vision.visual.proj
+    under_mask_BW = (share_P / share_P.sum()) @ seen.patches_BPV[0] @ plain.vision.network.proj
     expected = {
         "crop": cropped.pooled_BW[0],
         "pooled": under_mask_BW,

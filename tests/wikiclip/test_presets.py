@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-import wikiclip.towers.encoders  # noqa: F401  (lets open_clip import torchvision)
+import wikiclip.towers.torchvision_guard  # noqa: F401  (lets open_clip import torchvision)
 from wikiclip.base.errors import WikiClipError
 from wikiclip.presets import PRESETS, AdaptorConfig, Preset, SpaceConfig
 

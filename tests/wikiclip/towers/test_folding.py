@@ -6,13 +6,13 @@ import torch
 from torch import nn
 
 from tests.wikiclip.small_models import Backbones, close
-from wikiclip.towers.encoders import VisionEncoder
 from wikiclip.towers.folding import fold_batch_norms
+from wikiclip.towers.loading import open_vision_tower
 
 
 def test_a_folded_trunk_computes_the_same(vision_backbone: Backbones) -> None:
     torch.manual_seed(0)
-    trunk = VisionEncoder(vision_backbone("timm-cnn")).visual.trunk
+    trunk = open_vision_tower(vision_backbone("timm-cnn")).network.trunk
     for part in trunk.modules():
         if isinstance(part, nn.BatchNorm2d):  # at random, as training leaves them: as made they change nothing
             nn.init.uniform_(part.running_mean, -1, 1)

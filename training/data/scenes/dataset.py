@@ -58,7 +58,7 @@ class ScenesData:
 
     def with_preset(self, preset: Preset) -> "ScenesData":
         """The same data for a model of another preset, untrained: seen by other backbones, or cut another way."""
-        model = self.model.varied(preset).to(self.model.vision.mean_C.device)
+        model = self.model.varied(preset).to(self.model.vision.device)
         if _seen_by(preset) == _seen_by(self.model.preset):
             return dataclasses.replace(self, model=model)
         return dataclasses.replace(self, model=model, records=_records(model, self.kb, self.cache_gb))

@@ -16,7 +16,8 @@ from tests.wikiclip.small_models import Backbones, close
 from wikiclip.base.errors import WikiClipError
 from wikiclip.model import WikiClip
 from wikiclip.presets import PRESETS, TextBackbone
-from wikiclip.towers.encoders import TextEncoder, VisionEncoder, classifier_rows
+from wikiclip.towers.loading import classifier_rows, open_vision_tower
+from wikiclip.towers.text import TextEncoder
 
 
 def crossword() -> Image.Image:
@@ -63,7 +64,7 @@ def test_tiny_names_drawings_by_the_rows_of_its_classifier(
     """The packaged weights are under the right names, and pixels, their order and their scale are as in training."""
     rows = classifier_rows(PRESETS["tiny"].vision)
     assert rows.shape == (1000, 1280)
-    alone = VisionEncoder(replace(PRESETS["tiny"].vision, levels=None))
+    alone = open_vision_tower(replace(PRESETS["tiny"].vision, levels=None))
     features = alone(pixels_of(draw()))
     assert int((features.pooled_BW @ rows.T).argmax()) == imagenet_class
     evenly_BW = alone.pool(features, torch.ones(1, alone.grid**2))
@@ -128,7 +129,7 @@ def test_small_models_are_made_without_a_network(
     calls: list[str], vision_backbone: Backbones, text_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-    VisionEncoder(vision_backbone("timm-cnn"))
+    open_vision_tower(vision_backbone("timm-cnn"))
     TextEncoder(TextBackbone(model=str(text_folder)))
     assert calls == []
 
@@ -139,7 +140,7 @@ def test_without_a_hub_the_preset_base_says_what_to_do(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(WikiClipError, match=r"ViT-B-16 with weights 'datacomp.*give the path.*or make the model hub"):
-        VisionEncoder(PRESETS["base"].vision)
+        open_vision_tower(PRESETS["base"].vision)
     with pytest.raises(WikiClipError, match=r"text encoder 'BAAI/bge.*give the path.*or make the model hub"):
         TextEncoder(PRESETS["base"].text)
     assert calls == []

