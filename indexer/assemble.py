@@ -3,9 +3,8 @@
 Axes: S sampled row, M vector width.
 """
 
-import shutil
+import functools
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ from indexer.manifest import Counts, Manifest, ModelStamp, ShardStamp, stamp_fil
 from indexer.shard import stamp_shard, write_shard
 from indexer.version import DELETED, PROBLEMS, SHARDS, SHARED
 from wikiclip.base.errors import WikiClipError
-from wikiclip.base.files import publish_folder
+from wikiclip.base.files import appearing_folder
 
 SHARD_BYTES = 2**29  # of a shard's vectors in half precision
 
@@ -83,7 +82,7 @@ def fill_shards(
         tqdm(stretches, desc="Filling shards", unit=" shards", disable=len(stretches) < 2)
     ):
         name = f"{SHARDS}/{first + number:05d}"
-        _once(folder / name, partial(write_shard, chunks=stretch, kind=kind, shared=folder / SHARED))
+        _once(folder / name, functools.partial(write_shard, chunks=stretch, kind=kind, shared=folder / SHARED))
         stamps.append(stamp_shard(folder / name, name=name, image_root=plan.image_root))
     return stamps
 
@@ -96,13 +95,9 @@ def with_rows(workshop: Path, chunks: int) -> list[StoredChunk]:
 
 def _once(folder: Path, fill: Callable[[Path], None]) -> None:
     """Fills a folder that exists whole or not at all."""
-    if folder.is_dir():
-        return
-    unfinished = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir()
-    fill(unfinished)
-    publish_folder(unfinished, folder)
+    if not folder.is_dir():
+        with appearing_folder(folder) as partial:
+            fill(partial)
 
 
 def _stretches(chunks: Sequence[StoredChunk], most: int) -> Iterator[list[StoredChunk]]:

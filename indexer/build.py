@@ -17,10 +17,9 @@ from indexer.kb import KnowledgeBase, KnowledgeBaseName, open_kb
 from indexer.kinds import KINDS, SHORT, kind_of
 from indexer.kinds.choose import choose
 from indexer.kinds.kind import IndexKind
-from indexer.lock import only_builder
 from indexer.search import EntityIndex
 from indexer.self_check import expect_rows_find_themselves
-from indexer.version import PROBLEMS, Version, make_current, newest, publish
+from indexer.version import PROBLEMS, Version, make_current, newest, only_builder, publish
 from wikiclip.base.command import run
 from wikiclip.base.machine import DeviceChoice, memory
 from wikiclip.base.paths import index_home

@@ -1,6 +1,5 @@
 """The default data: two Debian packages, which `python -m indexer.debian fetch` unpacks and does not install."""
 
-import fcntl
 import json
 import os
 import shutil
@@ -16,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from wikiclip.base.command import run
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.files import publish_folder, write_text
+from wikiclip.base.locks import locked
 from wikiclip.base.paths import debian_root
 
 PACKAGES = ("tuxpaint-stamps-default", "wordnet-base")
@@ -84,14 +84,10 @@ def _only_fetcher(work: Path) -> Iterator[int]:
                 "run `docker compose up` instead."
             )
     work.mkdir(parents=True, exist_ok=True)
-    with (work.parent / "LOCK").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            typer.echo("The default data is being fetched already: waiting for that to end ...")
-            fcntl.flock(file, fcntl.LOCK_EX)
+    waiting = "The default data is being fetched already: waiting for that to end ..."
+    with locked(work.parent / "LOCK", when_held=lambda: typer.echo(waiting)) as lock:
         work.mkdir(exist_ok=True)
-        yield file.fileno()
+        yield lock
 
 
 def _run(command: Sequence[str | Path], *, cwd: Path, lock: int, stdout: int | None = None) -> str:

@@ -24,10 +24,9 @@ from indexer.errors import UnknownEntity
 from indexer.kb.jsonl import JsonLines
 from indexer.kb.record import BadRecord
 from indexer.kinds import kind_of
-from indexer.lock import only_builder
 from indexer.manifest import Counts, Manifest, stamp_files
 from indexer.self_check import expect_rows_find_themselves
-from indexer.version import DELETED, PROBLEMS, Version, publish, read_version
+from indexer.version import DELETED, PROBLEMS, Version, only_builder, publish, read_version
 from wikiclip.base.command import run
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.files import link

@@ -2,11 +2,14 @@
 
 `HOME/CURRENT` names the current one of `HOME/versions`. A version is filled elsewhere, put on the disk, and moved
 into place; then the pointer is replaced. A crash between any two steps leaves the old version current and whole.
+`HOME/LOCK` is held by whoever changes any of this, and holds the number of that process.
 """
 
 import hashlib
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,12 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.entities import read_array
-from indexer.errors import CorruptIndex, NoIndex, WrongModel
+from indexer.errors import CorruptIndex, IndexBusy, NoIndex, WrongModel
 from indexer.manifest import MANIFEST, Manifest, read_manifest, verify_files
 from indexer.shard import FILES as SHARD_FILES
 from wikiclip.base.files import publish_folder, write_text
+from wikiclip.base.locks import Held, locked
 
-CURRENT, VERSIONS = "CURRENT", "versions"
+CURRENT, VERSIONS, LOCK = "CURRENT", "versions", "LOCK"
 PROBLEMS, DELETED, SHARDS, SHARED = "problems.jsonl", "deleted.npy", "shards", "shared"
 # The time it was published, then the checksum of its manifest: a change to the manifest itself shows, too.
 VERSION_ID = re.compile(r"[0-9]{8}t[0-9]{12}-[0-9a-f]{16}")
@@ -71,6 +75,28 @@ class Version:
                 f"The index {self.id} was made with the checkpoint {made_by.fingerprint} ({made_by.name}), and the one"
                 f" that was loaded is {fingerprint}. Load that checkpoint, or build the index again with this one."
             )
+
+
+@contextmanager
+def only_builder(home: Path) -> Iterator[None]:
+    """Holds the folder of the versions while the block runs.
+
+    Raises:
+        IndexBusy: another process holds it; names that process.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    path = home / LOCK
+    with ExitStack() as stack:
+        try:
+            descriptor = stack.enter_context(locked(path, wait=False))
+        except Held as error:
+            holder = path.read_text(encoding="utf-8").strip() or "unknown"
+            raise IndexBusy(
+                f"The process {holder} builds an index in {home}; wait for it, or name another --out."
+            ) from error
+        os.truncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        yield
 
 
 def read_version(home: Path, version: str | None = None) -> Version:

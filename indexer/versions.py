@@ -10,10 +10,9 @@ from rich.table import Column, Table
 
 from indexer.errors import CorruptIndex, NoIndex
 from indexer.kinds import kind_of
-from indexer.lock import only_builder
 from indexer.search import EntityIndex
 from indexer.self_check import expect_rows_find_themselves
-from indexer.version import Version, make_current, read_version, version_ids
+from indexer.version import Version, make_current, only_builder, read_version, version_ids
 from wikiclip.base.command import run
 from wikiclip.base.paths import index_home
 

@@ -18,6 +18,7 @@ LIGHT = [
     "wikiclip.base.command",
     "wikiclip.base.errors",
     "wikiclip.base.files",
+    "wikiclip.base.locks",
     "wikiclip.base.paths",
     "wikiclip.regions.region",
 ]

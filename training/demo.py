@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +11,7 @@ from indexer.kb.stamps import STAMPS
 from training.data.scenes.compose import Scene, SceneConfig, compose
 from wikiclip.base.command import run
 from wikiclip.base.errors import WikiClipError
+from wikiclip.base.files import appearing_folder
 from wikiclip.base.paths import debian_root, home
 from wikiclip.regions.rle import encode_rle
 
@@ -41,14 +41,11 @@ def demo(out: Annotated[Path | None, typer.Option(help="The folder to write; var
     """Write `scene.png`, and beside it an RLE mask of each thing that it shows, as JSON."""
     folder = out or home() / "demo"
     scene = demo_scene()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    scene.image.save(temporary / "scene.png")
-    for name, placed in zip(SHOWN, scene.placed, strict=True):
-        (temporary / f"{name}.json").write_text(json.dumps(encode_rle(placed.mask)) + "\n", encoding="utf-8")
-    temporary.chmod(0o755)
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.rename(folder)
+    with appearing_folder(folder) as partial:
+        scene.image.save(partial / "scene.png")
+        for name, placed in zip(SHOWN, scene.placed, strict=True):
+            (partial / f"{name}.json").write_text(json.dumps(encode_rle(placed.mask)) + "\n", encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
     typer.echo(f"A scene to try, and a mask of each thing in it: {folder}")
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from wikiclip.base.errors import WikiClipError
+from wikiclip.base.files import appearing_file, sync, write_text
 from wikiclip.confidence import Confidence
 from wikiclip.presets import Preset
 
@@ -44,10 +44,11 @@ def write_checkpoint(directory: Path, preset: Preset, state: dict[str, Tensor], 
     try:
         directory.mkdir(parents=True, exist_ok=True)
         # Two files cannot change at once: from here until the last rename, whichever config names the weights counts.
-        _replace(directory / NEXT_CONFIG, (json.dumps(config, indent=2) + "\n").encode())
-        _replace(directory / WEIGHTS, weights)
+        write_text(directory / NEXT_CONFIG, json.dumps(config, indent=2) + "\n")
+        with appearing_file(directory / WEIGHTS) as partial:
+            partial.write_bytes(weights)
         (directory / NEXT_CONFIG).replace(directory / CONFIG)
-        _sync(directory)
+        sync(directory)
     except OSError as error:
         raise WikiClipError(f"No checkpoint can be written to {directory}: {error.strerror}.") from error
 
@@ -70,7 +71,7 @@ def write_confidence(directory: Path, confidence: Confidence) -> None:
     """
     config, _, _ = _current(directory)
     config["confidence"] = confidence.to_json()
-    _replace(directory / CONFIG, (json.dumps(config, indent=2) + "\n").encode())
+    write_text(directory / CONFIG, json.dumps(config, indent=2) + "\n")
 
 
 def read_confidence(directory: Path) -> Confidence | None:
@@ -81,25 +82,6 @@ def read_confidence(directory: Path) -> Confidence | None:
     """
     values = _current(directory)[0].get("confidence")
     return None if values is None else Confidence.from_json(values)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.part")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    _sync(path.parent)
-
-
-def _sync(directory: Path) -> None:
-    """Makes renames in a directory last."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def read_checkpoint(directory: Path) -> tuple[Preset, dict[str, Tensor], str]:

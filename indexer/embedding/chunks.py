@@ -6,7 +6,6 @@ Axes: N row, M vector width.
 """
 
 import json
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from indexer.entities import TABLE, read_array, read_batches, to_batch, write_batches
 from indexer.kb.record import BadRecord, Entity
-from wikiclip.base.files import publish_folder
+from wikiclip.base.files import appearing_folder
 
 VECTORS, ROWS, PROBLEMS = "vectors.npy", "rows.npy", "problems.jsonl"
 
@@ -66,14 +65,11 @@ class StoredChunk:
 
     def write(self, chunk: Chunk) -> None:
         """Writes the chunk so that it exists whole or not at all."""
-        partial = self.folder.with_name(self.folder.name + ".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        write_batches([to_batch(chunk.entities)], partial / TABLE)
-        np.save(partial / VECTORS, chunk.vectors_NM)
-        np.save(partial / ROWS, chunk.entity_of_row_N)
-        write_problems(chunk.problems, partial / PROBLEMS)
-        publish_folder(partial, self.folder)
+        with appearing_folder(self.folder) as partial:
+            write_batches([to_batch(chunk.entities)], partial / TABLE)
+            np.save(partial / VECTORS, chunk.vectors_NM)
+            np.save(partial / ROWS, chunk.entity_of_row_N)
+            write_problems(chunk.problems, partial / PROBLEMS)
 
 
 def stored_chunk(workshop: Path, number: int) -> StoredChunk:

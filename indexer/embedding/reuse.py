@@ -1,6 +1,5 @@
 """Vectors of a published version as the chunks of another: an index of another kind need not embed anything again."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ from indexer.embedding.plan import Plan
 from indexer.entities import TABLE
 from indexer.kinds import KINDS, kind_of
 from indexer.version import Version, newest
-from wikiclip.base.files import link, publish_folder
+from wikiclip.base.files import appearing_folder, link
 
 
 def embedded_before(plan: Plan, home: Path) -> Version | None:
@@ -32,15 +31,12 @@ def unpack(version: Version, workshop: Path) -> int:
 
 
 def _write(chunk: StoredChunk, version: Version, shard: Path, *, first: bool) -> None:
-    partial = chunk.folder.with_name(chunk.folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
     kind = kind_of(version.manifest.kind)
-    np.save(partial / VECTORS, kind.kept(shard, width=version.manifest.dimension))
-    for name in (TABLE, ROWS):
-        link(shard / name, partial / name)
-    if first:  # which record of which shard a problem belonged to is not known any more
-        link(version.folder / PROBLEMS, partial / PROBLEMS)
-    else:
-        (partial / PROBLEMS).touch()
-    publish_folder(partial, chunk.folder)
+    with appearing_folder(chunk.folder) as partial:
+        np.save(partial / VECTORS, kind.kept(shard, width=version.manifest.dimension))
+        for name in (TABLE, ROWS):
+            link(shard / name, partial / name)
+        if first:  # which record of which shard a problem belonged to is not known any more
+            link(version.folder / PROBLEMS, partial / PROBLEMS)
+        else:
+            (partial / PROBLEMS).touch()

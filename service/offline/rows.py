@@ -1,14 +1,15 @@
 """The file that linking offline writes: one JSON object a line, on the disk before the next batch begins."""
 
-import fcntl
 import json
 import os
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from wikiclip.base.errors import WikiClipError
+from wikiclip.base.locks import Held, locked
 
 
 class Rows:
@@ -28,15 +29,16 @@ class Rows:
         self._index_version = index_version
         self._done: set[str] = set()
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), "r+b")
-        try:
-            self._hold()
+        with ExitStack() as opened:
+            try:
+                opened.enter_context(locked(path, wait=False))
+            except Held as error:
+                raise WikiClipError(f"Another process writes {path}: wait for it, or name another --out.") from error
+            self._file = opened.enter_context(path.open("r+b"))
             end = self._read()
             self._file.truncate(end)
             self._file.seek(end)
-        except WikiClipError:
-            self._file.close()
-            raise
+            self._opened = opened.pop_all()
 
     def __enter__(self) -> Self:
         return self
@@ -44,7 +46,7 @@ class Rows:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        self._opened.close()
 
     def __len__(self) -> int:
         """How many annotations have a row, or were claimed for one."""
@@ -64,12 +66,6 @@ class Rows:
         self._file.write("".join(lines).encode("ascii"))
         self._file.flush()
         os.fsync(self._file.fileno())
-
-    def _hold(self) -> None:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise WikiClipError(f"Another process writes {self._path}: wait for it, or name another --out.") from error
 
     def _read(self) -> int:
         """Learns which annotations are done; returns where the last whole row ends."""

@@ -12,9 +12,8 @@ import pytest
 from PIL import Image
 
 from indexer import build
-from indexer.lock import only_builder
 from indexer.search import EntityIndex
-from indexer.version import PROBLEMS, read_version
+from indexer.version import PROBLEMS, only_builder, read_version
 from tests.indexer.conftest import published_as
 from wikiclip.base.command import run as run_command
 from wikiclip.model import WikiClip

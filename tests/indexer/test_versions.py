@@ -8,9 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from indexer.errors import CorruptIndex, IndexBusy, NoIndex
-from indexer.lock import only_builder
 from indexer.search import EntityIndex
-from indexer.version import read_version, version_ids
+from indexer.version import only_builder, read_version, version_ids
 from indexer.versions import app
 from tests.indexer.conftest import published_as
 from wikiclip.base.errors import WikiClipError

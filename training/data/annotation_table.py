@@ -4,11 +4,9 @@ A release is read once for each state of its files and of the knowledge base; wh
 the table.
 """
 
-import fcntl
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,7 +26,8 @@ from indexer.errors import BadRecordFound, UnknownEntity
 from training.data.annotation import AnnotatedSet, Annotation, Split, Task
 from training.data.problems import ProblemCode, Problems, checked, summary
 from wikiclip.base.errors import WikiClipError
-from wikiclip.base.files import publish_folder, write_text
+from wikiclip.base.files import appearing_folder, write_text
+from wikiclip.base.locks import locked
 from wikiclip.base.paths import features_home
 
 FORMAT = 1  # counts up with each change to what is read of an annotation
@@ -137,10 +136,10 @@ def open_annotations(
     key = json.dumps([FORMAT, annotated.name, annotated.fingerprint(), kb_fingerprint])
     folder = features_home() / f"annotations-{annotated.name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_name(f".{folder.name}.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # the system lets go of it when the process ends, however it ends
+    with locked(folder.with_name(f".{folder.name}.lock")):
         if not folder.is_dir():
-            _read(annotated, entities, folder, strict=strict)
+            with appearing_folder(folder) as partial:
+                _read(annotated, entities, partial, strict=strict)
     table = AnnotationTable(folder, entities)
     if strict and table.left_out:
         raise BadRecordFound(table.summary())
@@ -148,14 +147,11 @@ def open_annotations(
 
 
 def _read(annotated: AnnotatedSet, entities: EntityTable, folder: Path, *, strict: bool) -> None:
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
     rows = _Rows(entities)
     bar = tqdm(annotated, total=len(annotated), desc=f"Reading {annotated.name}", unit=" annotations")
     with (
-        Problems(partial / REPORT, strict=strict) as problems,
-        pa.OSFile(str(partial / TABLE), "wb") as sink,
+        Problems(folder / REPORT, strict=strict) as problems,
+        pa.OSFile(str(folder / TABLE), "wb") as sink,
         pa.ipc.new_file(sink, SCHEMA) as writer,
     ):
         kept = 0
@@ -163,8 +159,7 @@ def _read(annotated: AnnotatedSet, entities: EntityTable, folder: Path, *, stric
             writer.write_batch(batch)
             kept += len(batch)
     tally = Tally(read=problems.read, kept=kept, problems=dict(problems.counts))
-    write_text(partial / TALLY, TypeAdapter(Tally).dump_json(tally).decode())
-    publish_folder(partial, folder)
+    write_text(folder / TALLY, TypeAdapter(Tally).dump_json(tally).decode())
 
 
 def _batches(annotations: Iterator[Annotation], rows: "_Rows") -> Iterator[pa.RecordBatch]:

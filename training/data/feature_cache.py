@@ -5,13 +5,11 @@ change in any of it is another folder, so nothing stale is read. An array that w
 rows are computed whenever they are asked for, by the same function that would have filled the file.
 """
 
-import fcntl
 import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -23,6 +21,7 @@ from tqdm import tqdm
 
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.files import sync, write_text
+from wikiclip.base.locks import locked
 from wikiclip.base.paths import features_home
 
 log = logging.getLogger(__name__)
@@ -128,7 +127,7 @@ class Features:
         if self._arrays:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        with _alone(self.folder / LOCK):
+        with locked(self.folder / LOCK):
             self._check_key()
             done = self._done()
             if done < self.rows:
@@ -204,11 +203,3 @@ def _mapped(path: Path, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
     if not path.is_file() or path.stat().st_size != wanted:
         raise WikiClipError(f"{path} is not {wanted} bytes long; remove {path.parent}, and it is made again.")
     return np.memmap(path, dtype=dtype, mode="r", shape=shape)
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Holds the folder; the system lets go of it when the process ends, however it ends."""
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -1,6 +1,5 @@
 """A knowledge base's records by number, mapped into memory: six million do not fit into objects."""
 
-import fcntl
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +14,8 @@ from tqdm import tqdm
 from indexer.entities import EntityTable, read_array, to_batch, write_table
 from indexer.errors import CorruptIndex
 from indexer.kb.record import Entity, KnowledgeBase, describe
-from wikiclip.base.files import publish_folder
+from wikiclip.base.files import appearing_folder
+from wikiclip.base.locks import locked
 from wikiclip.base.paths import features_home
 
 BLOCK = 4096
@@ -43,8 +43,7 @@ def open_table(kb: KnowledgeBase, fingerprint: str) -> RecordTable:
     """
     folder = features_home() / f"table-{kb.name}-{fingerprint[:16]}"
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_name(f".{folder.name}.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # the system lets go of it when the process ends, however it ends
+    with locked(folder.with_name(f".{folder.name}.lock")):
         if folder.is_dir():
             try:
                 return _opened(folder)
@@ -63,15 +62,12 @@ def _opened(folder: Path) -> RecordTable:
 
 
 def _read(kb: KnowledgeBase, folder: Path) -> None:
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
     pictured: list[bool] = []
     characters: list[int] = []
-    write_table(_batches(kb, pictured, characters), partial)
-    np.save(partial / PICTURED, np.array(pictured, np.bool_))
-    np.save(partial / CHARACTERS, np.array(characters, np.int32))
-    publish_folder(partial, folder)
+    with appearing_folder(folder) as partial:
+        write_table(_batches(kb, pictured, characters), partial)
+        np.save(partial / PICTURED, np.array(pictured, np.bool_))
+        np.save(partial / CHARACTERS, np.array(characters, np.int32))
 
 
 def _batches(kb: KnowledgeBase, pictured: list[bool], characters: list[int]) -> Iterator[pa.RecordBatch]:

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from training import processes
 from training.learn.trainer import Metrics, Trainer
 from wikiclip.base.errors import WikiClipError
-from wikiclip.base.files import sync, write_text
+from wikiclip.base.files import appearing_file, write_text
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -78,11 +78,8 @@ class Run:
     def keep(self, state: dict[str, Any]) -> None:
         """Keeps a state in place of the one before."""
         if processes.rank() == 0:
-            partial = self.folder / f"{STATE}.partial"
-            torch.save(state, partial)
-            sync(partial)
-            partial.replace(self.folder / STATE)
-            sync(self.folder)
+            with appearing_file(self.folder / STATE) as partial:
+                torch.save(state, partial)
 
     def metrics(self) -> list[Metrics]:
         """What was logged so far, one mapping a step."""

@@ -3,25 +3,54 @@
 import hashlib
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
-def sync(path: Path) -> None:
-    """Makes a file's content, or a folder's list of names, survive a power cut."""
-    handle = os.open(path, os.O_RDONLY)
+@contextmanager
+def appearing_folder(target: Path) -> Iterator[Path]:
+    """Yields an empty folder beside `target`, which gets that name, whole and on the disk, once the block is done.
+
+    Killed at any moment, `target` is whole or not there; the next attempt removes what this one left. So does an error
+    in the block. Two processes must not fill one target at once: `locks.locked` keeps them apart.
+
+    Args:
+        target: not there, or an empty folder, when the block ends; its parents are made.
+    """
+    partial = _beside(target)
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        yield partial
+        publish_folder(partial, target)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+@contextmanager
+def appearing_file(target: Path) -> Iterator[Path]:
+    """Yields a path beside `target`; the file that the block writes there takes the place of `target` in one step.
+
+    Killed at any moment, `target` has its old content or the new one, and after the block the new one is on the disk.
+    """
+    partial = _beside(target)
+    try:
+        yield partial
+        sync(partial)
+        partial.replace(target)
+    except BaseException:
+        with suppress(OSError):
+            partial.unlink()
+        raise
+    sync(target.parent)
 
 
 def write_text(path: Path, text: str) -> None:
     """Replaces a small file in one step."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    sync(partial)
-    partial.replace(path)
-    sync(path.parent)
+    with appearing_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def publish_folder(finished: Path, target: Path) -> None:
@@ -31,6 +60,15 @@ def publish_folder(finished: Path, target: Path) -> None:
     sync(finished)
     finished.rename(target)
     sync(target.parent)
+
+
+def sync(path: Path) -> None:
+    """Makes a file's content, or a folder's list of names, survive a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def link(old: Path, new: Path) -> None:
@@ -46,3 +84,7 @@ def sha256(path: Path) -> str:
     """The checksum of a file's content, read in blocks."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _beside(target: Path) -> Path:
+    return target.with_name(f"{target.name}.partial")
