@@ -25,9 +25,9 @@ from rich.console import Console
 
 from indexer.embedding.chunks import stored_chunk
 from indexer.embedding.embed import embed
-from indexer.embedding.encoding import workers
+from indexer.embedding.pending import workers
 from indexer.embedding.plan import make_plan, open_workshop
-from indexer.embedding.replicas import Encoders
+from indexer.embedding.replicas import Replicas
 from indexer.kb import KnowledgeBaseName, open_kb
 from indexer.kb.jsonl import JsonLines
 from indexer.kb.record import Entity, KnowledgeBase, describe
@@ -104,7 +104,7 @@ def measure(kind: str, entities: Sequence[Entity], source: KnowledgeBase, model:
 
         def pipeline() -> NDArray[np.float32]:
             workshop = open_workshop(plan, Path(folder), fresh=True)
-            chunks = range(embed(kb, Encoders(model, [torch.device("cpu")]), plan, workshop))
+            chunks = range(embed(kb, Replicas(model, [torch.device("cpu")]), plan, workshop))
             return np.concatenate([stored_chunk(workshop, number).vectors() for number in chunks]).astype(np.float32)
 
         def loop(batch: int, threads: Threads) -> Callable[[], NDArray[np.float32]]:

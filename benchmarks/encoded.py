@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from benchmarks import benchmarks_home
 from benchmarks.texts import stream
-from indexer.embedding.encoding import workers
+from indexer.embedding.pending import workers
 from indexer.entities import read_array
 from indexer.kb.nouns import WORDNET, read_nouns
 from wikiclip.base.paths import debian_root

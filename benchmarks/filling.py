@@ -1,7 +1,7 @@
 """From stored embeddings to a published version, at several sizes: `python -m benchmarks.filling`.
 
 Each size runs in a process of its own. What is timed is what a build does after its last chunk is embedded: shared
-training, shards, entity tables, titles, checksums, canary and publication.
+training, shards, entity tables, titles, checksums, self-check and publication.
 """
 
 import json

@@ -10,7 +10,7 @@ from indexer.assemble import assemble, with_rows
 from indexer.embedding.embed import embed
 from indexer.embedding.estimate import estimate
 from indexer.embedding.plan import Plan, make_plan, open_workshop
-from indexer.embedding.replicas import Encoders, open_encoders
+from indexer.embedding.replicas import Replicas, open_replicas
 from indexer.embedding.reuse import embedded_before, unpack
 from indexer.errors import BadRecordFound
 from indexer.kb import KnowledgeBase, KnowledgeBaseName, open_kb
@@ -59,18 +59,18 @@ def build(
     """Embed a knowledge base and publish it as a new index version. A build that was stopped goes on where it was."""
     choice = Choice(index, memory() // 2 if memory_gb is None else int(memory_gb * 1e9))
     home = out or index_home()
-    source, encoder = open_kb(kb, records=records, images=images), WikiClip.load(model)
+    source, loaded = open_kb(kb, records=records, images=images), WikiClip.load(model)
     if plan_only:
-        expect(source, open_encoders(encoder, device), choice)
+        expect(source, open_replicas(loaded, device), choice)
         return
     with only_builder(home):
-        plan = make_plan(source, encoder)
+        plan = make_plan(source, loaded)
         version = None if force else published(plan, home, choice)
         if version is None:
             before = None if force else embedded_before(plan, home)
             if before is None:
                 workshop = open_workshop(plan, home, fresh=force)
-                chunks = embed(source, open_encoders(encoder, device), plan, workshop, strict=strict)
+                chunks = embed(source, open_replicas(loaded, device), plan, workshop, strict=strict)
             else:
                 if strict:
                     expect_no_problems(before)
@@ -106,14 +106,14 @@ class Choice:
         return kind_of(name)
 
 
-def expect(source: KnowledgeBase, encoders: Encoders, choice: Choice) -> None:
+def expect(source: KnowledgeBase, replicas: Replicas, choice: Choice) -> None:
     """Says what a build would take."""
 
     def kind_cost(rows: int, width: int) -> tuple[int, int]:
         cost = choice.kind(rows, width).cost(rows, width)
         return cost.memory, cost.disk
 
-    typer.echo("\n".join(estimate(source, encoders, kind_cost).lines()))
+    typer.echo("\n".join(estimate(source, replicas, kind_cost).lines()))
 
 
 def make(workshop: Path, chunks: int, plan: Plan, choice: Choice, home: Path) -> Version:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from indexer.errors import CorruptIndex, UnknownEntity
 from indexer.kb.record import Entity
 
-SCHEMA = pa.schema([pa.field("entity", pa.binary(), nullable=False)])
+ARROW_SCHEMA = pa.schema([pa.field("entity", pa.binary(), nullable=False)])
 TABLE, HASHES, NUMBERS = "entities.arrow", "id_hashes.npy", "id_numbers.npy"
 BLOCK_BYTES = 2**26  # of a table that is made of smaller blocks: what is in memory while it is written
 
@@ -35,7 +35,7 @@ def to_batch(entities: Sequence[Entity]) -> pa.RecordBatch:
     Raises:
         UnicodeEncodeError: a string holds half of a surrogate pair.
     """
-    return pa.RecordBatch.from_arrays([pa.array(map(_encode, entities), pa.binary())], schema=SCHEMA)
+    return pa.RecordBatch.from_arrays([pa.array(map(_encode, entities), pa.binary())], schema=ARROW_SCHEMA)
 
 
 def from_batch(batch: pa.RecordBatch) -> Iterator[Entity]:
@@ -45,7 +45,7 @@ def from_batch(batch: pa.RecordBatch) -> Iterator[Entity]:
 
 def write_batches(batches: Iterable[pa.RecordBatch], path: Path) -> None:
     """Writes blocks as an Arrow file, one at a time."""
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, SCHEMA) as writer:
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, ARROW_SCHEMA) as writer:
         for batch in batches:
             writer.write_batch(batch)
 
@@ -68,7 +68,7 @@ def read_batches(path: Path, *, scattered: bool = False) -> list[pa.RecordBatch]
         batches = [reader.get_batch(number) for number in range(reader.num_record_batches)]
     except (pa.ArrowException, OSError, ValueError) as error:
         raise CorruptIndex(f"{path} is not an entity table ({error}); build the index again.") from error
-    if not reader.schema.equals(SCHEMA):
+    if not reader.schema.equals(ARROW_SCHEMA):
         raise CorruptIndex(f"{path} has other columns than this version reads; build the index again.")
     return batches
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from indexer.errors import CorruptIndex
 from wikiclip.base.files import sha256
 
-SCHEMA: Final = 3  # counts up when the files change so that an older program could not read them
+MANIFEST_VERSION: Final = 3  # counts up when the files change so that an older program could not read them
 MANIFEST = "manifest.json"
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -77,7 +77,7 @@ class Manifest(Strict):
         files: every file of the version but the manifest itself.
     """
 
-    schema_version: Literal[3] = SCHEMA
+    schema_version: Literal[3] = MANIFEST_VERSION
     created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="microseconds"))
     plan: str
     parent: str | None = None
@@ -112,10 +112,10 @@ def read_manifest(text: bytes, *, where: Path) -> Manifest:
     """
     try:
         found = json.loads(text)
-        if isinstance(found, dict) and found.get("schema_version") != SCHEMA:
+        if isinstance(found, dict) and found.get("schema_version") != MANIFEST_VERSION:
             version = found.get("schema_version")
             raise CorruptIndex(
-                f"{where} has schema {version!r} and this program reads {SCHEMA}; build the index again."
+                f"{where} has schema {version!r} and this program reads {MANIFEST_VERSION}; build the index again."
             )
         return Manifest.model_validate_json(text)
     except ValidationError as error:

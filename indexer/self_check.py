@@ -1,4 +1,4 @@
-"""The canary: rows of an index that was just filled must find themselves, before anybody else asks.
+"""The check that an index passes before it is published: its rows find themselves.
 
 Axes: S sampled row, K hit.
 """

@@ -18,7 +18,7 @@ from indexer.catalogue import Catalogue
 from indexer.embedding.chunks import StoredChunk, problems_of, read_problems, write_problems
 from indexer.embedding.embed import embed
 from indexer.embedding.plan import Plan, make_plan, open_workshop
-from indexer.embedding.replicas import open_encoders
+from indexer.embedding.replicas import open_replicas
 from indexer.entities import from_batch
 from indexer.errors import UnknownEntity
 from indexer.kb.jsonl import JsonLines
@@ -70,8 +70,8 @@ def update(
         if records is None:
             changes = Changes(home / "building" / "deletions", None, [], [])
         else:
-            kb, encoder = JsonLines(records, images=images), WikiClip.load(model)
-            changes = _embedded(kb, encoder, base, home, device, strict=strict)
+            kb, loaded = JsonLines(records, images=images), WikiClip.load(model)
+            changes = _embedded(kb, loaded, base, home, device, strict=strict)
         folder, manifest = changed(base, changes, gone, strict=strict)
         version = publish(folder, manifest, home)
         shutil.rmtree(changes.workshop)
@@ -111,7 +111,7 @@ def _embedded(
     base.expect_model(model.fingerprint)
     plan = make_plan(kb, model)
     workshop = open_workshop(plan, home)
-    chunks = embed(kb, open_encoders(model, device), plan, workshop, strict=strict)
+    chunks = embed(kb, open_replicas(model, device), plan, workshop, strict=strict)
     return Changes(workshop, plan, with_rows(workshop, chunks), list(problems_of(workshop, chunks)))
 
 

@@ -15,7 +15,7 @@ from wikiclip.base.files import appearing_file, sync, write_text
 from wikiclip.confidence import Confidence
 from wikiclip.presets import Preset
 
-SCHEMA = 1
+CHECKPOINT_VERSION = 1  # counts up when the files change so that an older program could not read them
 CONFIG, NEXT_CONFIG, WEIGHTS = "config.json", ".config.json.next", "model.safetensors"
 
 
@@ -36,7 +36,7 @@ def write_checkpoint(directory: Path, preset: Preset, state: dict[str, Tensor], 
             raise WikiClipError(f"{name} is not finite in float16: training diverged; lower its learning rate.")
     weights = save(halved)
     config = {
-        "schema": SCHEMA,
+        "schema": CHECKPOINT_VERSION,
         "preset": preset.to_json(),
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
         "made_by": made_by,
@@ -99,7 +99,7 @@ def read_checkpoint(directory: Path) -> tuple[Preset, dict[str, Tensor], str]:
     except SafetensorError as error:
         raise WikiClipError(f"{directory / WEIGHTS} cannot be read: {error}.") from error
     preset = Preset.from_json(config.get("preset") or {})
-    named = json.dumps([SCHEMA, preset.to_json(), sha256], sort_keys=True)
+    named = json.dumps([CHECKPOINT_VERSION, preset.to_json(), sha256], sort_keys=True)
     return preset, state, hashlib.sha256(named.encode()).hexdigest()
 
 
@@ -124,6 +124,6 @@ def _read_config(path: Path) -> dict[str, Any]:
         config = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise WikiClipError(f"{path} is not JSON: {error}.") from error
-    if not isinstance(config, dict) or config.get("schema") != SCHEMA:
-        raise WikiClipError(f"{path} does not have schema {SCHEMA}: train the checkpoint again.")
+    if not isinstance(config, dict) or config.get("schema") != CHECKPOINT_VERSION:
+        raise WikiClipError(f"{path} does not have schema {CHECKPOINT_VERSION}: train the checkpoint again.")
     return config

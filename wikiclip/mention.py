@@ -13,7 +13,7 @@ from PIL import Image
 from wikiclip.masks import Mask, bounds
 from wikiclip.presets import MentionConfig
 
-VIEWS = 3  # counts up with each change to how a view is cut; what is kept of views is kept under it
+VIEWS_VERSION = 3  # counts up with each change to how a view is cut; what is kept of views is kept under it
 
 Square = tuple[float, float, float, float]  # left, top, right, bottom in pixels of the picture; may reach beyond it
 

@@ -13,9 +13,9 @@ from itertools import islice
 
 import torch
 
-from indexer.embedding.encoding import BATCH_ROWS, Encoding, workers
+from indexer.embedding.pending import BATCH_ROWS, PendingChunk, workers
 from indexer.embedding.plan import CHUNK_RECORDS
-from indexer.embedding.replicas import Encoders
+from indexer.embedding.replicas import Replicas
 from indexer.entities import to_batch
 from indexer.kb.record import BadRecord, Entity, KnowledgeBase
 from wikiclip.base.errors import WikiClipError
@@ -67,7 +67,7 @@ class Estimate:
         ]
 
 
-def estimate(kb: KnowledgeBase, encoders: Encoders, kind_cost: Callable[[int, int], tuple[int, int]]) -> Estimate:
+def estimate(kb: KnowledgeBase, replicas: Replicas, kind_cost: Callable[[int, int], tuple[int, int]]) -> Estimate:
     """Reads the first records and embeds a few hundred of them.
 
     Time is reading and embedding one after the other: they overlap in a build, but share the interpreter, so that this
@@ -92,13 +92,13 @@ def estimate(kb: KnowledgeBase, encoders: Encoders, kind_cost: Callable[[int, in
     if not strata:
         raise WikiClipError("There is no record that can be read; look at the file that was named.")
 
-    sizes = [stratum.measure(kb, encoders) for stratum in strata]
+    sizes = [stratum.measure(kb, replicas) for stratum in strata]
     records = read if read < READ else max(len(kb), read)
     scale = records / read
     table = round(scale * sum(measured.table for measured in sizes))
     entities, rows = (round(scale * sum(each)) for each in zip(*((s.seen, s.rows) for s in strata), strict=True))
-    vectors = rows * (2 * encoders.mention_width + ROW_BYTES)
-    index_memory, index_disk = kind_cost(rows, encoders.mention_width)
+    vectors = rows * (2 * replicas.mention_width + ROW_BYTES)
+    index_memory, index_disk = kind_cost(rows, replicas.mention_width)
     return Estimate(
         records=records,
         read=read,
@@ -144,12 +144,12 @@ class Stratum:
         elif (place := self.draw.randrange(self.seen)) < self.most:
             self.kept[place] = entity
 
-    def measure(self, kb: KnowledgeBase, encoders: Encoders) -> Measured:
+    def measure(self, kb: KnowledgeBase, replicas: Replicas) -> Measured:
         """Embeds the sample and scales up to what was seen."""
         with workers() as pool:
-            Encoding(self.kept[:8], kb.image_root, encoders, pool).finish(_ignore)  # the first batch is a slow one
+            PendingChunk(self.kept[:8], kb.image_root, replicas, pool).finish(_ignore)  # the first batch is a slow one
             started = time.perf_counter()
-            chunk = Encoding(self.kept, kb.image_root, encoders, pool).finish(_ignore)
+            chunk = PendingChunk(self.kept, kb.image_root, replicas, pool).finish(_ignore)
             seconds = time.perf_counter() - started
         scale = self.seen / len(self.kept)
         return Measured(seconds=scale * seconds, table=round(scale * to_batch(chunk.entities).nbytes))

@@ -12,7 +12,7 @@ from indexer.kb.record import KnowledgeBase
 from wikiclip.base.files import write_text
 from wikiclip.model import WikiClip
 
-FORMAT = 2  # counts up with each change to how records become vectors, or to how chunks keep both
+PLAN_VERSION = 2  # counts up with each change to how records become vectors, or to how chunks keep both
 CHUNK_RECORDS = 2048
 PLAN = "plan.json"
 
@@ -34,7 +34,7 @@ class Plan:
     model_fingerprint: str
     dimension: int
     chunk_records: int = CHUNK_RECORDS
-    format: int = FORMAT
+    format: int = PLAN_VERSION
 
     @property
     def id(self) -> str:

@@ -18,7 +18,7 @@ from wikiclip.pictures import Picture
 ON_A_GPU = 3
 
 
-class Encoders:
+class Replicas:
     """Encodes batches from any number of threads: each on the GPU that is free first, where there are GPUs.
 
     On the processor every thread is served at once. Memory on a GPU is the model's and that of `ON_A_GPU` batches.
@@ -66,7 +66,7 @@ class Encoders:
             self._turns.put(model)
 
 
-def open_encoders(model: WikiClip, wanted: DeviceChoice) -> Encoders:
+def open_replicas(model: WikiClip, wanted: DeviceChoice) -> Replicas:
     """The model on all devices that are wanted and there.
 
     Raises:
@@ -76,7 +76,7 @@ def open_encoders(model: WikiClip, wanted: DeviceChoice) -> Encoders:
     if wanted == "gpu" and devices[0].type == "cpu":
         raise WikiClipError("torch sees no GPU: look at the driver and at CUDA_VISIBLE_DEVICES, or use --device cpu.")
     try:
-        return Encoders(model, devices)
+        return Replicas(model, devices)
     except RuntimeError as error:  # torch's own, such as for memory that is not there
         raise WikiClipError(
             f"The model cannot be on {described(devices)}: {one_line(error)}. Make room, or use --device cpu."

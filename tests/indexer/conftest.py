@@ -14,7 +14,7 @@ from PIL import Image
 from indexer.assemble import assemble
 from indexer.embedding.chunks import Chunk, stored_chunk
 from indexer.embedding.plan import Plan, open_workshop
-from indexer.embedding.replicas import Encoders
+from indexer.embedding.replicas import Replicas
 from indexer.kb.record import BadRecord, Entity
 from indexer.kinds import kind_of
 from indexer.version import Version, publish
@@ -64,8 +64,8 @@ def published_as(kind: str, version: Version, home: Path) -> Version:
     return publish(copied, version.manifest.model_copy(update={"kind": kind}), home)
 
 
-def on_cpu(model: WikiClip) -> Encoders:
-    return Encoders(model, [torch.device("cpu")])
+def on_cpu(model: WikiClip) -> Replicas:
+    return Replicas(model, [torch.device("cpu")])
 
 
 def write_chunks(

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from indexer.embedding.encoding import workers
+from indexer.embedding.pending import workers
 from indexer.errors import BadRecordFound
 from indexer.kb.record import KnowledgeBase
 from training.data.annotation import AnnotatedSet, MentionCode, MentionError, Split, Task, read_mention
@@ -24,7 +24,7 @@ from training.data.records import Records
 from training.data.training_set import TrainingSet
 from training.processes import tell
 from wikiclip.base.errors import WikiClipError
-from wikiclip.mention import VIEWS
+from wikiclip.mention import VIEWS_VERSION
 from wikiclip.model import PreparedMention, WikiClip
 
 BATCH = 32
@@ -92,7 +92,7 @@ class AnnotatedData:
         self.features = Features(
             f"mentions-{annotated.name}",
             {
-                "views": VIEWS,
+                "views": VIEWS_VERSION,
                 "vision": asdict(model.preset.vision),
                 "mention": asdict(model.preset.mention),
                 "annotations": self.annotations.folder.name,

@@ -30,10 +30,10 @@ from wikiclip.base.files import appearing_folder, write_text
 from wikiclip.base.locks import locked
 from wikiclip.base.paths import features_home
 
-FORMAT = 1  # counts up with each change to what is read of an annotation
+ANNOTATIONS_VERSION = 1  # counts up with each change to what is read of an annotation
 BLOCK = 4096
 TABLE, REPORT, TALLY = "annotations.arrow", "problems.jsonl", "tally.json"
-SCHEMA = pa.schema(
+ARROW_SCHEMA = pa.schema(
     [
         pa.field("data_id", pa.string(), nullable=False),
         pa.field("picture", pa.binary(), nullable=False),  # a path, whose bytes need not be UTF-8
@@ -79,7 +79,7 @@ class AnnotationTable:
         except (pa.ArrowException, OSError, ValidationError) as error:
             cause = str(error).splitlines()[0]
             raise WikiClipError(f"{folder} cannot be read ({cause}); remove it, and it is made again.") from error
-        if not self._table.schema.equals(SCHEMA) or len(self._table) != self._tally.kept:
+        if not self._table.schema.equals(ARROW_SCHEMA) or len(self._table) != self._tally.kept:
             raise WikiClipError(f"{folder} was changed; remove it, and it is made again.")
         self.left_out = self._tally.read - self._tally.kept
         self.row_N: NDArray[np.int64] = self._table["row"].to_numpy()
@@ -133,7 +133,7 @@ def open_annotations(
         BadRecordFound: `strict`, and there is one.
         WikiClipError: a file is damaged.
     """
-    key = json.dumps([FORMAT, annotated.name, annotated.fingerprint(), kb_fingerprint])
+    key = json.dumps([ANNOTATIONS_VERSION, annotated.name, annotated.fingerprint(), kb_fingerprint])
     folder = features_home() / f"annotations-{annotated.name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with locked(folder.with_name(f".{folder.name}.lock")):
@@ -152,7 +152,7 @@ def _read(annotated: AnnotatedSet, entities: EntityTable, folder: Path, *, stric
     with (
         Problems(folder / REPORT, strict=strict) as problems,
         pa.OSFile(str(folder / TABLE), "wb") as sink,
-        pa.ipc.new_file(sink, SCHEMA) as writer,
+        pa.ipc.new_file(sink, ARROW_SCHEMA) as writer,
     ):
         kept = 0
         for batch in _batches(checked(bar, rows, problems), rows):
@@ -174,7 +174,7 @@ def _batches(annotations: Iterator[Annotation], rows: "_Rows") -> Iterator[pa.Re
             "question": [one.question for one in block],
             "chance": [_chance(one.data_id) for one in block],
         }
-        yield pa.RecordBatch.from_pydict(columns, schema=SCHEMA)
+        yield pa.RecordBatch.from_pydict(columns, schema=ARROW_SCHEMA)
 
 
 class _Rows:

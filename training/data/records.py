@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from indexer.embedding.plan import FORMAT
+from indexer.embedding.plan import PLAN_VERSION
 from indexer.kb.record import KnowledgeBase, describe
 from indexer.picture_paths import picture_file
 from training.data.feature_cache import Budget, Column, Features, Made
@@ -21,7 +21,7 @@ from training.data.items import NONE
 from training.data.record_table import open_table
 from training.processes import tell
 from wikiclip.entity import EntityEncoder, EntityFeatures
-from wikiclip.mention import VIEWS
+from wikiclip.mention import VIEWS_VERSION
 from wikiclip.model import PreparedEntity, WikiClip
 from wikiclip.pictures import PictureError, read_picture
 
@@ -50,7 +50,7 @@ class Records:
         self._picture_N = np.where(table.pictured_N, np.cumsum(table.pictured_N) - 1, NONE)
         preset, vision = model.preset, model.vision
         self._patches = (preset.adaptor.grid or vision.grid) ** 2
-        key = {"code": FORMAT, "kb": self.fingerprint}
+        key = {"code": PLAN_VERSION, "kb": self.fingerprint}
         self.texts = Features(
             f"texts-{kb.name}",
             {**key, "text": asdict(preset.text)},
@@ -62,7 +62,7 @@ class Records:
             make=self._read,
             budget=budget,
         )
-        view = {"views": VIEWS, "vision": asdict(preset.vision), "cut": asdict(model.record_cut)}
+        view = {"views": VIEWS_VERSION, "vision": asdict(preset.vision), "cut": asdict(model.record_cut)}
         self.pictures = Features(
             f"pictures-{kb.name}",
             {**key, **view, "patches": self._patches},

@@ -13,7 +13,7 @@ import torch
 
 from indexer.embedding.chunks import Chunk, stored_chunk
 from indexer.embedding.embed import embed
-from indexer.embedding.encoding import Encoding, workers
+from indexer.embedding.pending import PendingChunk, workers
 from indexer.embedding.plan import Plan, make_plan, open_workshop
 from indexer.errors import BadRecordFound
 from indexer.kb.jsonl import JsonLines
@@ -32,7 +32,7 @@ def encode(
     done: Callable[[int], object] = lambda _: None,
 ) -> Chunk:
     with workers() as pool:
-        return Encoding(records, image_root, on_cpu(model), pool).finish(done)
+        return PendingChunk(records, image_root, on_cpu(model), pool).finish(done)
 
 
 class Herons:
@@ -64,7 +64,7 @@ def content(workshop: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("indexer.embedding.encoding.BATCH_ROWS", 4)
+    monkeypatch.setattr("indexer.embedding.pending.BATCH_ROWS", 4)
 
 
 @pytest.fixture
@@ -215,7 +215,7 @@ import sys
 from pathlib import Path
 import torch
 from indexer.embedding.embed import embed
-from indexer.embedding.replicas import open_encoders
+from indexer.embedding.replicas import open_replicas
 from indexer.kb.jsonl import JsonLines
 from indexer.embedding.plan import make_plan, open_workshop
 from wikiclip.model import WikiClip
@@ -223,7 +223,7 @@ from wikiclip.model import WikiClip
 torch.set_num_threads(1)
 kb, model = JsonLines(Path(sys.argv[1])), WikiClip.load(Path(sys.argv[2]))
 plan = make_plan(kb, model, chunk_records=16)
-embed(kb, open_encoders(model, "cpu"), plan, open_workshop(plan, Path(sys.argv[3])))
+embed(kb, open_replicas(model, "cpu"), plan, open_workshop(plan, Path(sys.argv[3])))
 """
 
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from training.data.feature_cache import Budget, Column, Features, Made
 from training.data.scenes.compose import Scene, SceneConfig, compose
 from wikiclip.masks import whole
-from wikiclip.mention import VIEWS
+from wikiclip.mention import VIEWS_VERSION
 from wikiclip.model import PreparedMention, WikiClip
 
-SCENES = 1  # counts up with each change to what a scene of the same seed looks like
+SCENES_VERSION = 1  # counts up with each change to what a scene of the same seed looks like
 BATCH = 32
 
 
@@ -66,7 +66,7 @@ def mention_features(model: WikiClip, scenes: SceneSet) -> MentionFeatures:
     features = Features(
         f"mentions-{scenes.name}",
         {
-            "code": [SCENES, VIEWS],
+            "code": [SCENES_VERSION, VIEWS_VERSION],
             "vision": asdict(model.preset.vision),
             "mention": asdict(model.preset.mention),
             "stamps": [[stamp, (scenes.root / stamp).stat().st_size] for stamp in scenes.stamps],

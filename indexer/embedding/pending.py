@@ -1,4 +1,5 @@
-"""A stretch of records to a chunk: what is read of an entity, the batches, and what becomes of unreadable pictures.
+"""A chunk that is being made of a stretch of records: what is read of an entity, the batches, and what becomes of
+unreadable pictures.
 
 Axes: N row, M vector width.
 """
@@ -14,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from indexer.embedding.chunks import Chunk
-from indexer.embedding.replicas import Encoders
+from indexer.embedding.replicas import Replicas
 from indexer.kb.record import BadRecord, Entity, describe
 from indexer.picture_paths import picture_file
 from wikiclip.base.errors import WikiClipError
@@ -51,9 +52,9 @@ class Row:
     first: bool
 
 
-class Encoding:
-    """A stretch of records on its way to a chunk. Its batches wait in the pool from the start, behind those of earlier
-    stretches.
+class PendingChunk:
+    """A chunk that is being made of a stretch of records. Its batches wait in the pool from the start, behind those of
+    earlier stretches.
 
     A picture that cannot be read is listed and left out; an entity that has no other is embedded from its text. How
     rows are batched depends on the stretch alone, so the same stretch gives the same bytes.
@@ -66,20 +67,20 @@ class Encoding:
         self,
         stretch: Sequence[Entity | BadRecord],
         image_root: Path | None,
-        encoders: Encoders,
+        replicas: Replicas,
         pool: ThreadPoolExecutor,
     ) -> None:
         self._entities = [record for record in stretch if isinstance(record, Entity)]
         self._problems = [record for record in stretch if isinstance(record, BadRecord)]
-        self._image_root, self._encoders = image_root, encoders
+        self._image_root, self._replicas = image_root, replicas
         self._rows = [
             Row(number, entity, image, first=place == 0)
             for number, entity in enumerate(self._entities)
             for place, image in enumerate(entity.images or (None,))
         ]
-        self._vectors_NM = np.empty((len(self._rows), encoders.mention_width), dtype=np.float16)
+        self._vectors_NM = np.empty((len(self._rows), replicas.mention_width), dtype=np.float16)
         self._faults: dict[int, BadRecord] = {}
-        self._batches = [pool.submit(self._encode, batch) for batch in _batches(self._rows)]
+        self._batches = [pool.submit(self._embed, batch) for batch in _batches(self._rows)]
 
     def finish(self, done: Callable[[int], object]) -> Chunk:
         """Waits for the batches.
@@ -88,19 +89,19 @@ class Encoding:
             done: told how many records were finished, again and again.
 
         Raises:
-            WikiClipError: a batch could not be encoded.
+            WikiClipError: a batch could not be embedded.
         """
         done(len(self._problems))
         for batch in as_completed(self._batches):
             done(batch.result())
         return self._chunk()
 
-    def _encode(self, batch: Sequence[int]) -> int:
-        """Encodes the rows of these numbers and returns how many records they begin."""
+    def _embed(self, batch: Sequence[int]) -> int:
+        """Embeds the rows of these numbers and returns how many records they begin."""
         rows = [self._rows[number] for number in batch]
         try:
-            prepared = [_prepare(row, self._image_root, self._encoders) for row in rows]
-            vectors_BM = self._encoders.encode([entity for entity, _ in prepared])
+            prepared = [_prepare(row, self._image_root, self._replicas) for row in rows]
+            vectors_BM = self._replicas.encode([entity for entity, _ in prepared])
         except (RuntimeError, MemoryError) as error:  # torch's own, such as for memory that is not there
             reason = str(error).partition("\n")[0] or type(error).__name__
             raise WikiClipError(
@@ -130,20 +131,20 @@ class Encoding:
 
 
 def _batches(rows: Sequence[Row]) -> list[list[int]]:
-    """Numbers of rows that are encoded together: of like length, since a batch is padded to its longest text; the slow
+    """Numbers of rows that are embedded together: of like length, since a batch is padded to its longest text; the slow
     ones first, so that the workers end at nearly the same time."""
     order = sorted(range(len(rows)), key=lambda n: (rows[n].image is None, -len(describe(rows[n].entity))))
     return [order[start : start + BATCH_ROWS] for start in range(0, len(order), BATCH_ROWS)]
 
 
-def _prepare(row: Row, image_root: Path | None, encoders: Encoders) -> tuple[PreparedEntity, BadRecord | None]:
+def _prepare(row: Row, image_root: Path | None, replicas: Replicas) -> tuple[PreparedEntity, BadRecord | None]:
     picture, fault = None, None
     if row.image is not None:
         try:
             picture = _read(image_root, row.image)
         except PictureError as error:
             fault = BadRecord(where=f"{row.entity.entity_id}: {row.image}", why=str(error))
-    return encoders.prepare(describe(row.entity), picture), fault
+    return replicas.prepare(describe(row.entity), picture), fault
 
 
 def _read(image_root: Path | None, image: str) -> Picture:
