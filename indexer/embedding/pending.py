@@ -18,7 +18,7 @@ from indexer.embedding.chunks import Chunk
 from indexer.embedding.replicas import Replicas
 from indexer.kb.record import BadRecord, Entity, describe
 from indexer.picture_paths import picture_file
-from wikiclip.base.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError, first_line
 from wikiclip.model import PreparedEntity
 from wikiclip.pictures import Picture, PictureError, read_picture
 
@@ -103,10 +103,9 @@ class PendingChunk:
             prepared = [_prepare(row, self._image_root, self._replicas) for row in rows]
             vectors_BM = self._replicas.encode([entity for entity, _ in prepared])
         except (RuntimeError, MemoryError) as error:  # torch's own, such as for memory that is not there
-            reason = str(error).partition("\n")[0] or type(error).__name__
             raise WikiClipError(
-                f"The encoder failed on a batch with {rows[0].entity.entity_id} in it: {reason}. Mend that and build"
-                " again; the chunks that are there are kept."
+                f"The encoder failed on a batch with {rows[0].entity.entity_id} in it: {first_line(error)}. Mend that"
+                " and build again; the chunks that are there are kept."
             ) from error
         self._vectors_NM[batch] = _unit(vectors_BM)
         self._faults.update((n, fault) for n, (_, fault) in zip(batch, prepared, strict=True) if fault is not None)

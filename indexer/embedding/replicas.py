@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from wikiclip.base.devices import described, one_line, visible_devices
-from wikiclip.base.errors import WikiClipError
+from wikiclip.base.devices import described, visible_devices
+from wikiclip.base.errors import WikiClipError, first_line
 from wikiclip.base.machine import DeviceChoice
 from wikiclip.model import PreparedEntity, WikiClip
 from wikiclip.pictures import Picture
@@ -79,5 +79,5 @@ def open_replicas(model: WikiClip, wanted: DeviceChoice) -> Replicas:
         return Replicas(model, devices)
     except RuntimeError as error:  # torch's own, such as for memory that is not there
         raise WikiClipError(
-            f"The model cannot be on {described(devices)}: {one_line(error)}. Make room, or use --device cpu."
+            f"The model cannot be on {described(devices)}: {first_line(error)}. Make room, or use --device cpu."
         ) from error

@@ -36,7 +36,7 @@ def place(searcher: Searcher, kind_name: str, *, wanted: DeviceChoice = "auto") 
     if wanted == "cpu":
         return searcher, f"{kind_name} on the CPU, as asked."
     on_cpu = f"{kind_name} on the CPU" + (", although GPUs were asked for" if wanted == "gpu" else "")
-    if kind_name != "exact-fp16" or not isinstance(searcher, ExactSearcher):
+    if not isinstance(searcher, ExactSearcher):
         return searcher, f"{on_cpu}: of all kinds, exact-fp16 alone is served from GPUs."
     if len(searcher) == 0:
         return searcher, f"{on_cpu}: it has no rows."

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from indexer.errors import CorruptIndex, UnknownEntity
 from indexer.kb.record import Entity
 from indexer.search import EntityIndex
+from tests.indexer.conftest import published_as
+from wikiclip.base.errors import WikiClipError
 
 WIDTH = 8
 
@@ -144,3 +146,11 @@ def test_many_callers_at_once_get_what_one_gets(tmp_path: Path, make_version):
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(lambda queries_BM: index.search(queries_BM, 7), queries))
     assert together == [index.search(queries_BM, 7) for queries_BM in queries]
+
+
+def test_a_version_of_a_kind_that_is_gone_says_how_to_make_it_anew(tmp_path: Path, make_version):
+    whole = make_version(tmp_path, np.eye(9, WIDTH, dtype=np.float32))
+    published_as("exact-int8", whole, tmp_path)
+    with pytest.raises(WikiClipError, match=r"exact-int8 is gone: .* --index exact`\.$"):
+        EntityIndex.open(tmp_path)
+    assert len(EntityIndex.open(tmp_path, version=whole.id)) == 9

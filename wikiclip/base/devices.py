@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-REASON = 200  # characters of what torch says about a failure
+from wikiclip.base.errors import first_line
 
 
 def best_device() -> torch.device:
@@ -39,10 +39,5 @@ def move_to_gpu(model: nn.Module) -> str:
         model.to(device)
     except RuntimeError as error:  # torch's own, such as for memory that is not there
         model.to("cpu")
-        return f"the CPU: {one_line(error)}"
+        return f"the CPU: {first_line(error)}"
     return described([device])
-
-
-def one_line(error: RuntimeError) -> str:
-    """What torch says first; advice and traces come after."""
-    return str(error).partition("\n")[0][:REASON]

@@ -1,5 +1,12 @@
-"""The one exception type for what a user can cause."""
+"""The one exception type for what a user can cause, and what of a library's own errors is passed on."""
+
+REASON = 200  # characters of what a library says about a failure
 
 
 class WikiClipError(Exception):
     """Something a user can cause and mend. The message says what is wrong and what to do."""
+
+
+def first_line(error: BaseException) -> str:
+    """What a library says first of a failure; advice and traces come after. The error's type where it says nothing."""
+    return str(error).partition("\n")[0][:REASON] or type(error).__name__

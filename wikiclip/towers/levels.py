@@ -38,7 +38,7 @@ class LevelsTower(VisionTower):
     def __init__(self, network: Any, backbone: VisionBackbone) -> None:
         assert backbone.levels is not None
         check_levels(network, backbone.levels)
-        self._levels = backbone.levels
+        self._levels = backbone.levels  # before a first picture is seen, from which the widths are read
         super().__init__(network, backbone)
 
     @torch.inference_mode()

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 import wikiclip.towers.torchvision_guard  # noqa: F401  (before anything that imports torchvision)
-from wikiclip.base.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError, first_line
 from wikiclip.presets import VisionBackbone
 from wikiclip.towers.folding import fold_batch_norms
 from wikiclip.towers.levels import LevelsTower
@@ -23,7 +23,6 @@ from wikiclip.towers.weights import (
     BROKEN_WEIGHTS,
     check_sha256,
     efficientnet_lite2_state,
-    first_line,
     packaged_path,
 )
 

@@ -12,10 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import wikiclip.towers.torchvision_guard  # noqa: F401  (before anything that imports torchvision)
-from wikiclip.base.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError, first_line
 from wikiclip.base.precision import bf16_pays
 from wikiclip.presets import TextBackbone
-from wikiclip.towers.weights import BROKEN_WEIGHTS, check_sha256, first_line, packaged_path
+from wikiclip.towers.weights import BROKEN_WEIGHTS, check_sha256, packaged_path
 
 from sentence_transformers import SentenceTransformer  # isort: skip
 from transformers.utils import logging as transformers_logging  # isort: skip

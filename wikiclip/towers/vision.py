@@ -68,7 +68,7 @@ class VisionTower(nn.Module, ABC):
 
     def __init__(self, network: Any, backbone: VisionBackbone) -> None:
         super().__init__()
-        self.network, self.backbone, self.image_size = network, backbone, backbone.image_size
+        self.network, self.image_size = network, backbone.image_size
         network.eval().requires_grad_(False)
         network.to(memory_format=torch.channels_last)
         self.register_buffer("mean_C", torch.tensor(backbone.mean)[:, None, None] * 255, persistent=False)

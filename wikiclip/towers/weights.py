@@ -66,8 +66,3 @@ def efficientnet_lite2_state(path: Path, names: dict[str, torch.Size]) -> tuple[
         raise WikiClipError(f"{path} does not line up with timm's EfficientNet-Lite2: install timm>=1.0.20 again.")
     classifier = next(tensor for name, tensor in reversed(state.items()) if name.endswith("weight"))
     return dict(zip(names, trunk, strict=True)), classifier
-
-
-def first_line(error: Exception) -> str:
-    """What a library says first of weights that it cannot read; advice and traces come after."""
-    return str(error).partition("\n")[0][:200] or type(error).__name__
