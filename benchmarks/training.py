@@ -17,7 +17,7 @@ from rich.console import Console
 from training.data.scenes.dataset import load_scenes
 from training.learn.config import TrainConfig
 from training.learn.fit import prepare
-from training.learn.joined import draw
+from training.learn.step import draw_items
 from training.learn.trainer import Trainer
 from training.options import with_options
 from wikiclip.base.command import run
@@ -46,18 +46,18 @@ def training(
     whole, own = [], []
     for step in range(WARM_UP + measured):
         whole.append(_seconds(trainer.take_step, device))
-        joined = draw(sampler.batch(step), config, samples.text_only, step)
-        features = samples.records.items(joined.picture_I, joined.text_I).to(device)
+        items = draw_items(sampler.batch(step), config, samples.text_only, step)
+        features = samples.records.items(items.picture_I, items.text_I).to(device)
         own.append(_seconds(lambda ready=features: _forward_and_backward(encoder, ready), device))
     step_seconds, own_seconds = (float(np.median(times[WARM_UP:])) for times in (whole, own))
-    items = len(joined.text_I)
     if device.type == "cuda":
         peak = f"{torch.cuda.max_memory_allocated() / 1e9:.2f} GB on the GPU"
     else:
         peak = f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB"  # Linux counts in KiB
     name = torch.cuda.get_device_name() if device.type == "cuda" else f"{torch.get_num_threads()} threads"
     Console().print(
-        f"{name}: {1 / step_seconds:.2f} steps a second ({items} records each, {items / step_seconds:.0f} a second);"
+        f"{name}: {1 / step_seconds:.2f} steps a second ({len(items)} records each,"
+        f" {len(items) / step_seconds:.0f} a second);"
         f" {1 - own_seconds / step_seconds:.0%} of a step is not the adaptor's own arithmetic; peak memory {peak}.",
         highlight=False,
     )

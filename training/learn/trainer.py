@@ -12,9 +12,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from training.data.items import ItemSource
 from training.learn.config import TrainConfig
-from training.learn.gradient import loss_and_gradient
-from training.learn.joined import draw
 from training.learn.sampling import Queries, Sampler
+from training.learn.step import draw_items, loss_and_gradient
 from wikiclip.entity import EntityEncoder
 
 Metrics = dict[str, float]
@@ -73,8 +72,8 @@ class Trainer:
         config, encoder = self._config, self.encoder
         encoder.train()
         self._optimizer.zero_grad()
-        joined = draw(self._sampler.batch(self.step), config, self._samples.text_only, self.step)
-        loss = loss_and_gradient(encoder, self._samples.records, joined, self._log_scale, config, self.step)
+        items = draw_items(self._sampler.batch(self.step), config, self._samples.text_only, self.step)
+        loss = loss_and_gradient(encoder, self._samples.records, items, self._log_scale, config, self.step)
         norm = nn.utils.clip_grad_norm_([*encoder.adaptor.parameters(), self._log_scale], config.clip)
         rate = float(self._schedule.get_last_lr()[0])
         self._optimizer.step()

@@ -8,7 +8,7 @@ import torch
 
 from tests.training.small import ENTITIES, small_encoder, small_samples
 from training.learn.config import TrainConfig
-from training.learn.joined import draw, loss_of
+from training.learn.step import draw_items
 from training.learn.trainer import Trainer, train
 from wikiclip.base.errors import WikiClipError
 
@@ -83,10 +83,10 @@ def test_every_part_of_the_recipe_changes_the_loss():
 
     def loss(**changes):
         config = dataclasses.replace(plainest, **changes)
-        joined = draw(samples.sampler(config).batch(0), config, samples.text_only, 0)
+        items = draw_items(samples.sampler(config).batch(0), config, samples.text_only, 0)
         with torch.no_grad():
-            vectors = encoder(samples.records.items(joined.picture_I, joined.text_I))
-        return loss_of(joined, vectors, torch.tensor(config.scale).log(), config).item()
+            vectors = encoder(samples.records.items(items.picture_I, items.text_I))
+        return items.loss(vectors, torch.tensor(config.scale).log(), config).item()
 
     plain = loss()
     assert loss() == plain

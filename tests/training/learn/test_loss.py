@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 
 from training.data.items import NONE
 from training.learn.config import TrainConfig
-from training.learn.joined import draw, loss_of
-from training.learn.losses import info_nce
-from training.learn.negatives import draw_partners, put_in_place
+from training.learn.loss import draw_partners, info_nce, put_in_place
 from training.learn.sampling import Batch
+from training.learn.step import draw_items
 
 
 def slow_loss(h, v, synthesized, partners, entity, scale, only_harder):
@@ -78,26 +77,6 @@ def test_partners_are_distinct_other_entities_with_a_description(rows, count, se
         assert len(set(drawn_entities)) == len(drawn) == min(count, len(others))
 
 
-def test_synthesized_items_keep_the_picture_and_change_the_words():
-    config = TrainConfig(synthesized=2, text_negatives=1, drop_picture=0.3, drop_text=0.3)
-    rows = np.arange(5) + 10
-    batch = Batch(torch.zeros(5, 4), rows, np.array([True, True, True, True, False]))
-    for step in range(20):
-        joined = draw(batch, config, np.array([3]), step)
-        own, synthesized, others = joined.text_I[:5], joined.text_I[5:-1].reshape(-1, 2), joined.text_I[-1:]
-        pictures = joined.picture_I[:5]
-        assert ((own == rows) | (own == NONE)).all()
-        assert ((pictures == rows) | (pictures == NONE)).all()
-        assert not ((own == NONE) & (pictures == NONE)).any(), "never both from one record"
-        assert pictures[4] == NONE
-        assert joined.worn_W.tolist() == [place for place in range(5) if pictures[place] != NONE]
-        assert (joined.picture_I[5:-1].reshape(-1, 2) == pictures[joined.worn_W.numpy()][:, None]).all()
-        assert (synthesized == own[joined.partners_WS.numpy()]).all()
-        assert (synthesized[joined.valid_WS.numpy()] != NONE).all()
-        assert others.tolist() == [3]
-        assert joined.picture_I[-1:].tolist() == [NONE]
-
-
 @pytest.mark.parametrize("only_harder", [True, False])
 def test_the_loss_of_a_batch_is_the_written_one(only_harder):
     """From items alone: which picture was encoded with which description, and what it came out as."""
@@ -109,16 +88,16 @@ def test_the_loss_of_a_batch_is_the_written_one(only_harder):
     for step in range(10):
         h = torch.nn.functional.normalize(torch.randn(6, 4, generator=generator), dim=-1)
         batch = Batch(h, rows, np.array([True, True, True, True, True, False]))
-        joined = draw(batch, config, np.array([3, 4]), step)
-        items = list(zip(joined.picture_I.tolist(), joined.text_I.tolist(), strict=True))
-        v = torch.nn.functional.normalize(torch.randn(len(items), 4, generator=generator), dim=-1)
+        items = draw_items(batch, config, np.array([3, 4]), step)
+        pairs = list(zip(items.picture_I.tolist(), items.text_I.tolist(), strict=True))
+        v = torch.nn.functional.normalize(torch.randn(len(pairs), 4, generator=generator), dim=-1)
         # Of what a picture wears, the description alone tells whose it is; without one it is nobody's negative.
         wears = {}
-        for place in range(6, len(items) - 3):
-            worn_by = int(joined.worn_W[(place - 6) // 2])
-            assert items[place][0] == rows[worn_by] == items[worn_by][0]
-            if items[place][1] not in (NONE, rows[worn_by]):
-                wears[worn_by, items[place][1]] = v[place]
+        for place in range(6, len(pairs) - 3):
+            worn_by = int(items.worn.sample_W[(place - 6) // 2])
+            assert pairs[place][0] == rows[worn_by] == pairs[worn_by][0]
+            if pairs[place][1] not in (NONE, rows[worn_by]):
+                wears[worn_by, pairs[place][1]] = v[place]
         total = 0.0
         for i in range(6):
             scores = {i: float(h[i] @ v[i])}
@@ -126,11 +105,11 @@ def test_the_loss_of_a_batch_is_the_written_one(only_harder):
                 if rows[j] == rows[i]:
                     continue
                 scores[j] = float(h[i] @ v[j])
-                described = [n for n in range(6) if rows[n] == rows[j] and items[n][1] != NONE]
+                described = [n for n in range(6) if rows[n] == rows[j] and pairs[n][1] != NONE]
                 if described[:1] == [j] and (i, rows[j]) in wears:
                     worn = float(h[i] @ wears[i, rows[j]])
                     scores[j] = max(scores[j], worn) if only_harder else worn
-            scores |= {place: float(h[i] @ v[place]) for place in range(len(items) - 3, len(items))}
+            scores |= {place: float(h[i] @ v[place]) for place in range(len(pairs) - 3, len(pairs))}
             total -= math.log(math.exp(5 * scores[i]) / sum(math.exp(5 * score) for score in scores.values()))
-        ours = loss_of(joined, v, torch.tensor(math.log(5)), config)
+        ours = items.loss(v, torch.tensor(math.log(5)), config)
         assert ours.item() == pytest.approx(total / 6, rel=1e-5)

@@ -14,9 +14,10 @@ import torch
 import wikiclip.entity
 from tests.training.small import small_encoder, small_samples
 from training import processes
+from training.data.items import NONE
 from training.learn.config import TrainConfig
-from training.learn.gradient import loss_and_gradient
-from training.learn.joined import draw, loss_of, seed_of
+from training.learn.sampling import Batch
+from training.learn.step import draw_items, loss_and_gradient, seed_of
 from training.learn.trainer import train
 
 EVERYTHING = TrainConfig(
@@ -37,8 +38,8 @@ def gradient_of(config, *, dropout=0.0, step=2):
     torch.nn.init.normal_(encoder.adaptor.project_out.weight)  # at zero, most of the gradient would be zero
     encoder.train()
     log_scale = torch.tensor(2.0, requires_grad=True)
-    joined = draw(samples.sampler(config).batch(step), config, samples.text_only, step)
-    loss = loss_and_gradient(encoder, samples.records, joined, log_scale, config, step)
+    items = draw_items(samples.sampler(config).batch(step), config, samples.text_only, step)
+    loss = loss_and_gradient(encoder, samples.records, items, log_scale, config, step)
     flat = torch.cat([p.grad.flatten() for p in encoder.adaptor.parameters()] + [log_scale.grad.flatten()])
     return loss, flat
 
@@ -47,12 +48,32 @@ def close(first, second):
     return torch.allclose(first, second, rtol=1e-4, atol=1e-6 * float(second.abs().max()))
 
 
+def test_synthesized_items_keep_the_picture_and_change_the_words():
+    config = TrainConfig(synthesized=2, text_negatives=1, drop_picture=0.3, drop_text=0.3)
+    rows = np.arange(5) + 10
+    batch = Batch(torch.zeros(5, 4), rows, np.array([True, True, True, True, False]))
+    for step in range(20):
+        items = draw_items(batch, config, np.array([3]), step)
+        own, synthesized, others = items.text_I[:5], items.text_I[5:-1].reshape(-1, 2), items.text_I[-1:]
+        pictures = items.picture_I[:5]
+        assert ((own == rows) | (own == NONE)).all()
+        assert ((pictures == rows) | (pictures == NONE)).all()
+        assert not ((own == NONE) & (pictures == NONE)).any(), "never both from one record"
+        assert pictures[4] == NONE
+        assert items.worn.sample_W.tolist() == [place for place in range(5) if pictures[place] != NONE]
+        assert (items.picture_I[5:-1].reshape(-1, 2) == pictures[items.worn.sample_W.numpy()][:, None]).all()
+        assert (synthesized == own[items.worn.partners_WS.numpy()]).all()
+        assert (synthesized[items.worn.valid_WS.numpy()] != NONE).all()
+        assert others.tolist() == [3]
+        assert items.picture_I[-1:].tolist() == [NONE]
+
+
 def test_the_gradient_is_that_of_the_loss_written_plainly():
     encoder, samples, config = small_encoder(dropout=0.0), small_samples(), EVERYTHING
     torch.nn.init.normal_(encoder.adaptor.project_out.weight)
     log_scale = torch.tensor(2.0, requires_grad=True)
-    joined = draw(samples.sampler(config).batch(2), config, samples.text_only, 2)
-    loss = loss_of(joined, encoder(samples.records.items(joined.picture_I, joined.text_I)), log_scale, config)
+    items = draw_items(samples.sampler(config).batch(2), config, samples.text_only, 2)
+    loss = items.loss(encoder(samples.records.items(items.picture_I, items.text_I)), log_scale, config)
     loss.backward()
     flat = torch.cat([p.grad.flatten() for p in encoder.adaptor.parameters()] + [log_scale.grad.flatten()])
     ours, gradient = gradient_of(config)
@@ -77,13 +98,13 @@ def test_cached_gradients_replay_their_dropout():
     torch.nn.init.normal_(encoder.adaptor.project_out.weight)
     encoder.train()
     log_scale = torch.tensor(2.0, requires_grad=True)
-    joined = draw(samples.sampler(config).batch(2), config, samples.text_only, 2)
+    items = draw_items(samples.sampler(config).batch(2), config, samples.text_only, 2)
     parts = []
-    for start in range(0, len(joined.text_I), 16):
+    for start in range(0, len(items), 16):
         torch.manual_seed(seed_of(config.seed, 2, start))
         stretch = slice(start, start + 16)
-        parts.append(encoder(samples.records.items(joined.picture_I[stretch], joined.text_I[stretch])))
-    plain = loss_of(joined, torch.cat(parts), log_scale, config)
+        parts.append(encoder(samples.records.items(items.picture_I[stretch], items.text_I[stretch])))
+    plain = items.loss(torch.cat(parts), log_scale, config)
     plain.backward()
     flat = torch.cat([p.grad.flatten() for p in encoder.adaptor.parameters()] + [log_scale.grad.flatten()])
     assert loss == pytest.approx(plain.item(), rel=1e-6)
@@ -95,7 +116,7 @@ CHILD = """
 import dataclasses, json, sys, torch, wikiclip.entity
 torch.set_num_threads(1)
 wikiclip.entity.bf16_pays = lambda device: False
-from tests.training.learn.test_gradient import EVERYTHING, gradient_of, trained
+from tests.training.learn.test_step import EVERYTHING, gradient_of, trained
 from training import processes
 config = dataclasses.replace(EVERYTHING, **json.loads(sys.argv[1]))
 with processes.joined_processes():
