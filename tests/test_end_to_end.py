@@ -37,7 +37,7 @@ def linker(stamps_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Linke
 def titles(linker: Linker, scene: Scene, regions: list[object], top_k: int = 3) -> list[list[str]]:
     """The titles found for each region of a scene."""
     file = io.BytesIO()
-    scene.image.save(file, "PNG")
+    scene.picture.save(file, "PNG")
     answer = linker.answer(linker.prepare(file.getvalue(), regions, top_k=top_k))
     return [[candidate.entity.title for candidate in found.candidates] for found in answer]
 

@@ -42,7 +42,7 @@ def demo(out: Annotated[Path | None, typer.Option(help="The folder to write; var
     folder = out or home() / "demo"
     scene = demo_scene()
     with appearing_folder(folder) as partial:
-        scene.image.save(partial / "scene.png")
+        scene.picture.save(partial / "scene.png")
         for name, placed in zip(SHOWN, scene.placed, strict=True):
             (partial / f"{name}.json").write_text(json.dumps(encode_rle(placed.mask)) + "\n", encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)

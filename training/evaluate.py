@@ -157,11 +157,11 @@ def _annotated(
 
     results, found = answers(checkpoint, index)
     predicted = {data_id: entity_id for part in found for data_id, entity_id in part.predictions.items()}
-    questions = [question for part in found for question in part.questions]
+    truths = [truth for part in found for truth in part.truths]
     rows = list(table_rows(results, None))
     console.print(quality_table(rows))
-    if all(question.task is not None for question in questions):
-        console.print(oven_table(oven_score(questions, predicted)))
+    if all(truth.task is not None for truth in truths):
+        console.print(oven_table(oven_score(truths, predicted)))
     if predictions is not None:
         write_predictions(predictions, predicted)
     if against is not None:

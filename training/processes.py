@@ -25,9 +25,14 @@ def joined_processes() -> Iterator[None]:
         dist.destroy_process_group()
 
 
-def rank() -> int:
+def number() -> int:
     """This process's number, from 0."""
     return dist.get_rank() if dist.is_initialized() else 0
+
+
+def is_first() -> bool:
+    """Whether this process is the one that prints and writes what all have in common."""
+    return number() == 0
 
 
 def count() -> int:
@@ -44,7 +49,7 @@ def wait() -> None:
 def share(items: int) -> range:
     """This process's stretch of some items; all but the last stretches are equally long."""
     each = -(-items // count())
-    return range(min(rank() * each, items), min((rank() + 1) * each, items))
+    return range(min(number() * each, items), min((number() + 1) * each, items))
 
 
 def gather(mine: Tensor, items: int) -> Tensor:
@@ -71,5 +76,5 @@ def add_up(parameters: Iterable[nn.Parameter]) -> None:
 
 def tell(line: str) -> None:
     """Prints a line on stderr, once however many processes share the work."""
-    if rank() == 0:
+    if is_first():
         typer.echo(line, err=True)

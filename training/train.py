@@ -13,7 +13,7 @@ from training.data.source import Data, DataOptions, open_data, training_set
 from training.learn.config import TrainConfig
 from training.learn.fit import fit_encoder
 from training.learn.run import Run
-from training.measure.answers import Answers, Cell
+from training.measure.answers import Cell, RankedAnswers
 from training.measure.coverage import RiskCoverage, risk_coverage
 from training.measure.quality import table_rows
 from training.measure.scenes_answers import answers_of_checkpoint
@@ -55,7 +55,7 @@ def train(
         }
         into = Run(out or home() / "runs" / f"{preset}-{source.data}", settings, fresh=fresh)
         model.entity = fit_encoder(model, training_set(data, source), config, into, every=save_every)
-        if processes.rank() == 0:
+        if processes.is_first():
             model.save(into.checkpoint, made_by={**settings, "versions": {name: version(name) for name in NOTED}})
             typer.echo(f"Wrote {into.checkpoint}")
             if report:
@@ -68,7 +68,7 @@ def _plain(source: DataOptions) -> dict[str, str | float | None]:
     return {name: str(value) if isinstance(value, Path) else value for name, value in settling.items()}
 
 
-def _coverage(answers: Answers) -> RiskCoverage:
+def _coverage(answers: RankedAnswers) -> RiskCoverage:
     """Of the best candidates' scores, which need no fit."""
     return risk_coverage(answers.scores_QK[:, 0], answers.rank_Q == 0)
 

@@ -46,7 +46,7 @@ def _around_comment(body: bytes) -> tuple[bytes, bytes, bytes, bytes]:
 def requests(seed: int) -> Iterator[bytes]:
     """JSON bodies of `POST /link`, each a JPEG of some 60 kB and the RLE of an ellipse; another seed has others."""
     random = np.random.default_rng(seed)
-    scene = demo_scene().image.convert("RGB")
+    scene = demo_scene().picture.convert("RGB")
     scale = 1.5 * max(SIZE[0] / scene.width, SIZE[1] / scene.height)
     scene = scene.resize((round(scene.width * scale), round(scene.height * scale)), Image.Resampling.BICUBIC)
     y_HW, x_HW = np.mgrid[: SIZE[1], : SIZE[0]]

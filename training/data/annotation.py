@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 from PIL import Image
 
@@ -14,8 +14,11 @@ from wikiclip.pictures import PictureCode, PictureError, read_picture
 from wikiclip.regions.decode import decode_region
 from wikiclip.regions.region import RegionCode, RegionError
 
-Split = Literal["train", "seen", "unseen"]
+TestSplit = Literal["seen", "unseen"]  # whether training has seen the entity
+Split = Literal["train", TestSplit]
 Task = Literal["entity", "query"]
+TEST_SPLITS: tuple[TestSplit, ...] = get_args(TestSplit)
+TASKS: tuple[Task, ...] = get_args(Task)
 MentionCode = Literal["missing-picture", "unreadable-picture", "bad-region"]
 
 
@@ -85,14 +88,14 @@ def read_mention(annotation: Annotation) -> tuple[Image.Image, Mask]:
         MentionError: the picture is missing or cannot be read, or the region does not fit it.
     """
     try:
-        image = read_picture(annotation.picture).rgb
+        picture = read_picture(annotation.picture).rgb
     except PictureError as error:
         if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
             message = f"There is no picture {annotation.picture}."
             raise MentionError("missing-picture", error.code, message) from error
         raise MentionError("unreadable-picture", error.code, f"{annotation.picture}: {error}") from error
     try:
-        mask = decode_region(annotation.region, height=image.height, width=image.width)
+        mask = decode_region(annotation.region, height=picture.height, width=picture.width)
     except RegionError as error:
         raise MentionError("bad-region", error.code, f"{error.code}: {error}") from error
-    return image, mask
+    return picture, mask

@@ -32,7 +32,7 @@ from wikiclip.base.paths import features_home
 
 ANNOTATIONS_VERSION = 1  # counts up with each change to what is read of an annotation
 BLOCK = 4096
-TABLE, REPORT, TALLY = "annotations.arrow", "problems.jsonl", "tally.json"
+TABLE, REPORT, COUNTS = "annotations.arrow", "problems.jsonl", "tally.json"
 ARROW_SCHEMA = pa.schema(
     [
         pa.field("data_id", pa.string(), nullable=False),
@@ -48,7 +48,7 @@ ARROW_SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tally:
+class ReadCounts:
     """What a pass over a set came to: annotations looked at, those kept, and how often each problem was found."""
 
     read: int
@@ -74,14 +74,14 @@ class AnnotationTable:
         """
         self.folder, self._entities = folder, entities
         try:
-            self._tally = TypeAdapter(Tally).validate_json((folder / TALLY).read_bytes(), strict=True)
+            self._counts = TypeAdapter(ReadCounts).validate_json((folder / COUNTS).read_bytes(), strict=True)
             self._table = pa.ipc.open_file(pa.memory_map(str(folder / TABLE))).read_all()
         except (pa.ArrowException, OSError, ValidationError) as error:
             cause = str(error).splitlines()[0]
             raise WikiClipError(f"{folder} cannot be read ({cause}); remove it, and it is made again.") from error
-        if not self._table.schema.equals(ARROW_SCHEMA) or len(self._table) != self._tally.kept:
+        if not self._table.schema.equals(ARROW_SCHEMA) or len(self._table) != self._counts.kept:
             raise WikiClipError(f"{folder} was changed; remove it, and it is made again.")
-        self.left_out = self._tally.read - self._tally.kept
+        self.left_out = self._counts.read - self._counts.kept
         self.row_N: NDArray[np.int64] = self._table["row"].to_numpy()
         self.chance_N: NDArray[np.uint64] = self._table["chance"].to_numpy()
         if len(self) and not 0 <= self.row_N.min() <= self.row_N.max() < len(entities):
@@ -116,7 +116,7 @@ class AnnotationTable:
 
     def summary(self) -> str:
         """What was left out, in one line for a person."""
-        return summary(self._tally.read, self._tally.problems, self.folder / REPORT)
+        return summary(self._counts.read, self._counts.problems, self.folder / REPORT)
 
 
 def open_annotations(
@@ -158,8 +158,8 @@ def _read(annotated: AnnotatedSet, entities: EntityTable, folder: Path, *, stric
         for batch in _batches(checked(bar, rows, problems), rows):
             writer.write_batch(batch)
             kept += len(batch)
-    tally = Tally(read=problems.read, kept=kept, problems=dict(problems.counts))
-    write_text(folder / TALLY, TypeAdapter(Tally).dump_json(tally).decode())
+    counts = ReadCounts(read=problems.read, kept=kept, problems=dict(problems.counts))
+    write_text(folder / COUNTS, TypeAdapter(ReadCounts).dump_json(counts).decode())
 
 
 def _batches(annotations: Iterator[Annotation], rows: "_Rows") -> Iterator[pa.RecordBatch]:

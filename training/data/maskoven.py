@@ -19,7 +19,7 @@ from indexer.kb.oven import PICTURES as ENTITY_PICTURES
 from indexer.kb.oven import oven_home
 from indexer.kb.record import BadRecord
 from indexer.picture_paths import file_names, picture_below
-from training.data.annotation import Annotation, Task
+from training.data.annotation import TASKS, Annotation, Task
 from training.data.release import PICTURES, DataId, EntityId, Part, find_files, labelled
 from wikiclip.base.errors import WikiClipError
 
@@ -79,7 +79,7 @@ class MaskOvenAnnotations:
         folder: Path | None = None,
         *,
         part: Part,
-        tasks: Sequence[Task] = ("entity", "query"),
+        tasks: Sequence[Task] = TASKS,
         images: Path | None = None,
     ) -> None:
         self.name = f"maskoven-{part}"

@@ -14,7 +14,7 @@ from indexer.kb.lines import count_lines, read_lines
 from indexer.kb.oven import oven_home
 from indexer.kb.record import BadRecord
 from indexer.picture_paths import file_names, picture_below
-from training.data.annotation import Annotation, Task
+from training.data.annotation import TASKS, Annotation, Task
 from training.data.release import PICTURES, DataId, EntityId, Part, find_files, labelled
 
 PATHS = "ovenid2impath.csv"
@@ -53,7 +53,7 @@ class OvenAnnotations:
         folder: Path | None = None,
         *,
         part: Part,
-        tasks: Sequence[Task] = ("entity", "query"),
+        tasks: Sequence[Task] = TASKS,
         images: Path | None = None,
     ) -> None:
         self.name = f"oven-{part}"

@@ -46,7 +46,7 @@ class Run:
             raise WikiClipError("A training run needs the extra `train`, TensorBoard: pip install '.[train]'.")
         self.folder, self.checkpoint = folder, folder / CHECKPOINT
         text = json.dumps(settings, indent=2) + "\n"
-        if processes.rank() == 0:
+        if processes.is_first():
             folder.mkdir(parents=True, exist_ok=True)
             if fresh:
                 for name in (SETTINGS, STATE, METRICS):
@@ -77,7 +77,7 @@ class Run:
 
     def keep(self, state: dict[str, Any]) -> None:
         """Keeps a state in place of the one before."""
-        if processes.rank() == 0:
+        if processes.is_first():
             with appearing_file(self.folder / STATE) as partial:
                 torch.save(state, partial)
 
@@ -93,7 +93,7 @@ class Run:
         from torch.utils.tensorboard import SummaryWriter  # an extra, which `Run` asks for
 
         path = self.folder / METRICS
-        if processes.rank() == 0:
+        if processes.is_first():
             lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
             write_text(path, "".join(f"{line}\n" for line in lines[:step]))
             with (
@@ -130,7 +130,7 @@ def train_in(run: Run, trainer: Trainer, *, steps: int, every: int) -> None:
     state = run.state()
     if state is not None:
         trainer.load_state(state)
-    bar = tqdm(total=steps, initial=trainer.step, desc="Training", unit=" steps", disable=processes.rank() > 0)
+    bar = tqdm(total=steps, initial=trainer.step, desc="Training", unit=" steps", disable=not processes.is_first())
     with run.log(trainer.step) as log, bar:
         while trainer.step < steps:
             metrics = trainer.take_step()

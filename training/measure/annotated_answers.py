@@ -12,33 +12,23 @@ from tqdm import tqdm
 
 from indexer.search import EntityIndex
 from training.data.annotated import AnnotatedData, AnnotatedQueries
-from training.measure.answers import SCORES, Answers, Cell, Split, Task, mention_vectors
+from training.data.annotation import TASKS, TEST_SPLITS, Task, TestSplit
+from training.measure.answers import SCORES, Cell, RankedAnswers, mention_vectors
+from training.measure.oven_score import Truth
 from training.measure.ranking import NOT_FOUND, RANKS
 from wikiclip.base.errors import WikiClipError
 from wikiclip.entity import EntityEncoder
 
 BATCH = 1024
-SPLITS: tuple[Split, ...] = ("seen", "unseen")
-TASKS: tuple[Task | None, ...] = ("entity", "query")
-
-
-@dataclass(frozen=True)
-class Question:
-    """A mention as OVEN's score knows it."""
-
-    data_id: str
-    entity_id: str
-    split: str
-    task: str | None
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """The mentions of one cell, their answers, and what is predicted for each that can be read."""
+    """The mentions of one cell with their entities, their answers, and what is predicted for each that can be read."""
 
     cell: Cell
-    questions: list[Question]
-    answers: Answers
+    truths: list[Truth]
+    answers: RankedAnswers
     predictions: dict[str, str]
 
 
@@ -52,9 +42,11 @@ def answers_of_set(data: AnnotatedData, encoder: EntityEncoder, index: EntityInd
     """
     if len(index) <= SCORES:
         raise WikiClipError(f"The index holds {len(index)} entities; more than {SCORES} are needed to measure on.")
-    parts = [(split, task, data.queries(split, task)) for split in SPLITS for task in TASKS]
+    parts: list[tuple[TestSplit, Task | None, AnnotatedQueries]] = [
+        (split, task, data.queries(split, task)) for split in TEST_SPLITS for task in TASKS
+    ]
     if not any(len(queries.record_Q) for *_, queries in parts):  # a set without tasks
-        parts = [(split, None, data.queries(split)) for split in SPLITS]
+        parts = [(split, None, data.queries(split)) for split in TEST_SPLITS]
     parts = [part for part in parts if len(part[2].record_Q)]
     if not parts:
         raise WikiClipError("No mention of the set is seen or unseen: name a part to measure on with --part.")
@@ -81,11 +73,11 @@ def _ask(
             rank_Q[number] = place if place < max(RANKS) else NOT_FOUND
             scores_QK[number], absent_QK[number] = scores[:SCORES], _without(scores, place)
             predictions[queries.data_ids[number]] = found[0]
-    questions = [
-        Question(data_id, entity_id, cell.split, cell.task)
+    truths = [
+        Truth(data_id, entity_id, cell.split, cell.task)
         for data_id, entity_id in zip(queries.data_ids, entity_ids, strict=True)
     ]
-    return Predicted(cell, questions, Answers(rank_Q, queries.record_Q, scores_QK, absent_QK), predictions)
+    return Predicted(cell, truths, RankedAnswers(rank_Q, queries.record_Q, scores_QK, absent_QK), predictions)
 
 
 def _without(scores: NDArray[np.float32], place: int) -> NDArray[np.float32]:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from indexer.kinds import kind_of
+from training.data.annotation import Task, TestSplit
+from training.data.scenes.folds import Photo
 from training.measure.ranking import NOT_FOUND, RANKS
 from wikiclip.entity import EntityEncoder
 
@@ -21,11 +23,8 @@ SCORES = 10  # scores of a mention's best candidates that say how sure its answe
 
 
 Method = Literal["model", "image", "levels", "text", "full-image"]
-Split = Literal["seen", "unseen"]
-Photo = Literal["own", "other"]
-Record = Literal["full", "text-only"]
+RecordForm = Literal["full", "text-only"]
 Candidates = Literal["labelled", "all"]
-Task = Literal["entity", "query"]
 
 
 @dataclass(frozen=True, order=True)
@@ -43,15 +42,15 @@ class Cell:
     """
 
     method: Method
-    split: Split
+    split: TestSplit
     photo: Photo | None = None
-    record: Record = "full"
+    record: RecordForm = "full"
     candidates: Candidates = "all"
     task: Task | None = None
 
 
 @dataclass(frozen=True)
-class Answers:
+class RankedAnswers:
     """For each query the rank of the right entity, and how the best candidates scored.
 
     Attributes:
@@ -73,7 +72,9 @@ def mention_vectors(encoder: EntityEncoder, pooled_QW: Tensor) -> Tensor:
     return encoder.mention(pooled_QW.to(encoder.device)).cpu()
 
 
-def ask(mentions_QM: Tensor, vectors_NM: Tensor, rows_N: NDArray[np.int64], entity_Q: NDArray[np.int64]) -> Answers:
+def ask(
+    mentions_QM: Tensor, vectors_NM: Tensor, rows_N: NDArray[np.int64], entity_Q: NDArray[np.int64]
+) -> RankedAnswers:
     """Asks the search that is served, on an index of these vectors, one for each of the records `rows_N`."""
     exact = kind_of("exact-fp16")
     with tempfile.TemporaryDirectory() as name:
@@ -87,4 +88,4 @@ def ask(mentions_QM: Tensor, vectors_NM: Tensor, rows_N: NDArray[np.int64], enti
     # Without the right entity, what stands behind it moves up by one.
     place_QK = np.arange(SCORES) + (np.arange(SCORES) >= rank_Q[:, None])
     absent_QK = np.take_along_axis(hits.scores_BK, place_QK, axis=1)
-    return Answers(rank_Q, entity_Q, hits.scores_BK[:, :SCORES], absent_QK)
+    return RankedAnswers(rank_Q, entity_Q, hits.scores_BK[:, :SCORES], absent_QK)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.measure.answers import Answers
+from training.measure.answers import RankedAnswers
 from training.measure.confidence import brier, ece, even_weights, fit_confidence
 from training.measure.coverage import RiskCoverage, risk_coverage
 from wikiclip.confidence import Confidence
@@ -46,7 +46,7 @@ class Doubt:
         return risk_coverage(self.probability_Q, self.right_Q)
 
 
-def without_some(folds: Sequence[Answers], *, seed: int = 0) -> list[Doubtful]:
+def without_some(folds: Sequence[RankedAnswers], *, seed: int = 0) -> list[Doubtful]:
     """Takes entities out of the index; the same ones whichever fold asks."""
     entities = np.unique(np.concatenate([answers.entity_Q for answers in folds]))
     taken = np.random.default_rng(seed).permutation(entities)[: round(ABSENT * len(entities))]

@@ -7,37 +7,27 @@ through the annotations: a query without a prediction is wrong, and their number
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 from rich.table import Table
 
+from training.data.annotation import TASKS, TEST_SPLITS
 from training.measure.predictions import Predictions
 from training.measure.ranking import harmonic_mean
 from wikiclip.base.errors import WikiClipError
 
-TASKS, SPLITS = ("entity", "query"), ("seen", "unseen")
 
+@dataclass(frozen=True)
+class Truth:
+    """The right entity of an annotated mention; the score takes splits "seen" and "unseen", and either task."""
 
-class Scored(Protocol):
-    """What the score needs of an annotation.
-
-    Attributes:
-        split: "seen" or "unseen".
-        task: "entity" or "query".
-    """
-
-    @property
-    def data_id(self) -> str: ...
-    @property
-    def entity_id(self) -> str: ...
-    @property
-    def split(self) -> str: ...
-    @property
-    def task(self) -> str | None: ...
+    data_id: str
+    entity_id: str
+    split: str
+    task: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tally:
+class SplitScore:
     """How many annotations there are of a task and split, for how many the right entity is predicted, and for how
     many none."""
 
@@ -55,8 +45,8 @@ class Tally:
 class TaskScore:
     """The entity split or the query split."""
 
-    seen: Tally
-    unseen: Tally
+    seen: SplitScore
+    unseen: SplitScore
 
     @property
     def harmonic_mean(self) -> float | None:
@@ -84,14 +74,14 @@ class OvenScore:
     @property
     def missing(self) -> int:
         """Annotations without a prediction; each counts as wrong."""
-        return sum(tally.missing for task in (self.entity, self.query) for tally in (task.seen, task.unseen))
+        return sum(split.missing for task in (self.entity, self.query) for split in (task.seen, task.unseen))
 
 
 def _harmonic_mean(first: float | None, second: float | None) -> float | None:
     return None if first is None or second is None else harmonic_mean(first, second)
 
 
-def oven_score(annotations: Iterable[Scored], predictions: Predictions) -> OvenScore:
+def oven_score(truths: Iterable[Truth], predictions: Predictions) -> OvenScore:
     """Compares entity ids exactly.
 
     Raises:
@@ -99,28 +89,28 @@ def oven_score(annotations: Iterable[Scored], predictions: Predictions) -> OvenS
     """
     asked, right, missing = Counter[tuple[str, str]](), Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     known = set[str]()
-    for annotation in annotations:
-        if annotation.task not in TASKS or annotation.split not in SPLITS:
+    for truth in truths:
+        if truth.task not in TASKS or truth.split not in TEST_SPLITS:
             raise WikiClipError(
-                f"{annotation.data_id!r} is of task {annotation.task} and split {annotation.split}, and OVEN's score"
+                f"{truth.data_id!r} is of task {truth.task} and split {truth.split}, and OVEN's score"
                 " is of entity and query, seen and unseen: score an evaluation set."
             )
-        if annotation.data_id in known:
-            raise WikiClipError(f"{annotation.data_id!r} is annotated twice: drop one of the two.")
-        known.add(annotation.data_id)
-        cell = annotation.task, annotation.split
-        predicted = predictions.get(annotation.data_id)
+        if truth.data_id in known:
+            raise WikiClipError(f"{truth.data_id!r} is annotated twice: drop one of the two.")
+        known.add(truth.data_id)
+        cell = truth.task, truth.split
+        predicted = predictions.get(truth.data_id)
         asked[cell] += 1
-        right[cell] += predicted == annotation.entity_id
+        right[cell] += predicted == truth.entity_id
         missing[cell] += predicted is None
-    tallies = {
-        (task, split): Tally(asked=asked[task, split], right=right[task, split], missing=missing[task, split])
+    scores = {
+        (task, split): SplitScore(asked=asked[task, split], right=right[task, split], missing=missing[task, split])
         for task in TASKS
-        for split in SPLITS
+        for split in TEST_SPLITS
     }
     return OvenScore(
-        entity=TaskScore(seen=tallies["entity", "seen"], unseen=tallies["entity", "unseen"]),
-        query=TaskScore(seen=tallies["query", "seen"], unseen=tallies["query", "unseen"]),
+        entity=TaskScore(seen=scores["entity", "seen"], unseen=scores["entity", "unseen"]),
+        query=TaskScore(seen=scores["query", "seen"], unseen=scores["query", "unseen"]),
         unknown=len(predictions.keys() - known),
     )
 

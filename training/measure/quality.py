@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
+from training.data.annotation import TEST_SPLITS
 from training.data.scenes.folds import DEVELOPMENT_FOLD, FOLDS
-from training.measure.answers import Answers, Cell
+from training.measure.answers import Cell, RankedAnswers
 from training.measure.ranking import RANKS, Interval, bootstrap, harmonic_mean, within
 from wikiclip.base.errors import WikiClipError
 
-Results = dict[Cell, list[Answers]]  # a cell's answers, fold by fold
-SPLITS = ("seen", "unseen")
+Results = dict[Cell, list[RankedAnswers]]  # a cell's answers, fold by fold
 PRINTED = (1, 5, 10)  # of RANKS; the JSON rows have all
 
 
@@ -59,7 +59,7 @@ def quality_table(rows: list[dict[str, Any]]) -> Table:
     for row in rows:
         cells[tuple(row[name] for name in settings)][row["split"]] = row
     for key, splits in sorted(cells.items()):
-        seen, unseen = ([splits[split][f"r{k}"] for k in PRINTED] if split in splits else None for split in SPLITS)
+        seen, unseen = ([splits[split][f"r{k}"] for k in PRINTED] if split in splits else None for split in TEST_SPLITS)
         means = [harmonic_mean(a, b) for a, b in zip(seen, unseen, strict=True)] if seen and unseen else None
         counted = splits.get("unseen") or splits["seen"]
         table.add_row(*key, _shares(seen), _shares(unseen), _shares(means), f"{counted['n']} ({counted['n_entities']})")

@@ -15,12 +15,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from training.data.annotation import TestSplit
 from training.data.scenes.dataset import ScenesData
 from training.data.scenes.folds import FOLDS, Photo, Pool
 from training.learn.config import TrainConfig
 from training.learn.fit import fit_encoder
 from training.learn.run import Run
-from training.measure.answers import Answers, Candidates, Cell, Method, Record, Split, ask, mention_vectors
+from training.measure.answers import Candidates, Cell, Method, RankedAnswers, RecordForm, ask, mention_vectors
 from wikiclip.entity import EntityEncoder
 
 
@@ -31,12 +32,12 @@ class _Queries:
     entity_Q: NDArray[np.int64]
 
 
-Asked = dict[tuple[Split, Photo], _Queries]
+Asked = dict[tuple[TestSplit, Photo], _Queries]
 
 
 def answers_of_fold(
     data: ScenesData, frozen: ScenesData, fold: int, config: TrainConfig, runs: Path
-) -> Iterator[tuple[Cell, Answers]]:
+) -> Iterator[tuple[Cell, RankedAnswers]]:
     """Trains the fold's models and asks them and the baselines everything.
 
     Args:
@@ -67,7 +68,7 @@ def answers_of_fold(
     yield from _model_answers(data, encoder, vectors_NM, without, "text-only")
 
 
-def answers_of_checkpoint(data: ScenesData, fold: int | None) -> Iterator[tuple[Cell, Answers]]:
+def answers_of_checkpoint(data: ScenesData, fold: int | None) -> Iterator[tuple[Cell, RankedAnswers]]:
     """Asks the data's own model, as it was loaded, the fold's mentions; without a fold it was trained on everything,
     and all are seen."""
     if fold is None:
@@ -87,7 +88,7 @@ def _of(data: ScenesData, photo: Photo) -> list[Pool]:
     return [pool for pool in data.pools if pool.photo == photo]
 
 
-def _pools(data: ScenesData, fold: int) -> dict[tuple[Split, Photo], list[Pool]]:
+def _pools(data: ScenesData, fold: int) -> dict[tuple[TestSplit, Photo], list[Pool]]:
     own, other = _of(data, "own"), _of(data, "other")
     return {
         ("unseen", "own"): [pool for pool in own if pool.group == fold],
@@ -108,8 +109,8 @@ def _queries(data: ScenesData, pools: list[Pool]) -> _Queries:
 
 
 def _model_answers(
-    data: ScenesData, encoder: EntityEncoder, vectors_NM: Tensor, queries: Asked, record: Record
-) -> Iterator[tuple[Cell, Answers]]:
+    data: ScenesData, encoder: EntityEncoder, vectors_NM: Tensor, queries: Asked, record: RecordForm
+) -> Iterator[tuple[Cell, RankedAnswers]]:
     for (split, photo), asked in queries.items():
         methods: tuple[tuple[Method, Tensor], ...] = (("model", asked.pooled_QW), ("full-image", asked.full_QW))
         for method, pooled_QW in methods:
@@ -119,7 +120,7 @@ def _model_answers(
                 yield cell, ask(mentions_QM, vectors_NM[rows], rows, asked.entity_Q)
 
 
-def _text_answers(data: ScenesData, encoder: EntityEncoder, queries: Asked) -> Iterator[tuple[Cell, Answers]]:
+def _text_answers(data: ScenesData, encoder: EntityEncoder, queries: Asked) -> Iterator[tuple[Cell, RankedAnswers]]:
     if encoder.memory is None:
         return
     every = np.arange(len(data.records))
@@ -132,7 +133,7 @@ def _text_answers(data: ScenesData, encoder: EntityEncoder, queries: Asked) -> I
                 yield Cell("text", split, photo, "text-only", candidates), found
 
 
-def _image_answers(data: ScenesData, queries: Asked, method: Method) -> Iterator[tuple[Cell, Answers]]:
+def _image_answers(data: ScenesData, queries: Asked, method: Method) -> Iterator[tuple[Cell, RankedAnswers]]:
     """A record without a picture cannot be found, so both sets of candidates are the labelled ones."""
     vectors_NM = F.normalize(data.records.pooled(data.labelled), dim=-1)
     for (split, photo), asked in queries.items():

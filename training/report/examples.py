@@ -35,7 +35,7 @@ def scene_queries(data: ScenesData, fold: int | None, *, seed: int = 0) -> Itera
         scene = scenes.scene(int(rng.integers(len(scenes))))
         target = scene.placed[0]
         entity_id = next(stamp.entity_id for stamp in pool.stamps if scenes.root / stamp.path == target.path)
-        yield scene.image, target.mask, data.records.row_of(entity_id)
+        yield scene.picture, target.mask, data.records.row_of(entity_id)
 
 
 def annotated_queries(data: AnnotatedData, *, seed: int = 0) -> Iterator[Query]:

@@ -14,7 +14,7 @@ from indexer.entities import EntityTable, to_batch, write_table
 from indexer.kb.record import BadRecord, Entity
 from training.data import annotation_table
 from training.data.annotation import Annotation
-from training.data.annotation_table import TABLE, TALLY, open_annotations
+from training.data.annotation_table import COUNTS, TABLE, open_annotations
 from wikiclip.base.errors import WikiClipError
 
 IDS = [f"Q{number}" for number in range(5)]
@@ -149,9 +149,9 @@ def test_a_table_that_was_changed_is_one_line(entities: EntityTable, tmp_path: P
     elif change == "gone":
         (folder / TABLE).unlink()
     elif change == "tally":
-        (folder / TALLY).write_text('{"read": "nine"}')
+        (folder / COUNTS).write_text('{"read": "nine"}')
     elif change == "count":
-        (folder / TALLY).write_text('{"read": 9, "kept": 8, "problems": {}}')
+        (folder / COUNTS).write_text('{"read": 9, "kept": 8, "problems": {}}')
     else:
         write_table([to_batch([Entity(entity_id="Q0", title="t", text="")])], tmp_path)
         entities = EntityTable(tmp_path)

@@ -121,7 +121,7 @@ from training import processes
 config = dataclasses.replace(EVERYTHING, **json.loads(sys.argv[1]))
 with processes.joined_processes():
     loss, gradient = gradient_of(config)
-    torch.save([loss, gradient, trained(config)], f"{sys.argv[2]}/{processes.rank()}.pt")
+    torch.save([loss, gradient, trained(config)], f"{sys.argv[2]}/{processes.number()}.pt")
 """
 
 
@@ -168,8 +168,8 @@ def test_shares_cover_everything_once(monkeypatch):
         for count in range(1, 6):
             monkeypatch.setattr(processes, "count", lambda n=count: n)
             shares = []
-            for rank in range(count):
-                monkeypatch.setattr(processes, "rank", lambda r=rank: r)
+            for number in range(count):
+                monkeypatch.setattr(processes, "number", lambda n=number: n)
                 shares += processes.share(items)
             assert shares == list(range(items))
 

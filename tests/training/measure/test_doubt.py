@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from training.measure.answers import SCORES, Answers
+from training.measure.answers import SCORES, RankedAnswers
 from training.measure.doubt import confidence_of, doubt, doubt_lines, doubt_row, without_some
 from training.measure.ranking import NOT_FOUND
 
@@ -20,7 +20,7 @@ def folds(*, gap, count=4, queries=200):
         right = rng.random(queries) < 0.8
         scores[right, 0] = others[right, 0] + gap
         entity = np.arange(queries) % 20 + 100 * fold
-        made.append(Answers(np.where(right, 0, NOT_FOUND), entity, scores, others.copy()))
+        made.append(RankedAnswers(np.where(right, 0, NOT_FOUND), entity, scores, others.copy()))
     return made
 
 

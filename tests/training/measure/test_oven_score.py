@@ -1,23 +1,14 @@
 """OVEN's score with missing predictions counted."""
 
 import io
-from dataclasses import dataclass
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from training.measure.oven_score import oven_score, oven_table
+from training.measure.oven_score import Truth, oven_score, oven_table
 from wikiclip.base.errors import WikiClipError
-
-
-@dataclass(frozen=True)
-class Row:
-    data_id: str
-    entity_id: str
-    split: str
-    task: str | None
 
 
 def published():
@@ -30,7 +21,7 @@ def published():
         ("query", "unseen", 442, 2_500),
     ):
         for number in range(asked):
-            row = Row(f"oven_{task}_val_{split}_{number}", f"Q{number}", split, task)
+            row = Truth(f"oven_{task}_val_{split}_{number}", f"Q{number}", split, task)
             annotations.append(row)
             predictions[row.data_id] = row.entity_id if number < right else "Q-1"
     return annotations, predictions
@@ -72,7 +63,7 @@ cells = st.tuples(st.sampled_from(["seen", "unseen"]), st.sampled_from(["entity"
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(entities, cells, st.none() | entities), max_size=60), st.integers(0, 3))
 def test_the_score_agrees_with_the_slow_one(rows, strangers):
-    annotations = [Row(str(n), entity, *cell) for n, (entity, cell, _) in enumerate(rows)]
+    annotations = [Truth(str(n), entity, *cell) for n, (entity, cell, _) in enumerate(rows)]
     predictions = {str(n): predicted for n, (_, _, predicted) in enumerate(rows) if predicted is not None}
     predictions |= {f"stranger {n}": "Q1" for n in range(strangers)}
     score, slow = oven_score(iter(annotations), predictions), slow_score(annotations, predictions)
@@ -92,12 +83,12 @@ def test_the_score_agrees_with_the_slow_one(rows, strangers):
 @pytest.mark.parametrize(("split", "task"), [("train", "entity"), ("seen", None), ("seen", "human")])
 def test_only_evaluation_sets_are_scored(split, task):
     with pytest.raises(WikiClipError, match="score an evaluation set"):
-        oven_score([Row("a", "Q1", split, task)], {})
+        oven_score([Truth("a", "Q1", split, task)], {})
 
 
 def test_an_annotation_that_comes_twice_is_refused():
     with pytest.raises(WikiClipError, match="'a' is annotated twice"):
-        oven_score([Row("a", "Q1", "seen", "entity"), Row("a", "Q2", "unseen", "query")], {})
+        oven_score([Truth("a", "Q1", "seen", "entity"), Truth("a", "Q2", "unseen", "query")], {})
 
 
 def printed(score):
@@ -118,6 +109,6 @@ def test_the_table_has_the_score_and_what_was_not_answered():
 
 
 def test_the_table_has_a_dash_for_what_was_not_asked():
-    text = printed(oven_score([Row("a", "Q1", "seen", "entity")], {"a": "Q1"}))
+    text = printed(oven_score([Truth("a", "Q1", "seen", "entity")], {"a": "Q1"}))
     assert "100.00" in text
     assert "-" in text

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from training.data.scenes.folds import FOLDS
-from training.measure.answers import SCORES, Answers, Cell
+from training.measure.answers import SCORES, Cell, RankedAnswers
 from training.measure.quality import differences, quality_table, table_rows
 from training.measure.ranking import NOT_FOUND
 
@@ -21,8 +21,8 @@ def results():
     """The model is right at once but for one query; the picture finds each entity's second query sixth."""
     cells = {}
     for split in ("seen", "unseen"):
-        model = Answers(np.array([0, 0, 0, 0, NOT_FOUND]), ENTITY, SCORED, SCORED)
-        image = Answers(np.array([0, 5, 0, 5, NOT_FOUND]), ENTITY, SCORED, SCORED)
+        model = RankedAnswers(np.array([0, 0, 0, 0, NOT_FOUND]), ENTITY, SCORED, SCORED)
+        image = RankedAnswers(np.array([0, 5, 0, 5, NOT_FOUND]), ENTITY, SCORED, SCORED)
         cells[Cell("model", split, "other", "full", "labelled")] = [model] * FOLDS
         cells[Cell("image", split, "other", "full", "labelled")] = [image] * FOLDS
     return cells

@@ -37,7 +37,7 @@ def scene(tmp_path_factory):
 
 def example(scene, truth, *candidates):
     scored = [(candidate, 0.9 - 0.1 * place) for place, candidate in enumerate(candidates)]
-    return Example(picture=scene.image, mask=scene.placed[0].mask, truth=truth, candidates=scored)
+    return Example(picture=scene.picture, mask=scene.placed[0].mask, truth=truth, candidates=scored)
 
 
 def row(method, split, r1, **more):

@@ -107,11 +107,11 @@ def scenes() -> list[Scene]:
 def test_a_click_or_a_box_in_a_composed_scene_finds_most_of_the_thing(stamps_data: object) -> None:
     clicked, boxed, proposed = [], [], []
     for scene in scenes():
-        proposals = GRABCUT.segment(scene.image, None)
+        proposals = GRABCUT.segment(scene.picture, None)
         for placed in scene.placed:
             left, top, right, bottom = bounds(placed.mask)
-            clicked.append(iou(GRABCUT.segment(scene.image, middle(placed.mask))[0], placed.mask))
-            boxed.append(iou(GRABCUT.segment(scene.image, Box(left, top, right, bottom))[0], placed.mask))
+            clicked.append(iou(GRABCUT.segment(scene.picture, middle(placed.mask))[0], placed.mask))
+            boxed.append(iou(GRABCUT.segment(scene.picture, Box(left, top, right, bottom))[0], placed.mask))
             proposed.append(max((iou(one, placed.mask) for one in proposals), default=0.0))
     print(f"mean IoU: {np.mean(clicked):.3f} clicked, {np.mean(boxed):.3f} boxed, {np.mean(proposed):.3f} proposed")
     assert len(clicked) >= 25

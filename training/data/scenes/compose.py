@@ -49,7 +49,7 @@ class Placed:
 class Scene:
     """A picture, and the stamps in it that are visible enough to be mentions."""
 
-    image: Image.Image
+    picture: Image.Image
     placed: tuple[Placed, ...]
 
 
@@ -57,7 +57,7 @@ def compose(paths: Sequence[Path], seed: Sequence[int], config: SceneConfig) -> 
     """Lays the stamps on a background in order; later ones may cover earlier ones, the first is laid last."""
     rng = np.random.default_rng(seed)
     width, height = config.size
-    image = draw_background(rng, width, height)
+    picture = draw_background(rng, width, height)
     owner_HW = np.full((height, width), -1, dtype=np.int16)
     areas = {}
     for number, path in reversed(list(enumerate(paths))):
@@ -70,7 +70,7 @@ def compose(paths: Sequence[Path], seed: Sequence[int], config: SceneConfig) -> 
         )
         x, y = int(rng.integers(0, width - stamp.width + 1)), int(rng.integers(0, height - stamp.height + 1))
         alpha = np.asarray(stamp.getchannel("A")) >= 128
-        image.paste(stamp, (x, y), stamp)
+        picture.paste(stamp, (x, y), stamp)
         owner_HW[y : y + stamp.height, x : x + stamp.width][alpha] = number
         areas[number] = int(alpha.sum())
     placed = []
@@ -79,7 +79,7 @@ def compose(paths: Sequence[Path], seed: Sequence[int], config: SceneConfig) -> 
         visible = mask.sum() / max(1, areas[number])
         if visible >= config.visible:
             placed.append(Placed(path, mask, float(visible)))
-    return Scene(image, tuple(placed))
+    return Scene(picture, tuple(placed))
 
 
 def _vary(rng: np.random.Generator, stamp: Image.Image, config: SceneConfig) -> Image.Image:

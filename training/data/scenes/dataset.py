@@ -24,8 +24,8 @@ from wikiclip.base.paths import debian_root
 from wikiclip.model import WikiClip
 from wikiclip.presets import Preset
 
-TRAIN_VIEWS = 3
-TEST_VIEWS: dict[Photo, int] = {"own": 1, "other": 5}  # few stamps show another photograph, and they matter most
+TRAIN_SCENES = 3  # scenes with each stamp as the target
+TEST_SCENES: dict[Photo, int] = {"own": 1, "other": 5}  # few stamps show another photograph, and they matter most
 TRAIN_SEED, TEST_SEED = 1, 2
 CACHE_GB = 20.0
 
@@ -76,7 +76,7 @@ class ScenesData:
             name=f"{'test' if test else 'train'}-{pool.group}-{pool.photo}",
             root=self.kb.image_root,
             stamps=tuple(stamp.path for stamp in pool.stamps),
-            views=TEST_VIEWS[pool.photo] if test else TRAIN_VIEWS,
+            per_stamp=TEST_SCENES[pool.photo] if test else TRAIN_SCENES,
             seed=TEST_SEED if test else TRAIN_SEED,
         )
 

@@ -22,7 +22,7 @@ BATCH = 32
 
 @dataclass(frozen=True, kw_only=True)
 class SceneSet:
-    """Scenes made of one pool of stamps, `views` scenes with each stamp as the uncovered target.
+    """Scenes made of one pool of stamps, `per_stamp` scenes with each stamp as the uncovered target.
 
     Attributes:
         name: for the cache's folder.
@@ -32,12 +32,12 @@ class SceneSet:
     name: str
     root: Path
     stamps: tuple[str, ...]
-    views: int
+    per_stamp: int
     seed: int
     config: SceneConfig = field(default_factory=SceneConfig)
 
     def __len__(self) -> int:
-        return len(self.stamps) * self.views
+        return len(self.stamps) * self.per_stamp
 
     def scene(self, number: int) -> Scene:
         """The scene of that number; the same at each call."""
@@ -102,8 +102,8 @@ def _prepare(model: WikiClip, scenes: SceneSet, numbers: NDArray[np.int64]) -> _
     prepared = _Prepared([], [], [])
     for number in numbers:
         scene = scenes.scene(int(number))
-        prepared.full.append(model.prepare_mention(scene.image, whole(scene.image.height, scene.image.width)))
-        prepared.mentions.extend(model.prepare_mention(scene.image, placed.mask) for placed in scene.placed)
+        prepared.full.append(model.prepare_mention(scene.picture, whole(scene.picture.height, scene.picture.width)))
+        prepared.mentions.extend(model.prepare_mention(scene.picture, placed.mask) for placed in scene.placed)
         prepared.stamps.append(
             [scenes.stamps.index(placed.path.relative_to(scenes.root).as_posix()) for placed in scene.placed]
         )

@@ -23,7 +23,7 @@ def test_a_mask_covers_its_stamp_and_no_other(stamps):
     config = SceneConfig(colour=0.0)
     for seed in range(10):
         scene = compose([stamps / f"{name}.png" for name in COLOURS], [seed], config)
-        pixels = np.asarray(scene.image).astype(int)
+        pixels = np.asarray(scene.picture).astype(int)
         assert scene.placed[0].path.stem == "red"
         assert scene.placed[0].visible == 1.0, "the target is laid last"
         for placed in scene.placed:
@@ -41,12 +41,12 @@ def test_what_is_covered_too_far_is_no_mention(stamps):
 
 
 def test_a_set_of_scenes_is_settled_by_its_seed_and_keeps_to_its_pool(stamps):
-    pool = SceneSet(name="t", root=stamps, stamps=("red.png", "blue.png"), views=3, seed=5)
-    again = SceneSet(name="t", root=stamps, stamps=("red.png", "blue.png"), views=3, seed=5)
-    other = SceneSet(name="t", root=stamps, stamps=("red.png", "blue.png"), views=3, seed=6)
+    pool = SceneSet(name="t", root=stamps, stamps=("red.png", "blue.png"), per_stamp=3, seed=5)
+    again = SceneSet(name="t", root=stamps, stamps=("red.png", "blue.png"), per_stamp=3, seed=5)
+    other = SceneSet(name="t", root=stamps, stamps=("red.png", "blue.png"), per_stamp=3, seed=6)
     assert len(pool) == 6
     for number in range(6):
         scene = pool.scene(number)
         assert {placed.path.name for placed in scene.placed} <= {"red.png", "blue.png"}
-        assert scene.image.tobytes() == again.scene(number).image.tobytes()
-        assert scene.image.tobytes() != other.scene(number).image.tobytes()
+        assert scene.picture.tobytes() == again.scene(number).picture.tobytes()
+        assert scene.picture.tobytes() != other.scene(number).picture.tobytes()
