@@ -1,11 +1,19 @@
-"""Measures linking quality: `python -m training.evaluate`."""
+"""Measures linking quality: `python -m training.evaluate`.
+
+A subcommand says what is measured, and on what; where none is given, the options of the call choose it.
+"""
 
 import json
+from collections.abc import Iterable
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 from rich.console import Console
+from typer.core import TyperGroup
 
 from indexer.search import EntityIndex
 from training.data.release import Part
@@ -31,126 +39,156 @@ from wikiclip.checkpoint import made_by, write_confidence
 from wikiclip.model import WikiClip
 from wikiclip.presets import PRESETS, PresetName
 
-app = typer.Typer(add_completion=False)
+RECIPE = "recipe"
+RELEASES = {DataName.OVEN: "OVEN", DataName.MASKOVEN: "MaskOVEN-Wiki"}
+# The default data is where `make demo-data` puts it: of what there is to say of a data set, only this is left.
+FIXED_FOR_SCENES = {field.name: field.default for field in fields(DataOptions) if field.name != "cache_gb"}
+
 console = Console(width=150)
 
+Measured = Annotated[Path, typer.Option("--checkpoint", help="The checkpoint to measure.")]
+Against = Annotated[Path | None, typer.Option(help="Another checkpoint, to print the differences to.")]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Also write the table as JSON rows.")]
 
-@app.command()
-@with_options(source=DataOptions, config=TrainConfig)
-def evaluate(
+
+class ChosenByOptions(TyperGroup):
+    """Subcommands that a call without one chooses by `--data` and `--checkpoint`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Raises WikiClipError where an option belongs to a subcommand that the others do not choose."""
+        if not args or (args[0].startswith("-") and args[0] != "--help"):
+            args = with_subcommand(args, {name: _names(command) for name, command in self.commands.items()})
+        rest: list[str] = super().parse_args(ctx, args)
+        return rest
+
+
+def with_subcommand(args: list[str], options: dict[str, set[str]]) -> list[str]:
+    """Puts the subcommand in front that a call's options choose; `--data` itself goes, because its value is the name.
+
+    Args:
+        args: of a call without a subcommand.
+        options: the subcommands' names -> their options' names.
+
+    Raises:
+        WikiClipError: an option does not belong to what was chosen, or a checkpoint is missing.
+    """
+    data, rest, words = str(DataName.SCENES), list[str](), iter(args)
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name == "--data":
+            data = value if equals else next(words, "")
+        else:
+            rest.append(word)
+    if data not in [*DataName]:
+        raise typer.BadParameter(f"{data!r} is not one of {', '.join(DataName)}.", param_hint="--data")
+    given = [name for name in (word.partition("=")[0] for word in rest) if name.startswith("--")]
+    chosen = RECIPE if data == DataName.SCENES and "--checkpoint" not in given else data
+    known = {"--fold"}.union(*options.values())  # each fold is measured, and a checkpoint knows its own
+    for name in given:
+        if name in known - options[chosen]:
+            raise WikiClipError(f"{name} does not apply here: see --help for what it belongs to.")
+    if data != DataName.SCENES and not {"--checkpoint", "--help"} & {*given}:
+        raise WikiClipError(f"Name what to measure on {data} with --checkpoint DIR.")
+    return [chosen, *rest]
+
+
+def _names(command: Any) -> set[str]:
+    return {"--help"}.union(*([*option.opts, *option.secondary_opts] for option in command.params))
+
+
+app = typer.Typer(add_completion=False, cls=ChosenByOptions, rich_markup_mode="markdown")
+
+
+@app.callback()
+def evaluate() -> None:
+    """Print how well mentions are linked, against the whole knowledge base.
+
+    Options alone choose the command: `--data` names `scenes`, `oven` or `maskoven`, and without a `--checkpoint` it is
+    `recipe` that is measured. `COMMAND --help` lists what else each one takes.
+    """
+
+
+@app.command(RECIPE)
+@with_options(fixed=FIXED_FOR_SCENES, source=DataOptions, config=TrainConfig)
+def recipe(
     *,
-    checkpoint: Annotated[
-        Path | None, typer.Option(help="Measure this checkpoint; if left out, models trained by the recipe (scenes).")
-    ] = None,
+    preset: Annotated[PresetName, typer.Option(help="Which pair of backbones.")] = PresetName.TINY,
     against: Annotated[
-        Path | None,
-        typer.Option(
-            help="Another checkpoint, to print the differences to; of its recipe where --checkpoint is left out."
-        ),
+        Path | None, typer.Option(help="A checkpoint, to print the differences to what its recipe gives.")
     ] = None,
-    index: Annotated[
-        Path | None, typer.Option(help="The checkpoint's index of the knowledge base (oven, maskoven).")
-    ] = None,
-    against_index: Annotated[Path | None, typer.Option(help="The same of the other checkpoint.")] = None,
-    preset: Annotated[
-        PresetName, typer.Option(help="Which pair of backbones, without a checkpoint.")
-    ] = PresetName.TINY,
     runs: Annotated[
         Path | None, typer.Option(help="Where the folds' training runs are kept; var/runs/evaluate if left out.")
     ] = None,
     calibrate: Annotated[
         Path | None, typer.Option(help="A checkpoint of the same recipe, in which to keep the fitted confidence.")
     ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the table as JSON rows.")] = None,
-    predictions: Annotated[
-        Path | None, typer.Option(help="Also write predictions in the rows of OVEN's scorer (oven, maskoven).")
-    ] = None,
+    json_file: JsonFile = None,
     source: DataOptions,
     config: TrainConfig,
 ) -> None:
-    """Print how well mentions are linked, against the whole knowledge base.
+    """Measure a recipe on the default data.
 
-    On scenes without a checkpoint, a model a fold is trained by the recipe, without the entities that the fold calls
-    unseen, and held against plain baselines of the same run. A checkpoint that was trained on everything has seen all
-    of the default data's entities; one that was trained with `--fold` has not.
+    A model a fold is trained by the recipe, without the entities that the fold calls unseen, and held against plain
+    baselines of the same run. What is trained already is not trained again.
     """
-    recipe = source.data == DataName.SCENES and checkpoint is None
-    for option, given, applies in (
-        ("--fold", source.fold is not None, False),  # each fold is measured, and a checkpoint knows its own
-        ("--index", index is not None or against_index is not None, source.data != DataName.SCENES),
-        ("--predictions", predictions is not None, source.data != DataName.SCENES),
-        ("--calibrate", calibrate is not None, recipe),
-        ("--runs", runs is not None, recipe),
-    ):
-        if given and not applies:
-            raise WikiClipError(f"{option} does not apply here: see --help for what it belongs to.")
-    if source.data != DataName.SCENES:
-        if checkpoint is None:
-            raise WikiClipError(f"Name what to measure on {source.data} with --checkpoint DIR.")
-        rows = _annotated(source, checkpoint, index, against, against_index, predictions)
-    elif checkpoint is not None:
-        rows = _scenes_checkpoint(source, checkpoint, against)
-    else:
-        runs = runs or home() / "runs" / "evaluate"
-        rows = _scenes_recipe(preset, config, source.cache_gb, runs, against=against, calibrate=calibrate)
-    if json_file is not None:
-        write_text(json_file, json.dumps(rows, indent=1) + "\n")
-
-
-def _scenes_recipe(
-    preset: PresetName,
-    config: TrainConfig,
-    cache_gb: float,
-    runs: Path,
-    *,
-    against: Path | None,
-    calibrate: Path | None,
-) -> list[dict[str, object]]:
+    runs = runs or home() / "runs" / "evaluate"
     other = None if against is None else recipe_of(against)
-    data = load_scenes(WikiClip(PRESETS[preset]).to(best_device()), cache_gb=cache_gb)
+    data = load_scenes(WikiClip(PRESETS[preset]).to(best_device()), cache_gb=source.cache_gb)
     frozen = in_form(data, best_form(data))
     results = answers_of_recipe(data, frozen, PRESETS[preset], config, runs)
-    rows = list(table_rows(results, data.imagenet_rows))
-    console.print(quality_table(rows))
+    rows = _print_table(results, data.imagenet_rows)
     console.print(f"image: frozen features in the best of {len(CONTENDERS)} forms, {frozen.model.preset.mention}")
-    console.print(*differences(results), sep="\n", highlight=False)
+    _print_lines(differences(results))
     if other is not None:
-        console.print(f"This recipe minus that of {against}, points [95% interval]:", highlight=False)
-        console.print(*compared(results, answers_of_recipe(data, frozen, *other, runs)), sep="\n", highlight=False)
+        theirs = answers_of_recipe(data, frozen, *other, runs)
+        _print_differences(f"This recipe minus that of {against}", results, theirs)
     doubtful = without_some(results[Cell("model", "unseen", "other")])
     found = doubt(doubtful)
-    console.print(*doubt_lines(found), sep="\n", highlight=False)
+    _print_lines(doubt_lines(found))
     if calibrate is not None:
         write_confidence(calibrate, confidence_of(doubtful))
-    return [*rows, doubt_row(found)]
+    _write_json(json_file, [*rows, doubt_row(found)])
 
 
-def _scenes_checkpoint(source: DataOptions, checkpoint: Path, against: Path | None) -> list[dict[str, object]]:
-    def answers(directory: Path) -> tuple[Results, list[dict[str, object]]]:
+@app.command(DataName.SCENES)
+@with_options(fixed=FIXED_FOR_SCENES, source=DataOptions)
+def scenes(*, checkpoint: Measured, against: Against = None, json_file: JsonFile = None, source: DataOptions) -> None:
+    """Measure a checkpoint on the default data.
+
+    A checkpoint that was trained on everything has seen all of its entities; one that left out a fold has not.
+    """
+
+    def answers(directory: Path) -> tuple[Results, NDArray[np.int64]]:
         data = load_scenes(WikiClip.load(directory).to(best_device()), cache_gb=source.cache_gb)
         fold = made_by(directory).get("data", {}).get("fold")
-        results = {cell: [found] for cell, found in answers_of_checkpoint(data, fold)}
-        return results, list(table_rows(results, data.imagenet_rows))
+        return {cell: [found] for cell, found in answers_of_checkpoint(data, fold)}, data.imagenet_rows
 
-    results, rows = answers(checkpoint)
-    console.print(quality_table(rows))
+    results, imagenet_rows = answers(checkpoint)
+    rows = _print_table(results, imagenet_rows)
     if against is not None:
-        console.print(f"{checkpoint} minus {against}, points [95% interval]:", highlight=False)
-        console.print(*compared(results, answers(against)[0]), sep="\n", highlight=False)
-    return rows
+        _print_differences(f"{checkpoint} minus {against}", results, answers(against)[0])
+    _write_json(json_file, rows)
 
 
-def _annotated(
+def release(
+    *,
+    checkpoint: Measured,
+    index: Annotated[
+        Path | None, typer.Option(help="The checkpoint's index of the knowledge base; var/index if left out.")
+    ] = None,
+    against: Against = None,
+    against_index: Annotated[Path | None, typer.Option(help="The same of the other checkpoint.")] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="Also write predictions in the rows of OVEN's scorer.")
+    ] = None,
+    json_file: JsonFile = None,
     source: DataOptions,
-    checkpoint: Path,
-    index: Path | None,
-    against: Path | None,
-    against_index: Path | None,
-    predictions: Path | None,
-) -> list[dict[str, object]]:
-    def answers(directory: Path, home: Path | None) -> tuple[Results, list[Predicted]]:
+) -> None:
+    """Measures a checkpoint on a release's mentions."""
+
+    def answers(directory: Path, versions: Path | None) -> tuple[Results, list[Predicted]]:
         model = WikiClip.load(directory).to(best_device())
-        opened = EntityIndex.open(home or index_home(), fingerprint=model.fingerprint)
+        opened = EntityIndex.open(versions or index_home(), fingerprint=model.fingerprint)
         data = annotated_data(model, source, source.part or Part.VAL)
         found = list(answers_of_set(data, model.entity, opened))
         return {part.cell: [part.answers] for part in found}, found
@@ -158,16 +196,40 @@ def _annotated(
     results, found = answers(checkpoint, index)
     predicted = {data_id: entity_id for part in found for data_id, entity_id in part.predictions.items()}
     truths = [truth for part in found for truth in part.truths]
-    rows = list(table_rows(results, None))
-    console.print(quality_table(rows))
+    rows = _print_table(results, None)
     if all(truth.task is not None for truth in truths):
         console.print(oven_table(oven_score(truths, predicted)))
     if predictions is not None:
         write_predictions(predictions, predicted)
     if against is not None:
-        console.print(f"{checkpoint} minus {against}, points [95% interval]:", highlight=False)
-        console.print(*compared(results, answers(against, against_index)[0]), sep="\n", highlight=False)
+        _print_differences(f"{checkpoint} minus {against}", results, answers(against, against_index)[0])
+    _write_json(json_file, rows)
+
+
+for data_name, title in RELEASES.items():
+    about = f"Measure a checkpoint on {title}'s mentions, with the search that is served and an index of all entities."
+    app.command(data_name, help=about)(
+        with_options(fixed={"data": data_name, "fold": None}, source=DataOptions)(release)
+    )
+
+
+def _print_table(results: Results, imagenet_rows: NDArray[np.int64] | None) -> list[dict[str, Any]]:
+    rows = list(table_rows(results, imagenet_rows))
+    console.print(quality_table(rows))
     return rows
+
+
+def _print_differences(title: str, ours: Results, theirs: Results) -> None:
+    _print_lines([f"{title}, points [95% interval]:", *compared(ours, theirs)])
+
+
+def _print_lines(lines: Iterable[str]) -> None:
+    console.print(*lines, sep="\n", highlight=False)
+
+
+def _write_json(path: Path | None, rows: list[dict[str, Any]]) -> None:
+    if path is not None:
+        write_text(path, json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 import dataclasses
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
@@ -16,22 +17,32 @@ from wikiclip.base.errors import WikiClipError
 CONFIG = "config"
 
 
-def with_options(**settings: type) -> Callable[[Callable[..., None]], Any]:
+def with_options(
+    *, fixed: Mapping[str, Any] = MappingProxyType({}), **settings: type
+) -> Callable[[Callable[..., None]], Any]:
     """Replaces parameters of a command by the fields of dataclasses.
 
     The command gets instances: the defaults, changed by the options given. A dataclass handed over as "config" also
     gets an option `--config FILE`, a JSON object of settings to start from.
+
+    Args:
+        fixed: fields that the command does not let anybody choose, name -> value; they become no options.
+        settings: the parameter's name -> its dataclass, whose fields carry a `Doc` each.
     """
+
+    def optional(kind: type) -> list[tuple[dataclasses.Field[Any], Any]]:
+        return [(field, hint) for field, hint in _fields(kind) if field.name not in fixed]
 
     def decorate(command: Callable[..., None]) -> Any:
         kept = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name not in settings]
-        added = [_parameter(field, hint) for kind in settings.values() for field, hint in _fields(kind)]
+        added = [_parameter(field, hint) for kind in settings.values() for field, hint in optional(kind)]
         parameters = [*kept, *added, *([_config_file()] if CONFIG in settings else [])]
 
         def wrapped(**given: Any) -> None:
             base = given.pop("config_file", None)
             for name, kind in settings.items():
-                values = {field.name: given.pop(field.name) for field, _ in _fields(kind)}
+                names = [field.name for field, _ in _fields(kind)]
+                values = {field: fixed[field] if field in fixed else given.pop(field) for field in names}
                 given[name] = _made(kind, base if name == CONFIG else None, values)
             command(**given)
 

@@ -15,13 +15,18 @@ from tests.training.data.small_release import TRAIN, VAL, picture
 from training.data.annotation import Annotation, read_mention
 from training.data.oven import OvenAnnotations
 from training.data.release import Part
-from training.evaluate import app
+from training.evaluate import app, with_subcommand
 from training.measure.predictions import read_predictions
 from wikiclip.base.errors import WikiClipError
 from wikiclip.model import WikiClip
 from wikiclip.pictures import read_picture
 
-pytestmark = pytest.mark.slow
+OPTIONS = {
+    "recipe": {"--runs", "--against", "--json", "--steps"},
+    "scenes": {"--checkpoint", "--against", "--json"},
+    "oven": {"--checkpoint", "--against", "--json", "--index", "--predictions", "--help"},
+    "maskoven": {"--checkpoint", "--against", "--json", "--index", "--predictions", "--help"},
+}
 
 
 @pytest.fixture
@@ -37,7 +42,11 @@ def trained(release: Path, small_model: WikiClip, tmp_path: Path) -> tuple[Path,
 
 
 def evaluate(*arguments: object) -> str:
-    result = CliRunner().invoke(app, ["--data", "oven", *map(str, arguments)])
+    return call("--data", "oven", *arguments)
+
+
+def call(*arguments: object) -> str:
+    result = CliRunner().invoke(app, [*map(str, arguments)], env={"COLUMNS": "200"})
     if result.exception is not None:
         raise result.exception
     return result.output
@@ -60,6 +69,7 @@ def slow_ranks(checkpoint: Path) -> dict[str, int]:
     return ranks
 
 
+@pytest.mark.slow
 def test_every_mention_is_asked_and_ranked_as_by_a_slow_search(trained: tuple[Path, Path], tmp_path: Path):
     checkpoint, index = trained
     output = evaluate(
@@ -81,6 +91,7 @@ def test_every_mention_is_asked_and_ranked_as_by_a_slow_search(trained: tuple[Pa
     assert output.count("[+0.0, +0.0]") == 4 * 3, "a checkpoint is no better than itself"
 
 
+@pytest.mark.slow
 def test_a_mention_that_cannot_be_read_has_no_prediction_and_is_wrong(
     trained: tuple[Path, Path], tmp_path: Path, release
 ):
@@ -93,6 +104,7 @@ def test_a_mention_that_cannot_be_read_has_no_prediction_and_is_wrong(
     assert sum(row["n"] for row in json.loads((tmp_path / "r").read_text())) == VAL
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_named(trained: tuple[Path, Path], small_model: WikiClip, tmp_path: Path):
     checkpoint, index = trained
     with pytest.raises(WikiClipError, match="--checkpoint"):
@@ -115,3 +127,45 @@ def test_what_is_missing_is_named(trained: tuple[Path, Path], small_model: WikiC
 def test_an_option_that_would_do_nothing_is_refused(options: tuple[str, ...]):
     with pytest.raises(WikiClipError, match="does not apply"):
         evaluate("--data", "scenes", *options)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("", "recipe"),
+        ("--data scenes", "recipe"),
+        ("--data scenes --json f --against d --runs r --steps 3", "recipe --json f --against d --runs r --steps 3"),
+        ("--json=f --data=scenes", "recipe --json=f"),
+        ("--checkpoint d --against e", "scenes --checkpoint d --against e"),
+        ("--against e --data scenes --checkpoint=d", "scenes --against e --checkpoint=d"),
+        ("--data oven --checkpoint d --index i --predictions p", "oven --checkpoint d --index i --predictions p"),
+        ("--checkpoint d --data maskoven", "maskoven --checkpoint d"),
+        ("--data maskoven --help", "maskoven --help"),
+    ],
+)
+def test_options_choose_the_subcommand(given: str, meant: str):
+    assert with_subcommand(given.split(), OPTIONS) == meant.split()
+
+
+def test_a_data_set_that_there_is_not_is_refused():
+    result = CliRunner().invoke(app, ["--data", "coco"], env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert "'coco' is not one of scenes, oven, maskoven" in result.output
+
+
+@pytest.mark.slow
+def test_a_subcommand_is_the_same_as_its_options(trained: tuple[Path, Path], tmp_path: Path):
+    checkpoint, index = trained
+    call("oven", "--checkpoint", checkpoint, "--index", index, "--json", tmp_path / "new.json")
+    evaluate("--checkpoint", checkpoint, "--index", index, "--json", tmp_path / "old.json")
+    assert (tmp_path / "new.json").read_text() == (tmp_path / "old.json").read_text()
+
+
+def test_each_subcommand_lists_what_applies_to_it_and_no_more():
+    listed = {name: call(name, "--help") for name in OPTIONS}
+    for name, text in listed.items():
+        assert all(option in text for option in OPTIONS[name])
+    assert "--fold" not in "".join(listed.values())
+    for option, owners in (("--steps", {"recipe"}), ("--calibrate", {"recipe"}), ("--index", {"oven", "maskoven"})):
+        assert {name for name, text in listed.items() if option in text} == owners
+    assert all(name in call("--help") for name in (*OPTIONS, "--data", "--checkpoint"))
