@@ -120,7 +120,8 @@ def imported(path: Path) -> set[str]:
 
 def test_third_party_imports_are_declared() -> None:
     declared = {
-        canonicalize_name(requirement.name) for requirement in requirements("cpu", "gpu", "tiny", "sam", "otel")
+        canonicalize_name(requirement.name)
+        for requirement in requirements("cpu", "gpu", "tiny", "train", "sam", "otel")
     }
     provides = importlib.metadata.packages_distributions()
     undeclared = {

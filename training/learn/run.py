@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 SETTINGS, STATE, METRICS, CHECKPOINT = "run.json", "state.pt", "metrics.jsonl", "checkpoint"
+NEEDED = ("tensorboard", "matplotlib")  # asked for at the start: a report is missed after hours
 
 
 class Run:
@@ -38,12 +39,13 @@ class Run:
         fresh: begin again where another run was.
 
     Raises:
-        WikiClipError: the folder holds another run, or TensorBoard is not installed.
+        WikiClipError: the folder holds another run, or the extra `train` is not installed.
     """
 
     def __init__(self, folder: Path, settings: dict[str, Any], *, fresh: bool = False) -> None:
-        if find_spec("tensorboard") is None:
-            raise WikiClipError("A training run needs the extra `train`, TensorBoard: pip install '.[train]'.")
+        for package in NEEDED:
+            if find_spec(package) is None:
+                raise WikiClipError(f"A training run needs {package}, from the extra `train`: pip install '.[train]'.")
         self.folder, self.checkpoint = folder, folder / CHECKPOINT
         text = json.dumps(settings, indent=2) + "\n"
         if processes.is_first():
