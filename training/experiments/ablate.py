@@ -128,11 +128,9 @@ def measure(data: ScenesData, variation: Variation, config: TrainConfig) -> Row:
 def _ranks(
     data: ScenesData, encoder: EntityEncoder, vectors_NM: torch.Tensor, pool: Pool, variation: Variation
 ) -> NDArray[np.int64]:
-    features, rows_Q = data.mentions(pool, test=True)
-    pooled_QW = torch.from_numpy(features.pooled_QW if variation.masks else features.full_QW)
-    return ranks(
-        mention_vectors(encoder, pooled_QW), vectors_NM, torch.from_numpy(np.searchsorted(data.labelled, rows_Q))
-    )
+    queries = data.queries([pool], test=True)
+    mentions_QM = mention_vectors(encoder, queries.pooled_QW if variation.masks else queries.full_QW)
+    return ranks(mentions_QM, vectors_NM, torch.from_numpy(np.searchsorted(data.labelled, queries.record_Q)))
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ SETTINGS: tuple[tuple[str, tuple[float, ...]], ...] = (
     ("drop_text", (0.05, 0.0)),
 )
 TOLD_APART = 0.25  # points of score by which a value must be ahead of the first to be chosen
-ASKED = ("", "_more")
+AMONG = ("", "_more")
 DISTRACTORS = 3000  # records without a picture beside the labelled ones, drawn once
 app = typer.Typer(add_completion=False)
 Recipe = dict[str, float]
@@ -64,8 +64,8 @@ def choose(
         for value in values:
             runs = [_run(rows_file, data, {**chosen, name: value}, seed) for seed in range(seeds)]
             mean = {key: float(np.mean([row[key] for row in runs])) for key in runs[0]}
-            scores[value] = float(np.mean([mean[f"r{k}{asked}"] for k in (1, 10) for asked in ASKED]))
-            cells = (f"{mean[f'r1{asked}']:.1f} / {mean[f'r10{asked}']:.1f}" for asked in ASKED)
+            scores[value] = float(np.mean([mean[f"r{k}{asked}"] for k in (1, 10) for asked in AMONG]))
+            cells = (f"{mean[f'r1{asked}']:.1f} / {mean[f'r10{asked}']:.1f}" for asked in AMONG)
             table.add_row(name, f"{value:g}", *cells, f"{scores[value]:.2f}")
         best = max(scores, key=scores.__getitem__)
         chosen[name] = best if scores[best] > scores[values[0]] + TOLD_APART else values[0]
@@ -90,14 +90,14 @@ def _run(rows_file: Path, data: ScenesData, recipe: Recipe, seed: int) -> Row:
 def _measure(data: ScenesData, config: TrainConfig) -> Row:
     encoder = fit_encoder(data.model, data.training_set(DEVELOPMENT_FOLD), config)
     (pool,) = (pool for pool in data.pools if (pool.group, pool.photo) == (DEVELOPMENT_FOLD, "other"))
-    features, rows_Q = data.mentions(pool, test=True)
-    mentions_QM = mention_vectors(encoder, torch.from_numpy(features.pooled_QW))
+    queries = data.queries([pool], test=True)
+    mentions_QM = mention_vectors(encoder, queries.pooled_QW)
     others = np.setdiff1d(np.arange(len(data.records)), data.labelled)
     drawn = np.random.default_rng(0).choice(others, size=min(DISTRACTORS, len(others)), replace=False)
     row: Row = {}
-    for asked, rows_N in zip(ASKED, (data.labelled, np.union1d(data.labelled, drawn)), strict=True):
+    for asked, rows_N in zip(AMONG, (data.labelled, np.union1d(data.labelled, drawn)), strict=True):
         vectors_NM = data.records.encode(encoder, rows_N)
-        rank_Q = ranks(mentions_QM, vectors_NM, torch.from_numpy(np.searchsorted(rows_N, rows_Q)))
+        rank_Q = ranks(mentions_QM, vectors_NM, torch.from_numpy(np.searchsorted(rows_N, queries.record_Q)))
         row |= {f"r{k}{asked}": round(100 * float(within(rank_Q, k).mean()), 2) for k in RANKS}
     return row
 

@@ -45,12 +45,11 @@ def in_form(data: ScenesData, form: MentionConfig, levels: PooledLevels | None =
 
 def frozen_ranks(data: ScenesData, pools: Iterable[Pool]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The rank of the right picture among the labelled records' for each test mention, and the right entity's row."""
-    parts = [data.mentions(pool, test=True) for pool in pools]
-    pooled_QW = torch.from_numpy(np.concatenate([features.pooled_QW for features, _ in parts]))
-    entity_Q = np.concatenate([rows for _, rows in parts])
+    queries = data.queries(pools, test=True)
     pictures_NW = data.records.pooled(data.labelled)
-    right_Q = torch.from_numpy(np.searchsorted(data.labelled, entity_Q))
-    return ranks(F.normalize(pooled_QW, dim=-1), F.normalize(pictures_NW, dim=-1), right_Q), entity_Q
+    right_Q = torch.from_numpy(np.searchsorted(data.labelled, queries.record_Q))
+    rank_Q = ranks(F.normalize(queries.pooled_QW, dim=-1), F.normalize(pictures_NW, dim=-1), right_Q)
+    return rank_Q, queries.record_Q
 
 
 def best_form(data: ScenesData) -> MentionConfig:

@@ -16,6 +16,7 @@ from training.measure.ranking import RANKS, Interval, bootstrap, harmonic_mean, 
 from wikiclip.base.errors import WikiClipError
 
 Results = dict[Cell, list[RankedAnswers]]  # a cell's answers, fold by fold
+ASKED = ("task", "photo", "record", "candidates", "imagenet")  # what methods have in common that are set side by side
 PRINTED = (1, 5, 10)  # of RANKS; the JSON rows have all
 
 
@@ -51,7 +52,7 @@ def table_rows(results: Results, imagenet_rows: NDArray[np.int64] | None) -> Ite
 
 def quality_table(rows: list[dict[str, Any]]) -> Table:
     """Seen, unseen and their harmonic mean side by side."""
-    settings = [name for name in ("task", "photo", "record", "candidates", "imagenet", "method") if name in rows[0]]
+    settings = [name for name in (*ASKED, "method") if name in rows[0]]
     table = Table(*settings, title="Right entity at rank 1 / 5 / 10, percent")
     for column in ("seen", "unseen", "harmonic mean", "queries (entities)"):
         table.add_column(column, justify="right")

@@ -6,17 +6,16 @@ Axes: Q query, N record; widths W of pooled vectors, M of mention vectors.
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from training.data.annotation import TestSplit
-from training.data.scenes.dataset import ScenesData
+from training.data.scenes.dataset import SceneQueries, ScenesData
 from training.data.scenes.folds import FOLDS, Photo, Pool
 from training.learn.config import TrainConfig
 from training.learn.fit import fit_encoder
@@ -24,15 +23,7 @@ from training.learn.run import Run
 from training.measure.answers import Candidates, Cell, Method, RankedAnswers, RecordForm, ask, mention_vectors
 from wikiclip.entity import EntityEncoder
 
-
-@dataclass(frozen=True)
-class _Queries:
-    pooled_QW: Tensor
-    full_QW: Tensor
-    entity_Q: NDArray[np.int64]
-
-
-Asked = dict[tuple[TestSplit, Photo], _Queries]
+Asked = dict[tuple[TestSplit, Photo], SceneQueries]
 
 
 def answers_of_fold(
@@ -72,7 +63,7 @@ def answers_of_checkpoint(data: ScenesData, fold: int | None) -> Iterator[tuple[
     """Asks the data's own model, as it was loaded, the fold's mentions; without a fold it was trained on everything,
     and all are seen."""
     if fold is None:
-        queries: Asked = {("seen", photo): _queries(data, _of(data, photo)) for photo in ("own", "other")}
+        queries: Asked = {("seen", photo): data.queries(_of(data, photo), test=True) for photo in ("own", "other")}
     else:
         queries = asked_of_fold(data, fold)
     vectors_NM = data.records.encode(data.model.entity, np.arange(len(data.records)))
@@ -81,7 +72,7 @@ def answers_of_checkpoint(data: ScenesData, fold: int | None) -> Iterator[tuple[
 
 def asked_of_fold(data: ScenesData, fold: int) -> Asked:
     """The fold's test mentions."""
-    return {key: _queries(data, pools) for key, pools in _pools(data, fold).items()}
+    return {key: data.queries(pools, test=True) for key, pools in _pools(data, fold).items()}
 
 
 def _of(data: ScenesData, photo: Photo) -> list[Pool]:
@@ -99,15 +90,6 @@ def _pools(data: ScenesData, fold: int) -> dict[tuple[TestSplit, Photo], list[Po
     }
 
 
-def _queries(data: ScenesData, pools: list[Pool]) -> _Queries:
-    parts = [data.mentions(pool, test=True) for pool in pools]
-    return _Queries(
-        torch.from_numpy(np.concatenate([features.pooled_QW for features, _ in parts])),
-        torch.from_numpy(np.concatenate([features.full_QW for features, _ in parts])),
-        np.concatenate([rows for _, rows in parts]),
-    )
-
-
 def _model_answers(
     data: ScenesData, encoder: EntityEncoder, vectors_NM: Tensor, queries: Asked, record: RecordForm
 ) -> Iterator[tuple[Cell, RankedAnswers]]:
@@ -117,7 +99,7 @@ def _model_answers(
             mentions_QM = mention_vectors(encoder, pooled_QW)
             for candidates, rows in _candidates(data):
                 cell = Cell(method, split, photo, record, candidates)
-                yield cell, ask(mentions_QM, vectors_NM[rows], rows, asked.entity_Q)
+                yield cell, ask(mentions_QM, vectors_NM[rows], rows, asked.record_Q)
 
 
 def _text_answers(data: ScenesData, encoder: EntityEncoder, queries: Asked) -> Iterator[tuple[Cell, RankedAnswers]]:
@@ -127,7 +109,7 @@ def _text_answers(data: ScenesData, encoder: EntityEncoder, queries: Asked) -> I
     vectors_NM = F.normalize(encoder.memory(data.records.sentences(every).to(encoder.device)), dim=-1).cpu()
     for (split, photo), asked in queries.items():
         for candidates, rows in _candidates(data):
-            found = ask(mention_vectors(encoder, asked.pooled_QW), vectors_NM[rows], rows, asked.entity_Q)
+            found = ask(mention_vectors(encoder, asked.pooled_QW), vectors_NM[rows], rows, asked.record_Q)
             yield Cell("text", split, photo, "full", candidates), found
             if split == "unseen":
                 yield Cell("text", split, photo, "text-only", candidates), found
@@ -137,7 +119,7 @@ def _image_answers(data: ScenesData, queries: Asked, method: Method) -> Iterator
     """A record without a picture cannot be found, so both sets of candidates are the labelled ones."""
     vectors_NM = F.normalize(data.records.pooled(data.labelled), dim=-1)
     for (split, photo), asked in queries.items():
-        found = ask(F.normalize(asked.pooled_QW, dim=-1), vectors_NM, data.labelled, asked.entity_Q)
+        found = ask(F.normalize(asked.pooled_QW, dim=-1), vectors_NM, data.labelled, asked.record_Q)
         yield Cell(method, split, photo, "full", "labelled"), found
         yield Cell(method, split, photo, "full", "all"), found
 

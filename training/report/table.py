@@ -5,9 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from training.measure.quality import ASKED
 from training.measure.ranking import harmonic_mean
-
-QUESTION = ("task", "photo", "record", "candidates", "imagenet")  # what the rows of one group of methods have in common
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,12 +23,12 @@ class Group:
     """The methods that were asked the same.
 
     Attributes:
-        question: what they were asked, name -> value.
+        asked: what they were asked, name -> value.
         methods: name -> split -> figures; the splits are "seen", "unseen" and "harmonic mean".
         best: those ahead at rank 1 of the harmonic mean, or of "unseen" or "seen" where none has the former.
     """
 
-    question: dict[str, str]
+    asked: dict[str, str]
     methods: dict[str, dict[str, Figures]]
     best: set[str]
 
@@ -40,16 +39,16 @@ def ranks_of(rows: Sequence[Mapping[str, Any]]) -> list[int]:
 
 
 def grouped(rows: Sequence[Mapping[str, Any]]) -> Iterator[Group]:
-    ranks, names = ranks_of(rows), [name for name in QUESTION if any(name in row for row in rows)]
-    asked: dict[tuple[str, ...], dict[str, dict[str, Figures]]] = defaultdict(lambda: defaultdict(dict))
+    ranks, names = ranks_of(rows), [name for name in ASKED if any(name in row for row in rows)]
+    groups: dict[tuple[str, ...], dict[str, dict[str, Figures]]] = defaultdict(lambda: defaultdict(dict))
     for row in rows:
-        question = tuple(str(row.get(name, "-")) for name in names)
-        asked[question][row["method"]][row["split"]] = Figures(
+        asked = tuple(str(row.get(name, "-")) for name in names)
+        groups[asked][row["method"]][row["split"]] = Figures(
             percent={k: row[f"r{k}"] for k in ranks if f"r{k}" in row},
             interval=(row["r1_lo"], row["r1_hi"]),
             counts=(row["n"], row["n_entities"]),
         )
-    for question, methods in sorted(asked.items()):
+    for asked, methods in sorted(groups.items()):
         for splits in methods.values():
             if "seen" in splits and "unseen" in splits:
                 seen, unseen = splits["seen"].percent, splits["unseen"].percent
@@ -57,7 +56,7 @@ def grouped(rows: Sequence[Mapping[str, Any]]) -> Iterator[Group]:
                     percent={k: harmonic_mean(seen[k], unseen[k]) for k in seen.keys() & unseen.keys()}
                 )
         yield Group(
-            question=dict(zip(names, question, strict=True)), methods=dict(sorted(methods.items())), best=_best(methods)
+            asked=dict(zip(names, asked, strict=True)), methods=dict(sorted(methods.items())), best=_best(methods)
         )
 
 

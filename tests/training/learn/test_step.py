@@ -13,7 +13,6 @@ import torch
 
 import wikiclip.entity
 from tests.training.small import small_encoder, small_samples
-from training import processes
 from training.data.items import NONE
 from training.learn.config import TrainConfig
 from training.learn.sampling import Batch
@@ -161,17 +160,6 @@ def test_two_processes_give_the_gradient_of_one(tmp_path, changes):
         assert close(both, gradient)
         assert torch.allclose(weights, trained(config), atol=2e-4)
     assert torch.equal(first[2], second[2]), "the processes never part"
-
-
-def test_shares_cover_everything_once(monkeypatch):
-    for items in range(12):
-        for count in range(1, 6):
-            monkeypatch.setattr(processes, "count", lambda n=count: n)
-            shares = []
-            for number in range(count):
-                monkeypatch.setattr(processes, "number", lambda n=number: n)
-                shares += processes.share(items)
-            assert shares == list(range(items))
 
 
 def test_seeds_of_several_numbers_differ():

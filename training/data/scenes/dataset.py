@@ -1,7 +1,10 @@
-"""The data set `scenes`: WordNet's concrete nouns as records, scenes of stamps as annotated pictures."""
+"""The data set `scenes`: WordNet's concrete nouns as records, scenes of stamps as annotated pictures.
+
+Axes: Q mention, W width of pooled vectors.
+"""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +19,7 @@ from indexer.kb.stamps import Stamp
 from indexer.kb.wordnet import WordNet
 from training.data.feature_cache import GB, Budget
 from training.data.records import Records
-from training.data.scenes.features import MentionFeatures, SceneSet, mention_features
+from training.data.scenes.features import SceneSet, mention_features
 from training.data.scenes.folds import Photo, Pool, in_training, make_pools
 from training.data.training_set import TrainingSet
 from wikiclip.base.errors import WikiClipError
@@ -28,6 +31,21 @@ TRAIN_SCENES = 3  # scenes with each stamp as the target
 TEST_SCENES: dict[Photo, int] = {"own": 1, "other": 5}  # few stamps show another photograph, and they matter most
 TRAIN_SEED, TEST_SEED = 1, 2
 CACHE_GB = 20.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneQueries:
+    """Mentions in scenes.
+
+    Attributes:
+        pooled_QW: the tower's pooled vectors, under the mask.
+        full_QW: the same of the whole picture.
+        record_Q: the row of the record that each shows.
+    """
+
+    pooled_QW: Tensor
+    full_QW: Tensor
+    record_Q: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -63,11 +81,15 @@ class ScenesData:
             return dataclasses.replace(self, model=model)
         return dataclasses.replace(self, model=model, records=_records(model, self.kb, self.cache_gb))
 
-    def mentions(self, pool: Pool, *, test: bool) -> tuple[MentionFeatures, NDArray[np.int64]]:
-        """Features of a pool's scenes, and the record's row for each mention."""
-        features = mention_features(self.model, self.scenes(pool, test=test))
-        rows = np.array([self.records.row_of(stamp.entity_id) for stamp in pool.stamps])
-        return features, rows[features.stamp_Q]
+    def queries(self, pools: Iterable[Pool], *, test: bool) -> SceneQueries:
+        """The mentions of all scenes of some pools, those to train on or those to measure on."""
+        parts = [(pool, mention_features(self.model, self.scenes(pool, test=test))) for pool in pools]
+        row_of = [np.array([self.records.row_of(stamp.entity_id) for stamp in pool.stamps]) for pool, _ in parts]
+        return SceneQueries(
+            pooled_QW=torch.from_numpy(np.concatenate([features.pooled_QW for _, features in parts])),
+            full_QW=torch.from_numpy(np.concatenate([features.full_QW for _, features in parts])),
+            record_Q=np.concatenate([rows[found.stamp_Q] for rows, (_, found) in zip(row_of, parts, strict=True)]),
+        )
 
     def scenes(self, pool: Pool, *, test: bool) -> SceneSet:
         """The scenes themselves."""
@@ -88,18 +110,13 @@ class ScenesData:
             hide_pictures: the fold's unseen records have no picture, so none of them is a query either.
             masks: whether a mention is what its mask covers, or the whole picture.
         """
-        pools = [pool for pool in self.pools if fold is None or in_training(pool, fold)]
-        parts = [self.mentions(pool, test=False) for pool in pools]
-        pooled_QW = np.concatenate([features.pooled_QW if masks else features.full_QW for features, _ in parts])
+        queries = self.queries((pool for pool in self.pools if fold is None or in_training(pool, fold)), test=False)
+        pooled_QW = queries.pooled_QW if masks else queries.full_QW
         unseen = np.empty(0, np.int64) if fold is None else self.group(fold)
-
-        def pooled(numbers: NDArray[np.int64]) -> Tensor:
-            return torch.from_numpy(pooled_QW[numbers])
-
         return TrainingSet(
             records=self.records,
-            pooled=pooled,
-            record_Q=np.concatenate([rows for _, rows in parts]),
+            pooled=lambda numbers: pooled_QW[torch.from_numpy(numbers)],
+            record_Q=queries.record_Q,
             own=np.setdiff1d(self.labelled, unseen) if hide_pictures else self.labelled,
             text_only=np.setdiff1d(np.arange(len(self.records)), self.labelled),
             class_rows=np.where(np.isin(self.imagenet_rows, unseen), -1, self.imagenet_rows),
