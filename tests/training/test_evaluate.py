@@ -1,5 +1,6 @@
 """`training.evaluate` on a small release: an index that was built, the search that is served, a slow one beside it."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.training.data.small_release import TRAIN, VAL, picture
 from training.data.annotation import Annotation, read_mention
 from training.data.oven import OvenAnnotations
 from training.data.release import Part
+from training.data.scenes.dataset import ScenesData
 from training.evaluate import app, with_subcommand
 from training.measure.predictions import read_predictions
 from wikiclip.base.errors import WikiClipError
@@ -169,3 +171,28 @@ def test_each_subcommand_lists_what_applies_to_it_and_no_more():
     for option, owners in (("--steps", {"recipe"}), ("--calibrate", {"recipe"}), ("--index", {"oven", "maskoven"})):
         assert {name for name, text in listed.items() if option in text} == owners
     assert all(name in call("--help") for name in (*OPTIONS, "--data", "--checkpoint"))
+
+
+@pytest.mark.slow
+def test_the_default_data_s_commands_print_and_write_their_tables(
+    small_scenes: ScenesData, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    checkpoint, runs = tmp_path / "checkpoint", tmp_path / "runs"
+    quick = {"steps": 4, "annotated": 8, "own": 4, "text_negatives": 8}
+    monkeypatch.setattr("training.evaluate.PRESETS", {"tiny": small_scenes.model.preset})
+    monkeypatch.setattr(
+        "training.evaluate.load_scenes", lambda model, *, cache_gb: dataclasses.replace(small_scenes, model=model)
+    )
+    small_scenes.model.save(checkpoint, made_by={"config": quick, "data": {"fold": 1}})
+    options = [word for name, value in quick.items() for word in (f"--{name.replace('_', '-')}", value)]
+
+    output = call("--data", "scenes", *options, "--runs", runs, "--against", checkpoint, "--json", tmp_path / "recipe")
+    rows = json.loads((tmp_path / "recipe").read_text())
+    assert {row["method"] for row in rows} == {"model", "full-image", "image", "text", "confidence"}
+    assert f"This recipe minus that of {checkpoint}" in output.replace("\n", "")
+    output = call("--checkpoint", checkpoint, "--against", checkpoint, "--json", tmp_path / "scenes")
+    rows = json.loads((tmp_path / "scenes").read_text())
+    assert {(row["method"], row["split"]) for row in rows} == {
+        (method, split) for method in ("model", "full-image") for split in ("seen", "unseen")
+    }
+    assert "[+0.0, +0.0]" in output
