@@ -25,7 +25,7 @@ app = typer.Typer(add_completion=False)
 
 
 def demo_scene() -> Scene:
-    """Three stamps on a background; each is visible enough to be a mention.
+    """Lays three stamps on a background; each is visible enough to be a mention.
 
     Raises:
         WikiClipError: the default data is missing.

@@ -55,7 +55,7 @@ def with_options(
 
 
 def read_settings(kind: type, path: Path) -> dict[str, Any]:
-    """The settings in a JSON file; what a run wrote has them under "config".
+    """Returns the settings in a JSON file; what a run wrote has them under "config".
 
     Raises:
         WikiClipError: the file is not such a file.

@@ -26,17 +26,17 @@ def joined_processes() -> Iterator[None]:
 
 
 def number() -> int:
-    """This process's number, from 0."""
+    """Returns this process's number, from 0."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
 def is_first() -> bool:
-    """Whether this process is the one that prints and writes what all have in common."""
+    """Returns whether this process is the one that prints and writes what all have in common."""
     return number() == 0
 
 
 def count() -> int:
-    """How many processes there are."""
+    """Returns how many processes there are."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
@@ -47,13 +47,13 @@ def wait() -> None:
 
 
 def share(items: int) -> range:
-    """This process's stretch of some items; all but the last stretches are equally long."""
+    """Returns this process's stretch of some items; all but the last stretches are equally long."""
     each = -(-items // count())
     return range(min(number() * each, items), min((number() + 1) * each, items))
 
 
 def gather(mine: Tensor, items: int) -> Tensor:
-    """Everyone's stretches [own, M] put together, [items, M]. No gradient flows through."""
+    """Returns everyone's stretches [own, M] put together, [items, M]. No gradient flows through."""
     if count() == 1:
         return mine
     each = -(-items // count())

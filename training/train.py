@@ -63,13 +63,13 @@ def train(
 
 
 def _plain(source: DataOptions) -> dict[str, str | float | None]:
-    """What of the options settles the run: neither where features are kept nor what is refused does."""
+    """Returns what of the options settles the run: neither where features are kept nor what is refused does."""
     settling = {name: value for name, value in asdict(source).items() if name not in ("cache_gb", "strict")}
     return {name: str(value) if isinstance(value, Path) else value for name, value in settling.items()}
 
 
 def _coverage(answers: RankedAnswers) -> RiskCoverage:
-    """Of the best candidates' scores, which need no fit."""
+    """Takes the best candidates' scores, which need no fit."""
     return risk_coverage(answers.scores_QK[:, 0], answers.rank_Q == 0)
 
 

@@ -109,7 +109,7 @@ class AnnotatedData:
         self._report = self.features.folder / REPORT
 
     def __len__(self) -> int:
-        """How many mentions are looked at."""
+        """Returns how many mentions are looked at."""
         return len(self._number_Q)
 
     def fill(self) -> None:
@@ -132,7 +132,7 @@ class AnnotatedData:
         tell(self.summary())
 
     def summary(self) -> str:
-        """Which mentions cannot be read, in one line for a person; known after `fill`."""
+        """Returns which mentions cannot be read, in one line for a person; known after `fill`."""
         codes = Counter(self._faults().tolist())
         counts: dict[ProblemCode, int] = {
             code: codes[place] for place, code in enumerate(FAULTS) if code is not None and codes[place]
@@ -140,7 +140,7 @@ class AnnotatedData:
         return summary(len(self), counts, self._report)
 
     def training_set(self) -> TrainingSet:
-        """What can be read of the split "train", and every record's own picture; known after `fill`.
+        """Returns what can be read of the split "train", and every record's own picture; known after `fill`.
 
         Raises:
             WikiClipError: there is nothing to train on.
@@ -159,7 +159,7 @@ class AnnotatedData:
         )
 
     def queries(self, split: Split, task: Task | None = None) -> AnnotatedQueries:
-        """The mentions of a split, of one task or of all, those that cannot be read included; known after `fill`."""
+        """Returns the mentions of a split, of one task or of all, unreadable ones included; known after `fill`."""
         place_Q = self._places(split, task)
         number_Q = self._number_Q[place_Q]
         return AnnotatedQueries(
@@ -208,7 +208,7 @@ class AnnotatedData:
 
 
 def at_most(most: int, group_N: NDArray[np.int64], chance_N: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Places of at most `most` members of each group, those of the lowest chance, ascending."""
+    """Returns places of at most `most` members of each group, those of the lowest chance, ascending."""
     order_N = np.lexsort((chance_N, group_N))
     _, starts, counts = np.unique(group_N[order_N], return_index=True, return_counts=True)
     rank_N = np.arange(len(order_N)) - np.repeat(starts, counts)

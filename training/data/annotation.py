@@ -59,7 +59,7 @@ class AnnotatedSet(Protocol):
         ...
 
     def __len__(self) -> int:
-        """How many there are, for a progress bar; a bad record counts, and a large file is believed, not counted."""
+        """Returns how many there are, for a progress bar; bad records count, a large file is believed and not counted."""
         ...
 
     def fingerprint(self) -> str:

@@ -14,5 +14,5 @@ class ItemSource(Protocol):
     """Where items' frozen features come from; `training.data.records.Records` is one."""
 
     def items(self, picture_I: NDArray[np.int64], text_I: NDArray[np.int64]) -> EntityFeatures:
-        """The pictures of some rows with the descriptions of others; a row without a picture gives none."""
+        """Returns the pictures of some rows with the descriptions of others; a row without a picture gives none."""
         ...

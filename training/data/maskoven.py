@@ -111,11 +111,11 @@ class MaskOvenAnnotations:
         )
 
     def fingerprint(self) -> str:
-        """From dates: a picture added or removed changes its folder's; one rewritten in place goes unnoticed."""
+        """Hashes dates: a picture added or removed changes its folder's; one rewritten in place goes unnoticed."""
         return of_files(self.name, [*self._files, self._pictures, *sorted(self._pictures.iterdir())])
 
     def count_warnings(self) -> list[str]:
-        """A line for each file read so far that holds another number of annotations than published."""
+        """Returns a line for each file read so far that holds another number of annotations than published."""
         warnings = (count_warning(name, count) for name, count in self._read.items())
         return [warning for warning in warnings if warning is not None]
 
@@ -144,7 +144,7 @@ class MaskOvenAnnotations:
 
 
 def count_warning(file_name: str, count: int) -> str | None:
-    """A line to show where a file's number of annotations is neither the release page's nor the paper's.
+    """Returns a line to show where a file's number of annotations is neither the release page's nor the paper's.
 
     The two differ fivefold for the human set, so neither is a reason to refuse a file.
     """
@@ -158,7 +158,7 @@ def count_warning(file_name: str, count: int) -> str | None:
 
 
 def _names(path: Path) -> Iterator[tuple[str, str]]:
-    """(picture id, file name) of the pictures that a file lists."""
+    """Yields (picture id, file name) of the pictures that a file lists."""
     for image in items(path, "images"):
         if isinstance(image, dict) and isinstance(image.get("id"), str) and isinstance(image.get("file_name"), str):
             yield image["id"], image["file_name"]

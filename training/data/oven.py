@@ -80,7 +80,7 @@ class OvenAnnotations:
         return sum(count_lines(path) for path in self._files)
 
     def fingerprint(self) -> str:
-        """From dates: a picture added or removed changes its folder's; one rewritten in place goes unnoticed."""
+        """Hashes dates: a picture added or removed changes its folder's; one rewritten in place goes unnoticed."""
         paths = [*self._files, *([self._paths] if self._paths else []), self._images]
         return of_files(self.name, [*paths, *sorted(self._images.glob(f"{PICTURES}/*"))])
 
@@ -106,7 +106,7 @@ class OvenAnnotations:
         )
 
     def _picture(self, image_id: str, name: str | None) -> Path | None:
-        """The first that is there, else where it was expected first; None where the list of paths leads out.
+        """Returns the first that is there, else where it was expected first; None where the list of paths leads out.
 
         The listed path is that of the source data set; the release's script moves a picture to `oven_images` under its
         id, and keeps the extension.
@@ -122,7 +122,7 @@ class OvenAnnotations:
 
 
 def _rows(paths: Path) -> Iterator[tuple[str, str]]:
-    """(picture id, path); a row that names none is passed over."""
+    """Yields (picture id, path), and passes over a row that names none."""
     for _, line in read_lines(paths):
         image_id, comma, path = (line or b"").strip().partition(b",")
         if comma and path:

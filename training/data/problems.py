@@ -68,12 +68,12 @@ class Problems:
             raise BadRecordFound(f"{where}: {code}: {why.rstrip('.')}. Mend it, or run without --strict.")
 
     def summary(self) -> str:
-        """One line for a person."""
+        """Returns one line for a person."""
         return summary(self.read, self.counts, self._report)
 
 
 def summary(read: int, counts: Mapping[ProblemCode, int], report: Path) -> str:
-    """What was left out of a set, in one line for a person.
+    """Returns what was left out of a set, in one line for a person.
 
     Args:
         read: how many annotations were looked at.

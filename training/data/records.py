@@ -106,15 +106,15 @@ class Records:
         return self.entities.number_of(entity_id)
 
     def pooled(self, rows: NDArray[np.int64]) -> Tensor:
-        """The tower's pooled vectors [len(rows), W] of these records' pictures; each must have one."""
+        """Returns the tower's pooled vectors [len(rows), W] of these records' pictures; each must have one."""
         return torch.from_numpy(np.array(self.pictures.get("pooled_NW", self._picture_N[rows])))
 
     def sentences(self, rows: NDArray[np.int64]) -> Tensor:
-        """Unit sentence vectors [len(rows), T] of descriptions."""
+        """Returns unit sentence vectors [len(rows), T] of descriptions."""
         return torch.from_numpy(np.array(self.texts.get("sentence_NT", rows)))
 
     def items(self, picture_I: NDArray[np.int64], text_I: NDArray[np.int64]) -> EntityFeatures:
-        """Records put together: the picture of one row and the description of another, either of which may be NONE.
+        """Puts records together: the picture of one row and the description of another, either of which may be NONE.
 
         A row without a picture gives none.
         """
@@ -156,7 +156,7 @@ class Records:
     def encode(
         self, encoder: EntityEncoder, rows: NDArray[np.int64], *, pictures: bool = True, texts: bool = True
     ) -> Tensor:
-        """Unit vectors of some records, in batches of like length, with a progress bar if there are many.
+        """Returns unit vectors of some records, in batches of like length, with a progress bar if there are many.
 
         Args:
             pictures, texts: False leaves them out.

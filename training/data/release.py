@@ -40,7 +40,7 @@ def labelled(
     task: Task | None,
     question: str | None,
 ) -> Annotation | BadRecord:
-    """The annotation, if it has a label, belongs to its part, and its picture (else None) is inside its folder."""
+    """Returns the annotation, if it has a label, belongs to its part, and has its picture (else None) in its folder."""
     if entity_id is None:
         withheld = part in (Part.TEST, Part.HUMAN)
         why = "the release withholds this set's labels: link it, and measure on val" if withheld else "Field required"
@@ -63,7 +63,7 @@ def labelled(
 
 
 def split_of(data_split: str) -> Split | None:
-    """What "entity_train", "query_val_seen" and the like mean; None for anything else."""
+    """Returns what "entity_train", "query_val_seen" and the like mean; None for anything else."""
     endings: dict[str, Split] = {"_train": "train", "_seen": "seen", "_unseen": "unseen"}
     return next((split for ending, split in endings.items() if data_split.endswith(ending)), None)
 
@@ -71,7 +71,7 @@ def split_of(data_split: str) -> Split | None:
 def find_files(
     release: str, wanted: Iterable[Sequence[str]], *, folder: Path, pictures: Path, elsewhere: bool = False
 ) -> list[Path]:
-    """The files of a release, each under the first of its names that is there.
+    """Returns the files of a release, each under the first of its names that is there.
 
     Args:
         pictures: the folder of pictures, which has to be there as well.

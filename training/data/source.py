@@ -95,7 +95,7 @@ def open_data(model: WikiClip, options: DataOptions) -> Data:
 
 
 def training_set(data: Data, options: DataOptions) -> TrainingSet:
-    """What training may see of it.
+    """Returns what training may see of it.
 
     Raises:
         WikiClipError: there is nothing to train on.

@@ -105,7 +105,7 @@ def _run(kept: Path, data: ScenesData, variation: Variation, steps: int, seed: i
 
 
 def measure(data: ScenesData, variation: Variation, config: TrainConfig) -> Row:
-    """Trains on every fold; percent at rank 1 and within 10 among the labelled records, and minutes."""
+    """Trains on every fold; returns percent at rank 1 and within 10 among the labelled records, and minutes."""
     start = time.perf_counter()
     rank_of: dict[str, list[NDArray[np.int64]]] = {measure: [] for measure in MEASURES.values()}
     for fold in range(FOLDS):
@@ -157,7 +157,7 @@ def _table(runs: dict[str, list[Row]]) -> Table:
 
 
 def markdown_table(runs: dict[str, list[Row]]) -> str:
-    """The table as Markdown."""
+    """Returns the table as Markdown."""
     head = ["row", *MEASURES, "paper", "minutes a run"]
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *_cells(runs)]
     return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)

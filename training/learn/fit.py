@@ -43,7 +43,7 @@ def fit_encoder(
 
 
 def prepare(model: WikiClip, data: TrainingSet, config: TrainConfig) -> tuple[EntityEncoder, Samples]:
-    """An untrained encoder with its mention space fitted, and what it will be trained on.
+    """Returns an untrained encoder with its mention space fitted, and what it will be trained on.
 
     Raises:
         WikiClipError: there is nothing to fit the mention space on.

@@ -63,7 +63,7 @@ class Run:
             )
 
     def state(self) -> dict[str, Any] | None:
-        """The last state that was kept.
+        """Returns the last state that was kept.
 
         Raises:
             WikiClipError: it cannot be read.
@@ -84,14 +84,14 @@ class Run:
                 torch.save(state, partial)
 
     def metrics(self) -> list[Metrics]:
-        """What was logged so far, one mapping a step."""
+        """Returns what was logged so far, one mapping a step."""
         path = self.folder / METRICS
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         return [json.loads(line) for line in lines]
 
     @contextmanager
     def log(self, step: int) -> Iterator["Log"]:
-        """Where metrics go from a step on; lines of later steps are from a run that was cut off, and are dropped."""
+        """Opens the log from a step on; lines of later steps are from a run that was cut off, and are dropped."""
         from torch.utils.tensorboard import SummaryWriter  # an extra, which `Run` asks for
 
         path = self.folder / METRICS
@@ -114,7 +114,7 @@ class Log:
         self._file, self._board, self._start = file, board, time.perf_counter()
 
     def write(self, step: int, metrics: Metrics) -> None:
-        """One step's metrics, with the seconds since the step before."""
+        """Writes one step's metrics, with the seconds since the step before."""
         now = time.perf_counter()
         seconds, self._start = now - self._start, now
         if self._file is not None and self._board is not None:

@@ -61,7 +61,7 @@ class Sampler:
         ]
 
     def batch(self, step: int) -> Batch:
-        """The batch of a step, counted from 0."""
+        """Returns the batch of a step, counted from 0."""
         drawn = [(stream.queries, stream.numbers(step)) for stream in self._streams]
         return Batch(
             torch.cat([queries.mentions(numbers) for queries, numbers in drawn]),
@@ -80,7 +80,7 @@ class Stream:
         self._grouped = lru_cache(maxsize=2)(self._group)
 
     def numbers(self, step: int) -> NDArray[np.int64]:
-        """Numbers of the queries that come in a step."""
+        """Returns numbers of the queries that come in a step."""
         places = np.arange(step * self._count, (step + 1) * self._count)
         epochs, inside = np.divmod(places, len(self.queries))
         drawn = np.empty(self._count, np.int64)
@@ -103,7 +103,7 @@ class Stream:
 
 
 def similar_groups(unit_QM: Tensor, size: int) -> Tensor:
-    """An order in which each run of `size` is the first query left and those most like it among what is left."""
+    """Returns an order in which each run of `size` is the first query left and those most like it of what is left."""
     left_Q = torch.ones(len(unit_QM), dtype=torch.bool)
     groups = []
     for query in range(len(unit_QM)):

@@ -38,7 +38,7 @@ class Samples:
     text_only: NDArray[np.int64]
 
     def sampler(self, config: TrainConfig) -> Sampler:
-        """Draws batches in the sources' shares."""
+        """Returns what draws batches in the sources' shares."""
         sources = [(self.annotated, config.annotated), (self.own, config.own)]
         if self.classes is not None:
             sources.append((self.classes, config.classes))
@@ -68,7 +68,7 @@ class Trainer:
         self.step = 0
 
     def take_step(self) -> Metrics:
-        """One optimiser step; returns what to log of it."""
+        """Takes one optimiser step; returns what to log of it."""
         config, encoder = self._config, self.encoder
         encoder.train()
         self._optimizer.zero_grad()
@@ -94,7 +94,7 @@ class Trainer:
             self.encoder.adaptor.load_state_dict(self._average.module.state_dict())
 
     def state(self) -> dict[str, Any]:
-        """Everything that the next step depends on, as tensors and plain values."""
+        """Returns everything that the next step depends on, as tensors and plain values."""
         return {
             "step": self.step,
             "encoder": self.encoder.state_dict(),

@@ -81,5 +81,5 @@ def _ask(
 
 
 def _without(scores: NDArray[np.float32], place: int) -> NDArray[np.float32]:
-    """The first scores where the candidate at a place had been taken out of the index."""
+    """Returns the first scores as they were if the candidate at a place had been taken out of the index."""
     return np.delete(scores, place)[:SCORES] if place < len(scores) else scores[:SCORES]

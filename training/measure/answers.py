@@ -21,7 +21,6 @@ from wikiclip.entity import EntityEncoder
 
 SCORES = 10  # scores of a mention's best candidates that say how sure its answer is
 
-
 Method = Literal["model", "image", "levels", "text", "full-image"]
 RecordForm = Literal["full", "text-only"]
 Candidates = Literal["labelled", "all"]
@@ -68,7 +67,7 @@ class RankedAnswers:
 
 @torch.no_grad()
 def mention_vectors(encoder: EntityEncoder, pooled_QW: Tensor) -> Tensor:
-    """Unit mention vectors [Q, M], on the processor wherever the encoder is."""
+    """Returns unit mention vectors [Q, M], on the processor wherever the encoder is."""
     return encoder.mention(pooled_QW.to(encoder.device)).cpu()
 
 

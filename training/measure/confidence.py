@@ -48,14 +48,14 @@ def fit_confidence(
 
 
 def even_weights(entity_Q: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Weights by which each entity's queries count as one together."""
+    """Returns weights by which each entity's queries count as one together."""
     _, place_Q, counts_E = np.unique(entity_Q, return_inverse=True, return_counts=True)
     weight_Q: NDArray[np.float64] = 1 / counts_E[place_Q]
     return weight_Q
 
 
 def ece(probability_Q: NDArray[np.float64], right_Q: NDArray[np.bool_], *, bins: int = 10) -> float:
-    """Expected calibration error: how far probability and share of right answers lie apart, 0 to 1.
+    """Returns the expected calibration error: how far probability and share of right answers lie apart, 0 to 1.
 
     The mean over bins of as many answers each, from the least sure to the surest (Nguyen & O'Connor 2015): bins of
     equal width are mostly empty where probabilities crowd. Fewer answers than bins make bins of one answer.
@@ -68,5 +68,5 @@ def ece(probability_Q: NDArray[np.float64], right_Q: NDArray[np.bool_], *, bins:
 
 
 def brier(probability_Q: NDArray[np.float64], right_Q: NDArray[np.bool_]) -> float:
-    """The mean squared difference of probability and outcome (Brier 1950): 0 is best, 0.25 says nothing at all."""
+    """Returns the mean squared difference of probability and outcome (Brier 1950): 0 is best, 0.25 says nothing."""
     return float(np.mean((probability_Q - right_Q) ** 2))

@@ -52,7 +52,7 @@ class RiskCoverage:
         return self.aurc - float(np.mean(np.maximum(0, answered_Q - right) / answered_Q))
 
     def coverage_at(self, risk: float) -> float:
-        """The largest coverage whose risk is at most `risk` (0 to 1), 0 where there is none.
+        """Returns the largest coverage whose risk is at most `risk` (0 to 1), 0 where there is none.
 
         The risk may be higher at a smaller coverage: only the curve shows that.
         """
@@ -60,7 +60,7 @@ class RiskCoverage:
 
 
 def risk_coverage(confidence_Q: NDArray[np.floating], right_Q: NDArray[np.bool_]) -> RiskCoverage:
-    """The curve of answers in the order of their confidence; only the order matters, so any score will do.
+    """Returns the curve of answers in the order of their confidence; only the order matters, so any score will do.
 
     Args:
         confidence_Q: higher is surer; may be infinite.

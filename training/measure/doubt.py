@@ -59,7 +59,7 @@ def without_some(folds: Sequence[RankedAnswers], *, seed: int = 0) -> list[Doubt
 
 
 def confidence_of(folds: Sequence[Doubtful]) -> Confidence:
-    """Fitted on all of these answers, each entity counting alike.
+    """Fits a confidence on all of these answers, each entity counting alike.
 
     Raises:
         WikiClipError: they are all right or all wrong.
@@ -72,7 +72,7 @@ def confidence_of(folds: Sequence[Doubtful]) -> Confidence:
 
 
 def doubt(folds: Sequence[Doubtful]) -> Doubt:
-    """Confidence of each fold's answers from a fit on the others'."""
+    """Tells the confidence of each fold's answers by a fit on the others'."""
     probabilities = [confidence_of([other for other in folds if other is not fold])(fold.scores_QK) for fold in folds]
     return Doubt(
         np.concatenate(probabilities),
@@ -82,7 +82,7 @@ def doubt(folds: Sequence[Doubtful]) -> Doubt:
 
 
 def doubt_row(found: Doubt) -> dict[str, Any]:
-    """The same for a program: a row beside those of the quality table."""
+    """Returns the same for a program: a row beside those of the quality table."""
     curve = found.curve
     return {
         "method": "confidence",
@@ -99,7 +99,7 @@ def doubt_row(found: Doubt) -> dict[str, Any]:
 
 
 def doubt_lines(found: Doubt) -> Iterator[str]:
-    """What a person reads of it."""
+    """Yields what a person reads of it, line by line."""
     curve = found.curve
     yield (
         f"Confidence, half of the entities taken out of the index ({int(found.absent_Q.sum())} of"

@@ -37,14 +37,14 @@ LEVELS = (
 
 
 def in_form(data: ScenesData, form: MentionConfig, levels: PooledLevels | None = None) -> ScenesData:
-    """The same data with mentions of this form, pooled by the tower itself, or at several depths."""
+    """Returns the same data with mentions of this form, pooled by the tower itself, or at several depths."""
     preset = data.model.preset
     vision = dataclasses.replace(preset.vision, levels=levels)
     return data.with_preset(dataclasses.replace(preset, vision=vision, mention=form))
 
 
 def frozen_ranks(data: ScenesData, pools: Iterable[Pool]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The rank of the right picture among the labelled records' for each test mention, and the right entity's row."""
+    """Returns for each test mention the rank of the right picture among the labelled records', and the entity's row."""
     queries = data.queries(pools, test=True)
     pictures_NW = data.records.pooled(data.labelled)
     right_Q = torch.from_numpy(np.searchsorted(data.labelled, queries.record_Q))
@@ -53,7 +53,7 @@ def frozen_ranks(data: ScenesData, pools: Iterable[Pool]) -> tuple[NDArray[np.in
 
 
 def best_form(data: ScenesData) -> MentionConfig:
-    """The contender by which the tower's own pooling is right at rank 1 most often, in other photographs of all folds.
+    """Returns the contender by which the tower's own pooling is right most often, in other photographs of all folds.
 
     It is chosen on what it is then measured on, which favours it: that is meant for a baseline.
     """

@@ -116,7 +116,7 @@ def oven_score(truths: Iterable[Truth], predictions: Predictions) -> OvenScore:
 
 
 def oven_table(score: OvenScore) -> Table:
-    """The score as it is printed; "-" where nothing was asked."""
+    """Returns the score as it is printed; "-" where nothing was asked."""
     table = Table("task", title="Right entity predicted, percent")
     for column in ("seen", "unseen", "harmonic mean", "annotated", "missing"):
         table.add_column(column, justify="right")

@@ -37,7 +37,7 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
 
 
 def read_predictions(path: Path) -> dict[str, str]:
-    """data_id -> entity_id, from a file of JSON lines, gzipped or not. A row that is there twice counts once.
+    """Reads data_id -> entity_id from a file of JSON lines, gzipped or not. A row that is there twice counts once.
 
     Raises:
         WikiClipError: the file cannot be read, a line is not a prediction, or two lines predict different entities

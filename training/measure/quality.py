@@ -21,7 +21,7 @@ PRINTED = (1, 5, 10)  # of RANKS; the JSON rows have all
 
 
 def table_rows(results: Results, imagenet_rows: NDArray[np.int64] | None) -> Iterator[dict[str, Any]]:
-    """The table, a dictionary a row; percentages of n.
+    """Yields the table, a dictionary a row; percentages of n.
 
     Args:
         imagenet_rows: rows of entities that are classes of ImageNet; None where nobody knows.
@@ -51,7 +51,7 @@ def table_rows(results: Results, imagenet_rows: NDArray[np.int64] | None) -> Ite
 
 
 def quality_table(rows: list[dict[str, Any]]) -> Table:
-    """Seen, unseen and their harmonic mean side by side."""
+    """Returns seen, unseen and their harmonic mean side by side."""
     settings = [name for name in (*ASKED, "method") if name in rows[0]]
     table = Table(*settings, title="Right entity at rank 1 / 5 / 10, percent")
     for column in ("seen", "unseen", "harmonic mean", "queries (entities)"):
@@ -72,7 +72,7 @@ def _shares(percent: list[float] | None) -> str:
 
 
 def compared(first: Results, second: Results) -> Iterator[str]:
-    """The first checkpoint's answers minus the second's, paired query by query, by each method that both have.
+    """Yields the first checkpoint's answers minus the second's, paired query by query, by each method that both have.
 
     Raises:
         WikiClipError: they were not asked the same.
@@ -98,7 +98,7 @@ def compared(first: Results, second: Results) -> Iterator[str]:
 
 
 def differences(results: Results) -> Iterator[str]:
-    """The model against the raw picture on unseen entities in another photograph, paired query by query."""
+    """Yields the model minus the raw picture on unseen entities in another photograph, paired query by query."""
     model = results[Cell("model", "unseen", "other", "full", "labelled")]
     image = results[Cell("image", "unseen", "other", "full", "labelled")]
     yield "Model minus raw picture, unseen entities, another photograph, labelled candidates, points [95% interval]:"

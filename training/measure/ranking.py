@@ -27,18 +27,18 @@ class Interval:
 
 
 def ranks(queries_QM: Tensor, candidates_NM: Tensor, right_Q: Tensor) -> NDArray[np.int64]:
-    """From 0: how many candidates are nearer to each query than the right one, whose place is `right_Q`. All unit."""
+    """Returns how many candidates are nearer to each query than the right one, at place `right_Q`; all are unit."""
     scores_QN = queries_QM @ candidates_NM.T
     return (scores_QN > scores_QN.gather(1, right_Q[:, None])).sum(dim=1).numpy()
 
 
 def within(ranks_Q: NDArray[np.int64], k: int) -> NDArray[np.float64]:
-    """1 where the right entity is among the first k, else 0. Ranks count from 0; a missing answer is `NOT_FOUND`."""
+    """Returns 1 where the right entity is among the first k, else 0; `ranks_Q` count from 0, `NOT_FOUND` is none."""
     return (ranks_Q < k).astype(np.float64)
 
 
 def bootstrap(values_Q: NDArray[np.float64], entity_Q: NDArray[np.int64], *, seed: int = 0) -> Interval:
-    """The mean over queries, in percent, with an interval from drawing *entities* with replacement.
+    """Returns the mean over queries, in percent, with an interval from drawing *entities* with replacement.
 
     Queries of one entity are photographs of one thing: drawing them apart would make the interval far too narrow.
     For a paired comparison, hand over the differences.
@@ -52,5 +52,5 @@ def bootstrap(values_Q: NDArray[np.float64], entity_Q: NDArray[np.int64], *, see
 
 
 def harmonic_mean(seen: float, unseen: float) -> float:
-    """2ab / (a + b), and 0 where both are."""
+    """Returns 2ab / (a + b), and 0 where both are."""
     return 2 * seen * unseen / (seen + unseen) if seen + unseen else 0.0

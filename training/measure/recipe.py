@@ -14,7 +14,7 @@ from wikiclip.presets import Preset
 
 
 def recipe_of(checkpoint: Path) -> tuple[Preset, TrainConfig]:
-    """What a checkpoint was made by.
+    """Returns what a checkpoint was made by.
 
     Raises:
         WikiClipError: the directory holds no checkpoint, or one that does not say how it was trained.

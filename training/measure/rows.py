@@ -12,7 +12,7 @@ Row = dict[str, float]
 
 
 def kept_row(path: Path, key: object, make: Callable[[], Row]) -> Row:
-    """The row of that key from a file of JSON lines, or made and added to it.
+    """Returns the row of that key from a file of JSON lines, or makes it and adds it there.
 
     Args:
         key: JSON values that settle the row.

@@ -71,7 +71,7 @@ def answers_of_checkpoint(data: ScenesData, fold: int | None) -> Iterator[tuple[
 
 
 def asked_of_fold(data: ScenesData, fold: int) -> Asked:
-    """The fold's test mentions."""
+    """Returns the fold's test mentions."""
     return {key: data.queries(pools, test=True) for key, pools in _pools(data, fold).items()}
 
 

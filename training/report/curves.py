@@ -101,7 +101,7 @@ def moving_average(y_N: NDArray[np.float64], share: float = SMOOTHED) -> NDArray
 
 
 def _set_limits(axes: "Axes", x_N: NDArray[np.float64], y_N: NDArray[np.float64]) -> None:
-    """The x axis ends where the points do, the y axis at round ticks around them."""
+    """Ends the x axis where the points do, and the y axis at round ticks around them."""
     from matplotlib.ticker import MaxNLocator
 
     axes.set_xlim(*_limits(x_N))
@@ -119,7 +119,7 @@ def _set_limits(axes: "Axes", x_N: NDArray[np.float64], y_N: NDArray[np.float64]
 
 
 def _limits(values_N: NDArray[np.float64]) -> tuple[float, float]:
-    """The lowest and the highest value, moved apart where they are so close that ticks would take many digits."""
+    """Returns the lowest and highest value, moved apart where they are so close that ticks would take many digits."""
     low, high = float(values_N.min()), float(values_N.max())
     largest = max(abs(low), abs(high))
     missing = (0.02 * largest if largest > SMALLEST else 1.0) - (high - low)
@@ -127,7 +127,7 @@ def _limits(values_N: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _svg(figure: "Figure", title: str, note: str, *, said: str) -> Markup:
-    """The drawing as paths and texts without a style, each with its class."""
+    """Returns the drawing as paths and texts without a style, each with its class."""
     figure.text(4 / WIDTH, 1 - 16 / HEIGHT, title, gid="heading", parse_math=False)
     figure.text(RIGHT / WIDTH, 1 - 16 / HEIGHT, note, gid="note", ha="right", parse_math=False)
     file = io.StringIO()

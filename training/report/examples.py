@@ -26,7 +26,7 @@ Query = tuple[Image.Image, Mask, int]  # a picture, a mask, and the row of the r
 
 
 def scene_queries(data: ScenesData, fold: int | None, *, seed: int = 0) -> Iterator[Query]:
-    """Scenes of other photographs: of the fold's unseen entities, or of all where there is no fold."""
+    """Yields scenes of other photographs: of the fold's unseen entities, or of all where there is no fold."""
     rng = np.random.default_rng(seed)
     pools = [pool for pool in data.pools if pool.photo == "other" and pool.stamps and fold in (None, pool.group)]
     for _ in range(SHOWN):
@@ -39,7 +39,7 @@ def scene_queries(data: ScenesData, fold: int | None, *, seed: int = 0) -> Itera
 
 
 def annotated_queries(data: AnnotatedData, *, seed: int = 0) -> Iterator[Query]:
-    """Mentions of a set that can be read."""
+    """Yields mentions of a set that can be read."""
     drawn = np.random.default_rng(seed).permutation(len(data.annotations))[:SHOWN]
     for number in drawn:
         annotation = data.annotations[int(number)]
@@ -70,7 +70,7 @@ def examples(model: WikiClip, records: Records, queries: Iterator[Query], *, see
 
 
 def shown(records: Records, row: int) -> Shown:
-    """A record with its picture, where it has one that can be read."""
+    """Returns a record with its picture, where it has one that can be read."""
     entity = records.entities[row]
     path = picture_file(records.image_root, entity.images[0]) if entity.images and records.image_root else None
     try:

@@ -125,7 +125,7 @@ def _curves(metrics: Sequence[Mapping[str, float]]) -> Iterator[Markup]:
 
 
 def _coverage_curve(coverage: RiskCoverage) -> Markup:
-    """A staircase, because a coverage between two steps has the risk of the second."""
+    """Draws a staircase, because a coverage between two steps has the risk of the second."""
     coverage_S, risk_S = 100 * coverage.coverage, 100 * coverage.risk
     corners = zip(np.repeat([0, *coverage_S], 2)[1:-1], np.repeat(risk_S, 2), strict=True)
     return curve(corners, title="wrong among the answers, %", x_label="mentions answered, %", from_zero=True)

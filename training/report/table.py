@@ -34,11 +34,12 @@ class Group:
 
 
 def ranks_of(rows: Sequence[Mapping[str, Any]]) -> list[int]:
-    """The k for which rows have an "rk"."""
+    """Returns the k for which rows have an "rk"."""
     return sorted({int(name[1:]) for row in rows for name in row if name.startswith("r") and name[1:].isdecimal()})
 
 
 def grouped(rows: Sequence[Mapping[str, Any]]) -> Iterator[Group]:
+    """Yields the rows of each question as a group, with the harmonic mean of seen and unseen where both are there."""
     ranks, names = ranks_of(rows), [name for name in ASKED if any(name in row for row in rows)]
     groups: dict[tuple[str, ...], dict[str, dict[str, Figures]]] = defaultdict(lambda: defaultdict(dict))
     for row in rows:

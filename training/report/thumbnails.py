@@ -19,14 +19,14 @@ DIMMED = 0.45  # how much light is left outside the mask
 
 
 def thumbnail(picture: Image.Image, side: int) -> Image.Image:
-    """The picture as RGB, at most `side` wide and high and never enlarged; transparency is laid on white."""
+    """Returns the picture as RGB, at most `side` wide and high and never enlarged; transparency is laid on white."""
     small = picture.convert("RGBA")
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
     return Image.alpha_composite(Image.new("RGBA", small.size, "white"), small).convert("RGB")
 
 
 def outlined(picture: Image.Image, mask: Mask, side: int = QUERY_SIDE) -> Image.Image:
-    """A thumbnail that shows a mention: a white and a black contour around the mask, and all outside it dimmed.
+    """Returns a thumbnail that shows a mention: a white and a black contour around the mask, and all outside it dimmed.
 
     A margin, counted in `side`, makes room for the contour of what touches the picture's border.
 
@@ -61,7 +61,7 @@ class Inline:
 
 
 def inline(picture: Image.Image) -> Inline:
-    """An RGB picture as a JPEG."""
+    """Returns an RGB picture as a JPEG."""
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=JPEG_QUALITY)
     return Inline(f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}", *picture.size)

@@ -10,7 +10,7 @@ Generator = np.random.Generator
 
 
 def draw_background(rng: Generator, width: int, height: int) -> Image.Image:
-    """One of several kinds of texture in random colours, RGB."""
+    """Returns one of several kinds of texture in random colours, RGB."""
     kind = KINDS[int(rng.integers(len(KINDS)))]
     shade_HW1 = kind(rng, width, height)[..., None]
     first, second = rng.uniform(0, 255, (2, 3)).astype(np.float32)

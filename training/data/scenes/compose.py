@@ -97,7 +97,7 @@ def _vary(rng: np.random.Generator, stamp: Image.Image, config: SceneConfig) -> 
 
 @lru_cache(maxsize=1024)
 def _load(path: Path) -> Image.Image:
-    """A stamp as RGBA, no larger than a scene needs."""
+    """Reads a stamp as RGBA, no larger than a scene needs."""
     with Image.open(path, formats=["PNG"]) as file:
         stamp = file.convert("RGBA")
     stamp.thumbnail((512, 512))

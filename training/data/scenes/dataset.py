@@ -70,7 +70,7 @@ class ScenesData:
         return self.records.pictured
 
     def group(self, number: int) -> NDArray[np.int64]:
-        """Rows of the entities of one group of the folds."""
+        """Returns rows of the entities of one group of the folds."""
         ids = {stamp.entity_id for pool in self.pools if pool.group == number for stamp in pool.stamps}
         return np.array(sorted(self.records.row_of(entity_id) for entity_id in ids), np.int64)
 
@@ -82,7 +82,7 @@ class ScenesData:
         return dataclasses.replace(self, model=model, records=_records(model, self.kb, self.cache_gb))
 
     def queries(self, pools: Iterable[Pool], *, test: bool) -> SceneQueries:
-        """The mentions of all scenes of some pools, those to train on or those to measure on."""
+        """Returns the mentions of all scenes of some pools, those to train on or those to measure on."""
         parts = [(pool, mention_features(self.model, self.scenes(pool, test=test))) for pool in pools]
         row_of = [np.array([self.records.row_of(stamp.entity_id) for stamp in pool.stamps]) for pool, _ in parts]
         return SceneQueries(
@@ -92,7 +92,7 @@ class ScenesData:
         )
 
     def scenes(self, pool: Pool, *, test: bool) -> SceneSet:
-        """The scenes themselves."""
+        """Returns the scenes themselves."""
         assert self.kb.image_root is not None
         return SceneSet(
             name=f"{'test' if test else 'train'}-{pool.group}-{pool.photo}",
@@ -103,7 +103,7 @@ class ScenesData:
         )
 
     def training_set(self, fold: int | None = None, *, hide_pictures: bool = False, masks: bool = True) -> TrainingSet:
-        """What training may see: everything, or what a fold leaves in.
+        """Returns what training may see: everything, or what a fold leaves in.
 
         Args:
             fold: whose group is unseen; None leaves everything in.
@@ -139,7 +139,7 @@ def load_scenes(model: WikiClip, *, cache_gb: float = CACHE_GB) -> ScenesData:
 def scenes_data(
     model: WikiClip, kb: KnowledgeBase, stamps: Sequence[Stamp], *, classes: Sequence[str], cache_gb: float = CACHE_GB
 ) -> ScenesData:
-    """Scenes of these stamps, which show entities of a knowledge base and lie where its pictures do.
+    """Makes scenes of these stamps, which show entities of a knowledge base and lie where its pictures do.
 
     Args:
         classes: entity ids of the classes that the vision tower's classifier knows, in its order; empty without one.

@@ -40,7 +40,7 @@ class SceneSet:
         return len(self.stamps) * self.per_stamp
 
     def scene(self, number: int) -> Scene:
-        """The scene of that number; the same at each call."""
+        """Returns the scene of that number; the same at each call."""
         seed = [self.seed, number]
         rng = np.random.default_rng(seed)
         target = self.stamps[number % len(self.stamps)]
@@ -61,7 +61,7 @@ class MentionFeatures:
 
 
 def mention_features(model: WikiClip, scenes: SceneSet) -> MentionFeatures:
-    """Computed once for each backbone, mention form and set of scenes; with a progress bar the first time."""
+    """Returns what is computed once a backbone, mention form and set of scenes, with a progress bar that time."""
     slots, width = scenes.config.distractors[1] + 1, model.vision.pooled_width
     features = Features(
         f"mentions-{scenes.name}",

@@ -54,7 +54,7 @@ def make_pools(stamps: Sequence[Stamp], record_of: dict[str, str], *, seed: int 
 
 
 def in_training(pool: Pool, fold: int) -> bool:
-    """Whether a fold's training may see the pool's scenes."""
+    """Returns whether a fold's training may see the pool's scenes."""
     return pool.group != fold and not (pool.photo == "other" and pool.group == (fold + 1) % FOLDS)
 
 
