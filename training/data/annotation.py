@@ -59,7 +59,7 @@ class AnnotatedSet(Protocol):
         ...
 
     def __len__(self) -> int:
-        """Returns how many there are, for a progress bar; bad records count, a large file is believed and not counted."""
+        """Returns how many there are, for a progress bar; bad records count; a large file is believed, not counted."""
         ...
 
     def fingerprint(self) -> str:
