@@ -55,7 +55,7 @@ class ChosenByOptions(TyperGroup):
     """Subcommands that a call without one chooses by `--data` and `--checkpoint`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Raises WikiClipError where an option belongs to a subcommand that the others do not choose."""
+        """Reads the subcommand, or puts the one in front that the options choose; see `with_subcommand`."""
         if not args or (args[0].startswith("-") and args[0] != "--help"):
             args = with_subcommand(args, {name: _names(command) for name, command in self.commands.items()})
         rest: list[str] = super().parse_args(ctx, args)
@@ -70,7 +70,8 @@ def with_subcommand(args: list[str], options: dict[str, set[str]]) -> list[str]:
         options: the subcommands' names -> their options' names.
 
     Raises:
-        WikiClipError: an option does not belong to what was chosen, or a checkpoint is missing.
+        WikiClipError: an option belongs to another subcommand, or a checkpoint is missing.
+        typer.BadParameter: there is no such data set.
     """
     data, rest, words = str(DataName.SCENES), list[str](), iter(args)
     for word in words:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 SETTINGS, STATE, METRICS, CHECKPOINT = "run.json", "state.pt", "metrics.jsonl", "checkpoint"
-NEEDED = ("tensorboard", "matplotlib")  # asked for at the start: a report is missed after hours
+NEEDED = ("tensorboard", "matplotlib")  # for the log and the report; their lack must not show after hours
 
 
 class Run:

@@ -61,7 +61,7 @@ class MentionFeatures:
 
 
 def mention_features(model: WikiClip, scenes: SceneSet) -> MentionFeatures:
-    """Returns what is computed once for each backbone, mention form and set of scenes, with a progress bar that time."""
+    """Returns what is computed once for each backbone, mention form and set of scenes; that shows a progress bar."""
     slots, width = scenes.config.distractors[1] + 1, model.vision.pooled_width
     features = Features(
         f"mentions-{scenes.name}",
