@@ -25,10 +25,9 @@ from wikiclip.base.devices import move_to_gpu
 from wikiclip.base.machine import DeviceChoice
 from wikiclip.base.paths import index_home
 from wikiclip.explanation import Pair, pair
-from wikiclip.masks import Mask
+from wikiclip.masks import Mask, decode_region
 from wikiclip.model import PreparedMention, WikiClip
 from wikiclip.pictures import Picture, PictureError, PictureLimits, read_picture
-from wikiclip.regions.decode import decode_region
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ class Linker:
     def open(
         cls,
         model: str | Path = "tiny",
-        index: Path | None = None,
+        index: str | Path | None = None,
         *,
         limits: PictureLimits | None = None,
         threads: int = 1,
@@ -94,7 +93,7 @@ class Linker:
         Raises:
             WikiClipError: one of the two is missing or damaged, or the index was made with another checkpoint.
         """
-        index = index_home() if index is None else index
+        index = index_home() if index is None else Path(index)
         try:
             read_version(index)  # before the model, which takes seconds: an index that is missing is said at once
         except NoIndex as error:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from wikiclip.regions.rle import encode_rle
+from wikiclip.masks import encode_rle
 
 WIDTH, HEIGHT = 48, 32
 _DISC = (6, 4, 29, 27)

@@ -14,8 +14,8 @@ from indexer.kb.wordnet import WordNet
 from indexer.linker import Linker
 from training.data.scenes.compose import Scene, SceneConfig, compose
 from training.demo import SHOWN, demo_scene
+from wikiclip.masks import encode_rle
 from wikiclip.pictures import PictureLimits
-from wikiclip.regions.rle import encode_rle
 
 pytestmark = [pytest.mark.data, pytest.mark.slow]
 

@@ -13,7 +13,7 @@ from wikiclip.base.command import run
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.files import appearing_folder
 from wikiclip.base.paths import debian_root, home
-from wikiclip.regions.rle import encode_rle
+from wikiclip.masks import encode_rle
 
 SHOWN = {
     "giraffe": "animals/mammals/giraffe.png",

@@ -1,18 +1,20 @@
-"""What a mask is: a boolean array of the upright picture's size."""
+"""Masks for whoever imports them by name: what one is, and how a region that a caller hands over becomes one."""
 
-import numpy as np
-from numpy.typing import NDArray
+from wikiclip.regions.decode import decode_png_mask, decode_region
+from wikiclip.regions.mask import Mask, bounds, whole
+from wikiclip.regions.region import REGION_CODES, RegionCode, RegionError, Rle
+from wikiclip.regions.rle import decode_rles, encode_rle
 
-# [H, W], True inside, in the frame of the upright picture.
-Mask = NDArray[np.bool_]
-
-
-def whole(height: int, width: int) -> Mask:
-    """The mask [height, width] of the whole picture."""
-    return np.ones((height, width), dtype=np.bool_)
-
-
-def bounds(mask: Mask) -> tuple[int, int, int, int]:
-    """(left, top, right, bottom) of the pixels inside, the last two left out, of a mask that is not empty."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+__all__ = [
+    "REGION_CODES",
+    "Mask",
+    "RegionCode",
+    "RegionError",
+    "Rle",
+    "bounds",
+    "decode_png_mask",
+    "decode_region",
+    "decode_rles",
+    "encode_rle",
+    "whole",
+]

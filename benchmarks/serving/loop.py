@@ -11,9 +11,9 @@ from itertools import islice
 import torch
 
 from benchmarks.serving.pictures import many_requests
+from wikiclip.masks import decode_region
 from wikiclip.model import WikiClip
 from wikiclip.pictures import read_picture
-from wikiclip.regions.decode import decode_region
 
 BATCHES = (1, 2, 4, 8, 16)
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from training.demo import demo_scene
-from wikiclip.regions.rle import encode_rle
+from wikiclip.masks import encode_rle
 
 SIZE = (640, 427)  # a photograph as people send it
 QUALITY = 90

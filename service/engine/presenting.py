@@ -21,11 +21,10 @@ from service.schemas import (
     WordOut,
 )
 from wikiclip.explanation import Grid, Pair, explain
-from wikiclip.masks import Mask, bounds
+from wikiclip.masks import Mask, bounds, encode_rle
 from wikiclip.mention import Square
 from wikiclip.model import WikiClip
 from wikiclip.picture_files import media_type
-from wikiclip.regions.rle import encode_rle
 from wikiclip.segmenters import Prompt, Segmenter
 
 TEXT_LENGTH = 240

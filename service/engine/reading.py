@@ -15,11 +15,9 @@ from service.schemas import EntityOut
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from wikiclip.explanation import Pair
-from wikiclip.masks import bounds
+from wikiclip.masks import RegionError, bounds, decode_region
 from wikiclip.model import WikiClip
 from wikiclip.pictures import Picture, PictureError, read_picture
-from wikiclip.regions.decode import decode_region
-from wikiclip.regions.region import RegionError
 from wikiclip.segmenters import Box, Point, Prompt
 
 

@@ -11,9 +11,9 @@ from indexer.linker import Found, Linker, LinkQuery
 from service.errors import BY_CODE, Cause
 from service.offline.mentions import Mention
 from service.offline.rows import Rows
+from wikiclip.masks import RegionError
 from wikiclip.model import PreparedMention
 from wikiclip.pictures import PictureError
-from wikiclip.regions.region import RegionError
 
 In = TypeVar("In")
 Out = TypeVar("Out")

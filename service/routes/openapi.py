@@ -13,7 +13,7 @@ from service.http.bodies import JSON, MULTIPART
 from service.http.problems import MEDIA_TYPE
 from service.routes.requests import EXPLAIN, LINK, REGION_SCHEMA, SEGMENT, Shape
 from service.schemas import ProblemOut
-from wikiclip.regions.region import REGION_CODES
+from wikiclip.masks import REGION_CODES
 
 DESCRIPTION = """A picture and a mask in, the entities it shows out.
 

@@ -17,10 +17,8 @@ from service.http.static import SHOWN_ONLY, WholeFile
 from service.routes.openapi import documented
 from service.schemas import SceneOut, SceneRegionOut, ScenesResponse
 from wikiclip.base.paths import home
+from wikiclip.masks import RegionError, decode_region, encode_rle
 from wikiclip.pictures import PictureError, read_picture
-from wikiclip.regions.decode import decode_region
-from wikiclip.regions.region import RegionError
-from wikiclip.regions.rle import encode_rle
 
 ATTRIBUTION = "Tux Paint stamps, GNU General Public License 2 or later"
 

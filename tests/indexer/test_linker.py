@@ -12,9 +12,9 @@ from indexer.errors import NoIndex, WrongModel
 from indexer.kb.record import Entity, describe
 from indexer.linker import Found
 from indexer.version import Version
+from wikiclip.masks import RegionError
 from wikiclip.model import WikiClip
 from wikiclip.pictures import PictureError, PictureLimits, read_picture
-from wikiclip.regions.region import RegionError
 
 COLOURS = {"Q1": "red", "Q2": "green", "Q3": "blue"}
 LEFT, RIGHT = {"box": [0, 0, 40, 40]}, {"box": [40, 0, 40, 40]}

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
-from wikiclip.regions.rle import encode_rle
+from wikiclip.masks import encode_rle
 
 WIDTH, HEIGHT = 120, 80
 DISC = (30, 12, 86, 68)

@@ -9,10 +9,8 @@ from PIL import Image
 
 from indexer.kb.record import BadRecord
 from wikiclip.base.errors import WikiClipError
-from wikiclip.masks import Mask
+from wikiclip.masks import Mask, RegionCode, RegionError, decode_region
 from wikiclip.pictures import PictureCode, PictureError, read_picture
-from wikiclip.regions.decode import decode_region
-from wikiclip.regions.region import RegionCode, RegionError
 
 TestSplit = Literal["seen", "unseen"]  # whether training has seen the entity
 Split = Literal["train", TestSplit]

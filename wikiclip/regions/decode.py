@@ -20,8 +20,8 @@ import numpy as np
 import pybase64
 from pycocotools import mask as coco_mask
 
-from wikiclip.masks import Mask, whole
 from wikiclip.picture_files import BrokenFileError, TooManyPixelsError, decode, open_header, sniff_format
+from wikiclip.regions.mask import Mask, whole
 from wikiclip.regions.region import RegionError
 from wikiclip.regions.rle import MOST_RLES, decode_rles
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from wikiclip.masks import Mask
+from wikiclip.regions.mask import Mask
 from wikiclip.regions.region import RegionError, Rle
 
 # Characters of a compressed string: 48 ("0") is zero, 111 ("o") is 63.

@@ -7,8 +7,8 @@ from service.errors import Cause
 from service.schemas import ProblemOut
 from tests.service.malformed import explain, link, segment
 from tests.service.malformed.case import MARK, PNG, RLE, Case, b64, large
+from wikiclip.masks import REGION_CODES
 from wikiclip.pictures import PICTURE_CODES
-from wikiclip.regions.region import REGION_CODES
 
 CASES = link.CASES + segment.CASES + explain.CASES
 

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from service import examples
 from service.batch import app
 from service.settings import Settings
-from wikiclip.regions.rle import encode_rle
+from wikiclip.masks import encode_rle
 
 RLE, BOX, POLYGON = (examples.regions()[name] for name in ("rle", "box", "polygon"))
 

@@ -7,7 +7,7 @@ import numpy as np
 from playwright.sync_api import expect
 
 from tests.service.page.conftest import BLOCK, DISC, HEIGHT, WIDTH, Board, middle
-from wikiclip.regions.rle import encode_rle
+from wikiclip.masks import encode_rle
 
 
 def covered(box: tuple[int, int, int, int]) -> np.ndarray:

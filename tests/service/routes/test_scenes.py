@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from service.errors import Cause
-from wikiclip.regions.rle import encode_rle
+from wikiclip.masks import encode_rle
 
 
 @pytest.fixture

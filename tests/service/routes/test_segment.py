@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from service import examples
-from wikiclip.regions.decode import decode_region
+from wikiclip.masks import decode_region
 
 W, H = examples.WIDTH, examples.HEIGHT
 IMAGE = base64.b64encode(examples.picture()).decode()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from wikiclip.regions.rle import encode_rle
+from wikiclip.masks import encode_rle
 
 HEIGHT, WIDTH = 40, 48
 ENTITIES, PICTURED = 6, 4  # Q1 to Q6, of which Q1 to Q4 have a picture

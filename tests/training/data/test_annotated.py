@@ -22,8 +22,8 @@ from training.data.maskoven import MaskOvenAnnotations
 from training.data.oven import OvenAnnotations
 from training.data.release import Part
 from wikiclip.base.errors import WikiClipError
+from wikiclip.masks import encode_rle
 from wikiclip.model import WikiClip
-from wikiclip.regions.rle import encode_rle
 
 READERS = {"oven": OvenAnnotations, "maskoven": MaskOvenAnnotations}
 

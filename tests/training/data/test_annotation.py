@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from training.data.annotation import Annotation, MentionError, read_mention
-from wikiclip.regions.rle import encode_rle
+from wikiclip.masks import encode_rle
 
 HEIGHT, WIDTH = 10, 12
 

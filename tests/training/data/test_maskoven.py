@@ -13,7 +13,7 @@ from training.data import maskoven
 from training.data.annotation import Annotation, MentionError, read_mention
 from training.data.maskoven import PUBLISHED, MaskOvenAnnotations, count_warning
 from wikiclip.base.errors import WikiClipError
-from wikiclip.regions.rle import encode_rle
+from wikiclip.masks import encode_rle
 
 HEIGHT, WIDTH = 10, 12
 IMAGE = {"id": "oven_04925844", "file_name": "/04/oven_04925844.jpg", "height": HEIGHT, "width": WIDTH}
