@@ -2,6 +2,8 @@
 
 import io
 import struct
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -12,6 +14,12 @@ from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
+
+from wikiclip.structure.gif import lean_gif
+from wikiclip.structure.jpeg import lean_jpeg
+from wikiclip.structure.lean import Box, BrokenFileError, LeanFile
+from wikiclip.structure.png import lean_png
+from wikiclip.structure.webp import lean_webp
 
 FileFormat = Literal["JPEG", "PNG", "WEBP", "GIF"]
 FILE_FORMATS: tuple[FileFormat, ...] = get_args(FileFormat)
@@ -24,6 +32,12 @@ READERS: dict[FileFormat, type[ImageFile]] = {
     "WEBP": WebPImageFile,
     "GIF": GifImageFile,
 }
+WALKS: dict[FileFormat, Callable[[bytes], LeanFile]] = {
+    "JPEG": lean_jpeg,
+    "PNG": lean_png,
+    "WEBP": lean_webp,
+    "GIF": lean_gif,
+}
 
 # What PIL's readers of these formats raise on broken files: OSError covers truncation and most decoder faults,
 # SyntaxError is their "not such a file", ValueError and the rest are faults inside chunks.
@@ -34,12 +48,23 @@ TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 SPREAD = {"L;2": 85, "L;4": 17}
 
 
-class BrokenFileError(Exception):
-    """The file claims a format and does not keep to it, or ends too early."""
-
-
 class TooManyPixelsError(Exception):
     """The header tells of more pixels than allowed. Nothing was decoded."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureFile:
+    """A picture with its size known and no pixel decoded.
+
+    Attributes:
+        orientation, frame: as in `LeanFile`.
+        twin: the same picture with another end, where the file has none.
+    """
+
+    image: ImageFile
+    orientation: int | None
+    frame: Box | None
+    twin: ImageFile | None
 
 
 def sniff_format(data: bytes) -> FileFormat | None:
@@ -64,41 +89,67 @@ def media_type(path: Path) -> str | None:
     return None if found is None else f"image/{found.lower()}"
 
 
-def open_header(data: bytes, file_format: FileFormat, *, max_pixels: int) -> ImageFile:
+def open_header(data: bytes, file_format: FileFormat, *, max_pixels: int) -> PictureFile:
     """The picture with its size known and no pixel decoded; `decode` does the rest.
 
+    PIL sees no more of the file than what shows the picture.
+
     Raises:
-        BrokenFileError: the header is broken.
+        BrokenFileError: the header is broken, or the file holds more of something than any picture has a use for.
         TooManyPixelsError: the size is past `max_pixels`.
     """
     if file_format == "WEBP":
         _check_size(_webp_canvas(data), max_pixels)
-    try:
-        image = READERS[file_format](io.BytesIO(data))
-    except TOO_LARGE as error:
-        raise TooManyPixelsError from error
-    except BROKEN as error:
-        raise BrokenFileError from error
+    lean = WALKS[file_format](data)
+    image = _open(lean.data, file_format)
     _check_size(image.size, max_pixels)
-    return image
+    twin = None if lean.twin is None else _open(lean.twin, file_format)
+    return PictureFile(image=image, orientation=lean.orientation, frame=lean.frame, twin=twin)
 
 
-def decode(image: ImageFile) -> tuple[Image.Image, Image.Image | None]:
+def decode(file: PictureFile) -> tuple[Image.Image, Image.Image | None]:
     """Decodes the first frame.
 
     Returns:
         The picture in the mode it is stored in, an alpha channel included, and alpha (mode L) where there is any, be it
-        a channel, a palette with alpha or one colour that stands for transparent.
+        a channel, a palette with alpha, one colour that stands for transparent or a canvas larger than the frame.
 
     Raises:
         BrokenFileError: the file is truncated or its pixels cannot be decoded.
     """
     # PIL forgets how the samples were stored once it has read them.
-    stored = image.tile[0].args if image.tile else None
+    stored = file.image.tile[0].args if file.image.tile else None
+    _load(file.image)
+    if file.twin is not None:
+        _load(file.twin)
+        if not np.array_equal(np.asarray(file.image), np.asarray(file.twin)):
+            raise BrokenFileError
+    image, alpha = _with_alpha(file.image, stored)
+    if file.frame is not None:
+        shown = Image.new("L", image.size, 0)
+        shown.paste(255 if alpha is None else alpha.crop(file.frame), file.frame)
+        alpha = shown
+    return image, alpha
+
+
+def _open(data: bytes, file_format: FileFormat) -> ImageFile:
+    try:
+        return READERS[file_format](io.BytesIO(data))
+    except TOO_LARGE as error:
+        raise TooManyPixelsError from error
+    except BROKEN as error:
+        raise BrokenFileError from error
+
+
+def _load(image: ImageFile) -> None:
     try:
         image.load()
     except BROKEN as error:
         raise BrokenFileError from error
+
+
+def _with_alpha(image: ImageFile, stored: object) -> tuple[Image.Image, Image.Image | None]:
+    """The picture and its alpha, as `decode` returns them, without regard to its canvas."""
     if image.mode == "P" and "transparency" in image.info:
         rgba = image.convert("RGBA")
         return rgba, rgba.getchannel("A")

@@ -6,20 +6,18 @@ from typing import Literal, get_args
 
 import numpy as np
 from PIL import Image
-from PIL.ExifTags import Base as ExifTag
 
 from wikiclip.base.errors import WikiClipError
 from wikiclip.masks import Mask
 from wikiclip.picture_files import (
-    BROKEN,
     FILE_FORMATS,
-    BrokenFileError,
     FileFormat,
     TooManyPixelsError,
     decode,
     open_header,
     sniff_format,
 )
+from wikiclip.structure.lean import BrokenFileError, ExcessError
 
 PictureCode = Literal[
     "empty-image",  # zero bytes
@@ -89,8 +87,9 @@ class Picture:
 def read_picture(source: bytes | Path, *, limits: PictureLimits = PictureLimits()) -> Picture:
     """Decodes a picture; of an animation the first frame.
 
-    Colour profiles are not applied. Of the ways in which a file may ask to be turned, only EXIF's Orientation is heard;
-    broken EXIF is passed over, as viewers do.
+    What common viewers show whole is read: a file is known by its bytes, and its metadata and its end may be damaged or
+    missing. Colour profiles are not applied. Of the ways in which a file may ask to be turned, only EXIF's Orientation
+    is heard; broken EXIF is passed over, as viewers do.
 
     Raises:
         PictureError: its `code` is one of `PICTURE_CODES`.
@@ -104,6 +103,8 @@ def read_picture(source: bytes | Path, *, limits: PictureLimits = PictureLimits(
         image, alpha = decode(file)
     except TooManyPixelsError:
         raise PictureError("image-too-large", f"The picture may have at most {limits.max_pixels} pixels.") from None
+    except ExcessError as error:
+        raise PictureError("malformed-image", f"The {file_format} file holds {error}.") from None
     except BrokenFileError as error:
         raise PictureError("malformed-image", f"The {file_format} file is truncated or broken.") from error
     rgb = _to_rgb(image)
@@ -111,7 +112,7 @@ def read_picture(source: bytes | Path, *, limits: PictureLimits = PictureLimits(
         alpha = None
     if alpha is not None:
         rgb = Image.composite(rgb, Image.new("RGB", rgb.size, WHITE), alpha)
-    turn = _turn(file.info.get("exif"))
+    turn = UPRIGHT.get(file.orientation or 0)
     if turn is not None:
         rgb, alpha = rgb.transpose(turn), alpha and alpha.transpose(turn)
     return Picture(rgb, None if alpha is None else np.asarray(alpha) >= OPAQUE_FROM)
@@ -141,16 +142,3 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     # JPEG's CMYK is stored inverted, as Adobe does; PIL has put that right by now.
     return image.convert("RGB")
-
-
-def _turn(exif_block: bytes | None) -> Image.Transpose | None:
-    """How to turn the picture upright; None where it is, or where EXIF is broken."""
-    if not exif_block:
-        return None
-    exif = Image.Exif()
-    try:
-        exif.load(exif_block)
-        orientation = exif.get(ExifTag.Orientation)
-    except BROKEN:
-        return None
-    return UPRIGHT.get(orientation) if isinstance(orientation, int) else None

@@ -20,8 +20,8 @@ import numpy as np
 import pybase64
 from pycocotools import mask as coco_mask
 
-from wikiclip.picture_files import BrokenFileError, TooManyPixelsError, decode, open_header, sniff_format
 from wikiclip.regions.mask import Mask, whole
+from wikiclip.regions.png_mask import read_png_mask
 from wikiclip.regions.region import RegionError
 from wikiclip.regions.rle import MOST_RLES, decode_rles
 
@@ -54,33 +54,12 @@ def decode_region(region: object, *, height: int, width: int) -> Mask:
 
 
 def decode_png_mask(data: bytes, *, height: int, width: int) -> Mask:
-    """The mask [height, width] that a PNG shows; at least one pixel of it is True.
-
-    Where any pixel of the PNG is transparent, it is a cut-out: what is not wholly transparent is inside, whatever its
-    colour. Otherwise a pixel is inside where its value is not zero, that is, where it is not black; of a palette the
-    colours count, not their numbers. (Of 16-bit colour only the high bytes count; 16-bit grey counts in full.)
+    """The mask [height, width] that a PNG shows, as `wikiclip.regions.png_mask` reads it; at least one pixel is True.
 
     Raises:
         RegionError: malformed-png, mask-size-mismatch or empty-mask.
     """
-    if sniff_format(data) != "PNG":
-        raise RegionError("malformed-png", "The mask is not a PNG file.")
-    mismatch = f"The mask must be of the size of the upright picture, {width} wide and {height} high."
-    try:
-        file = open_header(data, "PNG", max_pixels=height * width)
-        if file.size != (width, height):
-            raise RegionError("mask-size-mismatch", mismatch)
-        image, alpha = decode(file)
-    except TooManyPixelsError:
-        raise RegionError("mask-size-mismatch", mismatch) from None
-    except BrokenFileError as error:
-        raise RegionError("malformed-png", "The PNG file of the mask is truncated or broken.") from error
-    if alpha is not None and alpha.getextrema() != (255, 255):
-        return _not_empty(np.asarray(alpha) != 0)
-    if image.mode not in ("1", "L", "I;16"):
-        image = image.convert("RGB")
-    inside = np.asarray(image) != 0  # [H, W] or [H, W, 3]
-    return _not_empty(inside if inside.ndim == 2 else inside.any(axis=-1))
+    return _not_empty(read_png_mask(data, height=height, width=width))
 
 
 def _form(region: object) -> tuple[Callable[[object, int, int], Mask], object]:
