@@ -1,5 +1,6 @@
 """JPEG: the segments that show a picture, and a bound on what its scans cost. (ITU-T T.81, annex B.)"""
 
+import re
 import struct
 from dataclasses import dataclass
 
@@ -31,8 +32,8 @@ TELLING_APPS = {0xE0: b"JFIF\0", 0xEE: b"Adobe"}
 
 # A scan goes on where 0xFF is followed by a stuffed zero, a restart (0xD0 to 0xD7) or a fill byte.
 RESTART, RESTART_BITS = 0xD0, 0xF8
-NO_MARKERS = frozenset({b"", b"\x00", b"\xff", *(bytes([code]) for code in range(0xD0, 0xD8))})
-FIRST_BLOCK, LARGEST_BLOCK = 1024, 256 * 1024
+MARKER_OR_FILL = re.compile(rb"\xff[^\x00\xd0-\xd7]", re.DOTALL)
+FIRST_BLOCK, LARGEST_BLOCK = 1024, 64 * 1024
 
 COEFFICIENTS = 64
 # Bits that stand where a file breaks off: they begin with ones, as the zeros that decoders assume there do not, and are
@@ -89,7 +90,7 @@ def lean_jpeg(data: bytes) -> LeanFile:
     scans = _Scans({}, {})
     at = 2
     for _ in range(MOST_SEGMENTS):
-        at = _next_marker(data, bytes_N, at)
+        at, _ = _next_marker(data, bytes_N, at)
         if at >= len(data) or data[at + 1] == END:
             break
         code = data[at + 1]
@@ -115,8 +116,8 @@ def lean_jpeg(data: bytes) -> LeanFile:
             scans.missing_bits = {component: [1] * COEFFICIENTS for component in scans.samples}
         elif code == SCAN:
             scans.add(data[at + 4 : end])
-            at = _next_marker(data, bytes_N, end)
-            kept.append(_without_fill(bytes_N[end:at]).data)
+            at, fill = _next_marker(data, bytes_N, end)
+            kept.append((_without_fill(bytes_N[end:at]) if fill else bytes_N[end:at]).data)
             continue
         at = end
     else:
@@ -131,39 +132,32 @@ def lean_jpeg(data: bytes) -> LeanFile:
     return LeanFile(data=b"".join([*kept, b"\xff\xd9"]), orientation=orientation, twin=twin)
 
 
-def _next_marker(data: bytes, bytes_N: NDArray[np.uint8], at: int) -> int:
-    """Where the next marker begins, restarts left out, at the last 0xFF before its code; the length where none is.
-
-    Blocks grow, so that a marker nearby is found at once, and one far away in few steps.
-    """
-    if data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] not in NO_MARKERS:
-        return at
+def _next_marker(data: bytes, bytes_N: NDArray[np.uint8], at: int) -> tuple[int, bool]:
+    """Where the next marker begins, restarts left out, at the last 0xFF before its code, the length where none is; and
+    whether there may be fill bytes before it."""
+    found = MARKER_OR_FILL.search(data, at)
+    if found is None:
+        return len(data), data.endswith(b"\xff")
+    at = found.start()
+    if data[at + 1] != 0xFF:
+        return at, False
+    # From here on there may be millions of fill bytes, which are looked at a block at a time.
     length = FIRST_BLOCK
     while at + 1 < len(data):
         block = bytes_N[at : at + length + 1]
-        marks, codes = block[:-1] == 0xFF, block[1:]
-        if (
-            np.count_nonzero(marks) < marks.size // 16
-        ):  # as in all pictures; of many, the places cost more than they save
-            places = np.flatnonzero(marks)
-            codes = codes[places]
-            ends = (codes != 0) & (codes != 0xFF) & (codes & RESTART_BITS != RESTART)
-            if ends.any():
-                return at + int(places[ends.argmax()])
-        else:
-            ends = marks & (codes != 0) & (codes != 0xFF) & (codes & RESTART_BITS != RESTART)
-            if ends.any():
-                return at + int(ends.argmax())
+        codes = block[1:]
+        ends = (block[:-1] == 0xFF) & (codes != 0) & (codes != 0xFF) & (codes & RESTART_BITS != RESTART)
+        first = int(ends.argmax())
+        if ends[first]:
+            return at + first, True
         at, length = at + length, min(4 * length, LARGEST_BLOCK)
-    return len(data)
+    return len(data), True
 
 
 def _without_fill(scan_N: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A scan's bytes with each row of 0xFF made one, and without those at its end: a decoder that gets a file in pieces
     begins such a row anew with every piece."""
     marks = scan_N == 0xFF
-    if not marks[-1:].any() and not (marks[:-1] & marks[1:]).any():
-        return scan_N
     keep = ~marks
     keep[:-1] |= ~marks[1:]
     kept: NDArray[np.uint8] = scan_N[keep]
