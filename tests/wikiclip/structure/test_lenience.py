@@ -121,6 +121,7 @@ def test_a_frame_smaller_than_its_canvas_stands_on_nothing() -> None:
     frame = np.zeros((8, 9), np.bool_)
     frame[1:4, 2:6] = True
     assert picture.rgb.size == (9, 8)
+    assert picture.opaque is not None
     assert np.array_equal(picture.opaque, frame)
     assert (np.asarray(picture.rgb)[~frame] == 255).all()
 
