@@ -14,6 +14,7 @@ from service.http import problems
 from service.http.access import Access, read_rate
 from service.http.answer_headers import AnswerHeaders
 from service.http.bodies import Bodies
+from service.http.head import HeadAsGet
 from service.http.key_ring import KeyRing
 from service.http.origin import OwnOrigin
 from service.http.request_log import RequestLog
@@ -21,6 +22,8 @@ from service.routes import entities, linking, openapi, operations, pages, scenes
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from wikiclip.base.errors import WikiClipError
+
+LEAVE_S = 1.0  # for workers, once nobody waits for an answer any more
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +49,7 @@ def create_app(settings: Settings | None = None, *, announce: Callable[[Runtime]
         keeping.cancel()
         with suppress(asyncio.CancelledError):
             await keeping
-        await asyncio.to_thread(runtime.close)
+        await asyncio.to_thread(runtime.close, seconds=LEAVE_S)
 
     app = FastAPI(
         title="WikiCLIP Service",
@@ -54,6 +57,7 @@ def create_app(settings: Settings | None = None, *, announce: Callable[[Runtime]
         version=version("wikiclip-service"),
         lifespan=lifespan,
         redirect_slashes=False,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
     )
@@ -65,17 +69,21 @@ def create_app(settings: Settings | None = None, *, announce: Callable[[Runtime]
         metrics=metrics,
     )
     # What is asked most comes first: a request is held against one path after the other.
-    for part in (linking, operations, entities, scenes, pages):
+    for part in (linking, operations, entities, scenes, openapi, pages):
         app.include_router(part.router)
     problems.install(app)
     open_paths = frozenset((*operations.OPEN, *pages.OPEN))
-    keys = None if settings.keys is None else KeyRing(settings.keys)
+    app.state.keys = keys = None if settings.keys is None else KeyRing(settings.keys)
+    if keys is not None:
+        metrics.watch_keys(keys)
     # The last one added sees a request first.
+    app.add_middleware(HeadAsGet)
     app.add_middleware(Access, open_paths=open_paths, keys=keys, rate=read_rate(settings.rate))
     app.add_middleware(OwnOrigin, hosts=settings.hosts, origins=settings.origins)
     app.add_middleware(RequestLog, metrics=metrics)
     app.add_middleware(AnswerHeaders)
-    app.openapi = openapi.document(app, runtime, open_paths)  # type: ignore[method-assign]
+    app.state.document = document = openapi.Document(app, runtime, open_paths)
+    app.openapi = document.make  # type: ignore[method-assign]
     return app
 
 

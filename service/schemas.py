@@ -193,6 +193,12 @@ class Readiness(BaseModel):
     encode: Annotated[str, Field(description="On what mentions are encoded, and why there.")]
     search: Annotated[str, Field(description="On what the index is searched, and why there.")]
     refused: RefusedOut | None
+    keys: Annotated[
+        str | None,
+        Field(
+            description="For an admin: why the file of keys cannot be read as it is, so that removed keys still work."
+        ),
+    ] = None
 
 
 class FieldError(BaseModel):

@@ -10,6 +10,7 @@ from service.app import create_app
 from service.engine.runtime import Runtime
 from service.http.door import Door
 from service.http.protocol import with_deadlines
+from service.routes import operations
 from service.routes.linking import PLACED
 from service.settings import Settings
 from wikiclip.base.errors import WikiClipError
@@ -39,7 +40,17 @@ def make_server(
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http=with_deadlines(settings.head_s, most_connections=settings.max_connections, door=door),
+        http=with_deadlines(
+            settings.head_s,
+            most_connections=settings.max_connections,
+            most_of_an_address=settings.max_connections_per_address or None,
+            unbounded=settings.proxies,
+            always_answered=operations.OPEN,
+            door=door,
+        ),
+        # Who calls is told by the connection, unless a proxy that is named says for whom it asks.
+        proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=list(settings.proxies),
         ws="none",
         timeout_keep_alive=settings.keep_alive_s,
         timeout_graceful_shutdown=GRACE_S,

@@ -101,6 +101,9 @@ class Settings(BaseSettings):
         PositiveInt, Field(description="Pixels of all masks of a request together; one mask is always accepted.")
     ] = 256_000_000
     max_connections: Annotated[PositiveInt, Field(description="Connections that are open at once.")] = 1024
+    max_connections_per_address: Annotated[
+        NonNegativeInt, Field(description="Of them from one address that is no proxy; 0 for any number.")
+    ] = 512
     formats: Annotated[
         tuple[FileFormat, ...], Words, NoDecode, Field(min_length=1, description="Formats of pictures that are read.")
     ] = FILE_FORMATS
@@ -118,6 +121,9 @@ class Settings(BaseSettings):
     ] = ()
     origins: Annotated[
         tuple[str, ...], Words, NoDecode, Field(description="Other sites whose pages may ask, as https://example.org.")
+    ] = ()
+    proxies: Annotated[
+        tuple[str, ...], Words, NoDecode, Field(description="Addresses of proxies whose X-Forwarded-For is believed.")
     ] = ()
     log_format: Annotated[Literal["text", "json"], Field(description="How log lines are written.")] = "text"
 

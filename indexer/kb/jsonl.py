@@ -23,6 +23,12 @@ def _one_line(text: str) -> str:
     return text
 
 
+def _has_a_path(entity_id: str) -> str:
+    if entity_id in (".", ".."):
+        raise ValueError("must not be one or two dots, which no path of a URL can hold")
+    return entity_id
+
+
 def _inside_the_folder(image: str) -> str:
     parts = _one_line(image).split("/")
     if image.startswith("/") or "\\" in image or ":" in parts[0] or ".." in parts:
@@ -41,7 +47,9 @@ class Line(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
-    entity_id: Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_one_line)]
+    entity_id: Annotated[
+        str, Field(min_length=1, max_length=256), AfterValidator(_one_line), AfterValidator(_has_a_path)
+    ]
     title: Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_one_line)]
     text: str
     images: tuple[Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_inside_the_folder)], ...] = ()

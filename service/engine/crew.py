@@ -1,6 +1,7 @@
 """The threads that compute: each does whatever is most urgent, so that no more are at work than there are cores."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from typing import Any, TypeVar
@@ -65,14 +66,20 @@ class Crew:
             self._stages.insert(0, stage)
         return stage
 
-    def close(self) -> None:
-        """Finishes what was accepted, with all stages that it still has to go through, then ends the workers."""
+    def close(self, *, seconds: float | None = None) -> None:
+        """Finishes what was accepted, with all stages that it still has to go through, then ends the workers.
+
+        Args:
+            seconds: for which a worker is waited for that is still at it. Nothing stops a library in the middle of a
+                picture, and workers do not keep a process alive.
+        """
+        until = None if seconds is None else time.monotonic() + seconds
         with self.lock:
             self._closed = True
             while self._idle:
                 self._call_first()
         for thread in self._threads:
-            thread.join()
+            thread.join(None if until is None else max(0.0, until - time.monotonic()))
 
     def expect_open(self) -> None:
         """Raises Full where the crew leaves, unless a worker hands on what was accepted."""

@@ -130,9 +130,9 @@ class Pipeline:
         """
         return self._inside + coming < self._settings.queue
 
-    def close(self) -> None:
-        """Finishes what was accepted."""
-        self._crew.close()
+    def close(self, *, seconds: float | None = None) -> None:
+        """Finishes what was accepted; see `Crew.close`."""
+        self._crew.close(seconds=seconds)
 
     @asynccontextmanager
     async def _admitted(self, way: Way) -> AsyncIterator[Course]:

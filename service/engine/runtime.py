@@ -60,10 +60,10 @@ class Runtime:
         self._pipeline = pipeline
         self._note(serving)
 
-    def close(self) -> None:
-        """Finishes what was accepted."""
+    def close(self, *, seconds: float | None = None) -> None:
+        """Finishes what was accepted; see `Crew.close`."""
         if self._pipeline is not None:
-            self._pipeline.close()
+            self._pipeline.close(seconds=seconds)
 
     def _swap(self, serving: Serving) -> None:
         self.pipeline.serving = serving

@@ -65,8 +65,7 @@ class Access:
         return key.name
 
     def _key(self, headers: Headers) -> Key:
-        scheme, _, secret = headers.get("authorization", "").partition(" ")
-        key = self._keys.find(secret.strip()) if self._keys and scheme.lower() == SCHEME.lower() else None
+        key = key_of(headers, self._keys)
         if key is None:
             raise Problem(
                 Cause.UNAUTHORIZED,
@@ -81,6 +80,12 @@ class Access:
         free_at = self._limiter.get_window_stats(self._rate, caller).reset_time
         wait_s = max(1, math.ceil(free_at - time.time()))
         raise Problem(Cause.RATE_LIMITED, f"Allowed are {self._rate}.", headers={"Retry-After": str(wait_s)})
+
+
+def key_of(headers: Headers, keys: KeyRing | None) -> Key | None:
+    """The key that a request shows; None where it shows none that is valid."""
+    scheme, _, secret = headers.get("authorization", "").partition(" ")
+    return keys.find(secret.strip()) if keys and scheme.lower() == SCHEME.lower() else None
 
 
 def read_rate(text: str) -> RateLimitItem | None:

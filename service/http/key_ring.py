@@ -5,12 +5,17 @@ A key is 32 random bytes, so a plain checksum of it cannot be guessed back, as o
 
 import hashlib
 import hmac
+import logging
 import re
+import stat
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from wikiclip.base.errors import WikiClipError
+from wikiclip.base.regular_files import read_regular
+
+logger = logging.getLogger(__name__)
 
 LINE = re.compile(r"(?P<name>[A-Za-z0-9._-]{1,64}) (?P<role>caller|admin) (?P<sha256>[0-9a-f]{64})")
 
@@ -38,42 +43,53 @@ class Key:
 class KeyRing:
     """The keys of a file, which is read again once it has changed.
 
+    A file that was changed for the worse leaves the keys as they were, removed ones too: a mistake locks nobody out. It
+    is logged as an error, once, and `fault` tells it.
+
+    Attributes:
+        fault: why the file cannot be read as it is now; None where the keys are those of the file.
+
     Raises:
-        WikiClipError: it cannot be read, or a line is not a key.
+        WikiClipError: it cannot be read, others may write it, or a line is not a key.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._state = _state(path)
         self._keys = read_keys(path)
+        self.fault: str | None = None
 
     def find(self, secret: str) -> Key | None:
-        """The key that this is. Compares with all of them, in a time that does not tell how much of it was right.
-
-        A file that was changed for the worse leaves the keys as they were.
-        """
-        self._read_again()
+        """The key that this is. Compares with all of them, in a time that does not tell how much of it was right."""
+        self.read_again()
         asked, found = checksum(secret), None
         for key in self._keys:
             if hmac.compare_digest(asked, key.sha256):
                 found = key
         return found
 
-    def _read_again(self) -> None:
+    def read_again(self) -> None:
+        """Takes the file's keys over where it has changed and can be read."""
         try:
             state = _state(self._path)
             if state != self._state:
                 self._keys, self._state = read_keys(self._path), state
-        except WikiClipError:
-            return
+            self.fault = None
+        except WikiClipError as error:
+            if self.fault != str(error):
+                logger.error("Keys that were removed may still be valid: %s", error)
+            self.fault = str(error)
 
 
 def read_keys(path: Path) -> list[Key]:
-    """Raises WikiClipError where the file cannot be read or a line is not a key."""
+    """Raises WikiClipError where the file cannot be read, others may write it, or a line is not a key."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        mode = path.stat().st_mode
+        lines = read_regular(path).decode("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise WikiClipError(f"The keys in {path} cannot be read: {error}.") from error
+    if mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise WikiClipError(f"Others may write the keys in {path}, and let anyone in: chmod go-w {path}")
     keys = []
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.startswith("#"):
@@ -90,9 +106,9 @@ def checksum(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _state(path: Path) -> tuple[int, int, int]:
+def _state(path: Path) -> tuple[int, int, int, int]:
     try:
         found = path.stat()
     except OSError as error:
         raise WikiClipError(f"The keys in {path} cannot be read: {error.strerror}.") from error
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    return found.st_ino, found.st_mtime_ns, found.st_size, found.st_mode

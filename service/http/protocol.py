@@ -6,10 +6,13 @@ would refuse in plain text is refused with a problem document.
 """
 
 import asyncio
+from collections import Counter
+from collections.abc import Collection
 from typing import Any, Literal, cast
 
 import httptools
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from service.errors import Cause, Problem
@@ -25,16 +28,45 @@ class Malformed(Exception):
     """llhttp reads it, and RFC 9112 does not have it so."""
 
 
-def with_deadlines(seconds: float, *, most_connections: int, door: Door | None = None) -> type[HttpToolsProtocol]:
+def with_deadlines(
+    seconds: float,
+    *,
+    most_connections: int,
+    most_of_an_address: int | None = None,
+    unbounded: Collection[str] = (),
+    always_answered: Collection[str] = (),
+    door: Door | None = None,
+) -> type[HttpToolsProtocol]:
     """The protocol, which closes a connection whose caller dawdles.
 
     Args:
         seconds: how long a request's head may take, and how long an answer may find nobody who reads it.
-        most_connections: that are open at once; on further ones whatever is asked is told to come back.
+        most_connections: that are open at once. A further one takes the place of the one that has idled longest, and
+            where none idles, whatever is asked on it is told to come back.
+        most_of_an_address: that are open at once from one address; None for any number.
+        unbounded: addresses that this does not hold for, such as a proxy's.
+        always_answered: paths that are answered on any connection, so that a crowd does not look like a dead service.
         door: refuses requests by their heads; absent, all come in.
     """
 
+    open_of = Counter[str]()  # addresses
+
+    def crowded(app: Any) -> ASGIApp:
+        refusal = problem_response(
+            Problem(
+                Cause.BUSY,
+                "Too many connections are open; try again.",
+                headers={"Retry-After": "1", "Connection": "close"},
+            )
+        )
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            await (app if scope["path"] in always_answered else refusal)(scope, receive, send)
+
+        return answer
+
     class Protocol(HttpToolsProtocol):
+        _idle_since: float | None = None  # None while something is asked or answered, and once it was let go
         _head: asyncio.TimerHandle | None = None
         _reader: asyncio.TimerHandle | None = None
         _in_head = True
@@ -43,11 +75,12 @@ def with_deadlines(seconds: float, *, most_connections: int, door: Door | None =
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
-            if len(self.connections) > most_connections:
-                headers = {"Retry-After": "1", "Connection": "close"}
-                self.app = problem_response(
-                    Problem(Cause.BUSY, "Too many connections are open; try again.", headers=headers)
-                )
+            self._idle_since = self.loop.time()
+            self._address = None if self.client is None or self.client[0] in unbounded else self.client[0]
+            if self._address is not None:
+                open_of[self._address] += 1
+            if self._is_one_too_many():
+                self.app = cast(Any, crowded(self.app))
             self._head = self._soon()
 
         def data_received(self, data: bytes) -> None:
@@ -79,6 +112,10 @@ def with_deadlines(seconds: float, *, most_connections: int, door: Door | None =
             super().on_message_begin()
             self._in_head = True
 
+        def on_response_complete(self) -> None:
+            self._idle_since = self.loop.time()
+            super().on_response_complete()
+
         def on_header(self, name: bytes, value: bytes) -> None:
             if self._in_head:  # otherwise it is a body's trailer, which nobody asks for
                 super().on_header(name, value.rstrip(b" \t"))
@@ -88,6 +125,7 @@ def with_deadlines(seconds: float, *, most_connections: int, door: Door | None =
                 return
             self._check()
             self._in_head, self._in_body, self._idle_bytes = False, True, 0
+            self._idle_since = None
             super().on_headers_complete()
 
         def on_body(self, body: bytes) -> None:
@@ -125,6 +163,11 @@ def with_deadlines(seconds: float, *, most_connections: int, door: Door | None =
         def connection_lost(self, exc: Exception | None) -> None:
             self._end("_head")
             self._end("_reader")
+            self._idle_since = None
+            if self._address is not None:
+                open_of[self._address] -= 1
+                if not open_of[self._address]:
+                    del open_of[self._address]
             super().connection_lost(exc)
 
         def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
@@ -172,6 +215,26 @@ def with_deadlines(seconds: float, *, most_connections: int, door: Door | None =
                 raise Malformed
             if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MOST_BYTES:
                 raise Malformed
+
+        def _is_one_too_many(self) -> bool:
+            if (
+                self._address is not None
+                and most_of_an_address is not None
+                and open_of[self._address] > most_of_an_address
+            ):
+                return True
+            return len(self.connections) > most_connections and not self._longest_idle_goes()
+
+        def _longest_idle_goes(self) -> bool:
+            """Closes the connection on which nothing was asked for longest; False where there is none."""
+            others = (other for other in self.connections if isinstance(other, Protocol) and other is not self)
+            idle = [(other._idle_since, id(other), other) for other in others if other._idle_since is not None]
+            if not idle:
+                return False
+            longest = min(idle)[-1]
+            longest._idle_since = None
+            longest.transport.close()
+            return True
 
         def _is_answering(self) -> bool:
             return self.cycle is not None and not self.cycle.response_complete

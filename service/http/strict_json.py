@@ -3,10 +3,13 @@
 import json
 import math
 import re
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from typing import Any, NoReturn
 
 MAX_DEPTH = 16
 MAX_VALUES = 500_000
+
+UTF_16 = (BOM_UTF16_LE, BOM_UTF16_BE)
 
 _BRACKET = re.compile(rb"[\[\]{}]")
 
@@ -19,8 +22,12 @@ def loads(body: bytes) -> Any:
     """Parses `body`. Raises NotStrictJson.
 
     Depth and number of values are counted before parsing, because each value of a few bytes costs tens of bytes once
-    it is an object.
+    it is an object. A byte order mark, which some editors put in front, is passed over, as RFC 8259 (section 8.1) lets
+    a parser do.
     """
+    if body.startswith(UTF_16):
+        raise NotStrictJson("The text is UTF-16; send it as UTF-8.")
+    body = body.removeprefix(BOM_UTF8)
     skeleton = _outside_strings(body)
     if skeleton.count(b",") + skeleton.count(b"[") + skeleton.count(b"{") > MAX_VALUES:
         raise NotStrictJson(f"The body holds more than {MAX_VALUES:,} values.")

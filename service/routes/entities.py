@@ -1,8 +1,13 @@
 """The paths of the knowledge base's records."""
 
+import re
 from typing import Annotated
+from urllib.parse import unquote
 
 from fastapi import APIRouter, Depends, Path, Query
+from fastapi.routing import APIRoute
+from starlette.routing import Match
+from starlette.types import Scope
 
 from service.engine.serving import Serving
 from service.errors import Cause, Problem
@@ -12,7 +17,30 @@ from service.routes.openapi import documented
 from service.schemas import EntitiesResponse, EntityOut, NeighboursResponse
 from wikiclip.picture_files import media_type
 
-router = APIRouter()
+SLASH_OF_ID = "\ud800"  # half of a character, which no decoded path holds
+
+
+class EntityRoute(APIRoute):
+    """A route whose path tells a slash of an id, which comes as %2F, from one between two parts of the path.
+
+    So `/entities/a%2Fimage` is the record of "a/image", and `/entities/a/image` the picture of "a". A slash that comes
+    as it is belongs to the id where nothing else can be meant.
+    """
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """As Starlette does, on the path as it was sent."""
+        path = scope["path"]
+        if raw := scope.get("raw_path"):
+            path = SLASH_OF_ID.join(
+                unquote(part, errors="replace") for part in re.split("(?i)%2f", raw.decode("latin-1"))
+            )
+        match, child = super().matches({**scope, "path": path})
+        if "entity_id" in child.get("path_params", {}):
+            child["path_params"]["entity_id"] = child["path_params"]["entity_id"].replace(SLASH_OF_ID, "/")
+        return match, child
+
+
+router = APIRouter(route_class=EntityRoute)
 
 EntityId = Annotated[str, Path(description="Percent-encoded where it holds characters such as `/`.")]
 

@@ -1,10 +1,14 @@
 """The OpenAPI document: what code cannot tell FastAPI about the POST routes, and examples that work when pasted."""
 
-from collections.abc import Callable, Collection
-from typing import Any
+import asyncio
+import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI, Header, Request, Response
 from fastapi.openapi.utils import get_openapi
+from fastapi.responses import JSONResponse
 
 from service import examples
 from service.engine.runtime import Runtime
@@ -103,14 +107,34 @@ EXPLAIN_BODY = _body(EXPLAIN, examples.explain_requests())
 SEGMENT_BODY = _body(SEGMENT, examples.segment_requests())
 
 
-def document(app: FastAPI, runtime: Runtime, open_paths: Collection[str]) -> Callable[[], dict[str, Any]]:
-    """What makes the document of `app`. Once an index is loaded, the examples name entities that are in it.
+class Document:
+    """The OpenAPI document of `app`: made once for each index that answers, and sent as the same bytes to whoever asks.
+
+    Once an index is loaded, the examples name entities that are in it.
 
     Args:
         open_paths: where no key is asked for.
     """
 
-    def make() -> dict[str, Any]:
+    def __init__(self, app: FastAPI, runtime: Runtime, open_paths: Collection[str]) -> None:
+        self._app = app
+        self._runtime = runtime
+        self._open_paths = open_paths
+        self._lock = asyncio.Lock()
+        self._sent: Sent | None = None
+
+    async def sent(self) -> "Sent":
+        """The document as it is sent; takes a tenth of a second of another thread where there is none yet."""
+        version = self._version()
+        if self._sent is None or self._sent.version != version:
+            async with self._lock:
+                if self._sent is None or self._sent.version != version:
+                    self._sent = await asyncio.to_thread(self._written, version)
+        return self._sent
+
+    def make(self) -> dict[str, Any]:
+        """The document as JSON values."""
+        app, runtime = self._app, self._runtime
         schema = get_openapi(
             title=app.title,
             version=app.version,
@@ -127,7 +151,7 @@ def document(app: FastAPI, runtime: Runtime, open_paths: Collection[str]) -> Cal
         if runtime.settings.keys is not None:
             schema["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
             schema["security"] = [{"key": []}]
-            for path in schema["paths"].keys() & set(open_paths):
+            for path in schema["paths"].keys() & set(self._open_paths):
                 for operation in schema["paths"][path].values():
                     operation["security"] = []
         for name in ("HTTPValidationError", "ValidationError"):
@@ -136,7 +160,35 @@ def document(app: FastAPI, runtime: Runtime, open_paths: Collection[str]) -> Cal
             _name_entities(schema["paths"], runtime)
         return schema
 
-    return make
+    def _version(self) -> str | None:
+        return self._runtime.serving.version if self._runtime.is_ready else None
+
+    def _written(self, version: str | None) -> "Sent":
+        content = JSONResponse(self.make()).body
+        return Sent(version, bytes(content), f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A document's bytes, the index version that its examples are of, and the checksum that a browser asks with."""
+
+    version: str | None
+    content: bytes
+    etag: str
+
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/openapi.json")
+async def openapi(request: Request, if_none_match: Annotated[str, Header()] = "") -> Response:
+    """The document, or 304 where the caller has it."""
+    document: Document = request.app.state.document
+    sent = await document.sent()
+    headers = {"ETag": sent.etag, "Cache-Control": "no-cache"}
+    if sent.etag in {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}:
+        return Response(status_code=304, headers=headers)
+    return Response(sent.content, media_type=JSON, headers=headers)
 
 
 def _mend(operation: dict[str, Any]) -> None:

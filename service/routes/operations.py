@@ -2,10 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from service.engine.runtime import Runtime
 from service.errors import Cause
+from service.http.access import key_of
+from service.http.key_ring import KeyRing, Role
 from service.routes.dependencies import runtime_of
 from service.routes.openapi import documented
 from service.schemas import Health, Readiness, RefusedOut, RefusedWhyOut, Reloaded
@@ -22,8 +24,10 @@ async def healthz() -> Health:
 
 
 @router.get("/readyz", responses=documented(Cause.NOT_READY), summary="Can it link?")
-async def readyz(runtime: Annotated[Runtime, Depends(runtime_of)]) -> Readiness:
-    """Model and index are loaded, and a search has answered."""
+async def readyz(request: Request, runtime: Annotated[Runtime, Depends(runtime_of)]) -> Readiness:
+    """Model and index are loaded, and a search has answered. An admin's key is told of the keys, too."""
+    keys: KeyRing | None = request.app.state.keys
+    asks = key_of(request.headers, keys)
     linker = runtime.serving.linker
     refused = runtime.follower.refused
     model, index = linker.model, linker.index
@@ -36,6 +40,7 @@ async def readyz(runtime: Annotated[Runtime, Depends(runtime_of)]) -> Readiness:
         encode=linker.where,
         search=index.where,
         refused=None if refused is None else RefusedOut(index_version=refused.version),
+        keys=keys.fault if keys is not None and asks is not None and asks.role is Role.ADMIN else None,
     )
 
 

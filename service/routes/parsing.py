@@ -1,11 +1,12 @@
 """A body that has come, JSON or multipart, to the fields that a route takes."""
 
+from codecs import BOM_UTF8
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, cast
 
 import pybase64
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import Field, File, FormParser
 
@@ -13,9 +14,11 @@ from service.errors import Cause, Problem
 from service.http import strict_json
 from service.http.bodies import JSON, MULTIPART, ContentType
 from service.routes.requests import Options, Shape
+from wikiclip.base.base64_text import from_base64
 from wikiclip.picture_files import sniff_format
 
 MAX_PARTS = 16
+MOST_FAULTS = 10  # that are told one by one
 TEXT_PARTS = ("entity_id",)  # which a form sends as they are; every other one but a picture is JSON
 
 
@@ -34,27 +37,41 @@ def parse(body: bytes, kind: ContentType, shape: Shape[Options]) -> Asked[Option
             return _parse_json(body, shape)
         return _parse_multipart(body, kind.boundary, shape)
     except ValidationError as error:
-        raise _fields_at_fault(
-            error.errors(include_url=False, include_input=False), known=list(shape.request.model_fields)
-        ) from None
+        raise _fields_at_fault(error) from None
 
 
-def _fields_at_fault(details: list[ErrorDetails], *, known: list[str]) -> Problem:
-    """The problem for fields that break the schema. An unknown field's name is the caller's: the `known` are told, all
-    those that there are."""
-    unknown = f"Unknown fields are not accepted; known ones are {', '.join(known)}."
-    errors = []
-    for detail in details:
-        place = detail["loc"][:-1] if detail["type"] == "extra_forbidden" else detail["loc"]
-        message = unknown if detail["type"] == "extra_forbidden" else f"{detail['msg']}."
-        errors.append({"pointer": "#" + "".join(f"/{part}" for part in place), "detail": message})
-    return Problem(Cause.INVALID_REQUEST, "See `errors` for each field at fault.", errors=errors)
+def _fields_at_fault(error: ValidationError) -> Problem:
+    """The problem for fields that break the schema, of which the first are told one by one."""
+    errors = [
+        {"pointer": "#" + "".join(f"/{part}" for part in detail["loc"]), "detail": f"{detail['msg']}."}
+        for detail in error.errors(include_url=False, include_input=False)
+    ]
+    return _problem_of(errors)
+
+
+def _unknown(what: str, places: Sequence[int], known: Sequence[str]) -> Problem:
+    """The problem for fields or parts that nothing is known of. Their names are the caller's, which no answer repeats:
+    they are told by their places, and the `known` by their names."""
+    message = f"Unknown {what}s are not accepted; known ones are {', '.join(known)}."
+    return _problem_of([{"pointer": "#", "detail": f"{what.capitalize()} {place}: {message}"} for place in places])
+
+
+def _problem_of(errors: list[dict[str, str]]) -> Problem:
+    detail = "See `errors` for each field at fault."
+    if len(errors) > MOST_FAULTS:
+        detail = f"{len(errors):,} fields are at fault; `errors` has the first {MOST_FAULTS}."
+    return Problem(Cause.INVALID_REQUEST, detail, errors=errors[:MOST_FAULTS])
 
 
 def _parse_json(body: bytes, shape: Shape[Options]) -> Asked[Options]:
-    request = shape.request.model_validate(_loads(body, "The body"))
+    fields = _loads(body, "The body")
+    known = list(shape.request.model_fields)
+    if isinstance(fields, dict) and not fields.keys() <= set(known):
+        # Before pydantic, which would make an error of each of half a million.
+        raise _unknown("field", [n for n, name in enumerate(fields, start=1) if name not in known], known)
+    request = shape.request.model_validate(fields)
     try:
-        image = pybase64.b64decode(request.image, validate=True)
+        image = from_base64(request.image)
     except ValueError:
         raise Problem(
             Cause.MALFORMED_BASE64,
@@ -65,10 +82,13 @@ def _parse_json(body: bytes, shape: Shape[Options]) -> Asked[Options]:
 
 def _parse_multipart(body: bytes, boundary: bytes | None, shape: Shape[Options]) -> Asked[Options]:
     fields: dict[str, Any] = {}
-    for name, content in _split(body, boundary).items():
+    parts, known = _split(body, boundary), list(shape.form.model_fields)
+    if not parts.keys() <= set(known):
+        raise _unknown("part", [n for n, name in enumerate(parts, start=1) if name not in known], known)
+    for name, content in parts.items():
         if name == "image":
             fields[name] = content
-        elif name == "region" and not content.lstrip().startswith((b"{", b"[", b"null")):
+        elif name == "region" and not _looks_like_json(content):
             if sniff_format(content) != "PNG":
                 raise Problem(
                     Cause.MALFORMED_PNG,
@@ -78,9 +98,16 @@ def _parse_multipart(body: bytes, boundary: bytes | None, shape: Shape[Options])
         elif name in TEXT_PARTS:
             fields[name] = content.decode("utf-8", errors="replace")
         else:
-            fields[name] = _loads(content, "A part other than `image` and a mask")
+            fields[name] = _loads(content, f"The part `{name}`")
     form = shape.form.model_validate(fields)
     return Asked(form.image, cast(Options, form))
+
+
+def _looks_like_json(content: bytes) -> bool:
+    """Whether a region is meant as JSON: UTF-16 is, too, so that it is named for what it is."""
+    return content.startswith(strict_json.UTF_16) or content.removeprefix(BOM_UTF8).lstrip().startswith(
+        (b"{", b"[", b"null")
+    )
 
 
 def _loads(text: bytes, what: str) -> Any:
@@ -88,6 +115,13 @@ def _loads(text: bytes, what: str) -> Any:
         return strict_json.loads(text)
     except strict_json.NotStrictJson as error:
         raise Problem(Cause.MALFORMED_JSON, f"{what}: {error}") from None
+
+
+def _without_preamble(body: bytes, boundary: bytes) -> bytes:
+    """What stands before the first boundary is nothing that was sent (RFC 2046, section 5.1.1)."""
+    delimiter = b"--" + boundary
+    place = 0 if body.startswith(delimiter) else body.find(b"\r\n" + delimiter) + 2
+    return body if place < 2 else body[place:]
 
 
 def _split(body: bytes, boundary: bytes | None) -> dict[str, bytes]:
@@ -124,7 +158,7 @@ def _split(body: bytes, boundary: bytes | None) -> dict[str, bytes]:
             # The body is in memory already, and was bounded on its way in.
             config={"MAX_MEMORY_FILE_SIZE": float("inf"), "UPLOAD_ERROR_ON_BAD_CTE": True},
         )
-        parser.write(body)
+        parser.write(_without_preamble(body, boundary or b""))
         parser.finalize()
     except FormParserError:
         raise Problem(

@@ -25,6 +25,14 @@ class Queue(Protocol):
     def waiting(self) -> int: ...
 
 
+class Keys(Protocol):
+    """A file of keys, which may have become unreadable."""
+
+    fault: str | None
+
+    def read_again(self) -> None: ...
+
+
 class Metrics:
     """One service's metrics, in a registry of their own: a process may hold several services."""
 
@@ -100,6 +108,18 @@ class Metrics:
     def bodies(self, held: int) -> None:
         """Notes the bytes of bodies that are held."""
         self._bodies.set(held)
+
+    def watch_keys(self, keys: Keys) -> None:
+        """Asks whether the file of keys can be read, whenever the metrics are read."""
+
+        def readable() -> int:
+            keys.read_again()
+            return int(keys.fault is None)
+
+        gauge = Gauge(
+            "wikiclip_keys_readable", "1 where the keys are those of the file, else 0.", registry=self._registry
+        )
+        gauge.set_function(readable)
 
     def text(self) -> bytes:
         """All of them, in Prometheus's text format."""

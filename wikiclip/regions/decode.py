@@ -17,9 +17,9 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-import pybase64
 from pycocotools import mask as coco_mask
 
+from wikiclip.base.base64_text import from_base64
 from wikiclip.regions.mask import Mask, whole
 from wikiclip.regions.png_mask import read_png_mask
 from wikiclip.regions.region import RegionError
@@ -82,11 +82,9 @@ def _decode_base64_png(text: object, height: int, width: int) -> Mask:
     if not isinstance(text, str):
         raise RegionError("malformed-png", "The PNG of a mask is a string of base64.")
     try:
-        data = pybase64.b64decode(text, validate=True)
+        data = from_base64(text)
     except ValueError:
-        raise RegionError(
-            "malformed-png", "The PNG of a mask is strict base64, without line breaks or a data: prefix."
-        ) from None
+        raise RegionError("malformed-png", "The PNG of a mask is base64, without a data: prefix.") from None
     return decode_png_mask(data, height=height, width=width)
 
 

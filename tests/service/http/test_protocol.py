@@ -6,8 +6,9 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from http.client import HTTPResponse
+from typing import Any
 
 import pytest
 import uvicorn
@@ -90,8 +91,8 @@ async def in_parts(_: Request) -> Response:
     return StreamingResponse(parts())
 
 
-@pytest.fixture(scope="module")
-def port() -> Iterator[int]:
+@contextmanager
+def serving(**bounds: Any) -> Iterator[int]:
     app = Starlette(
         routes=[
             Route("/begun", begun),
@@ -100,13 +101,14 @@ def port() -> Iterator[int]:
             Route("/patient", patient, methods=["POST"]),
             Route("/large", large),
             Route("/slow", slow),
+            Route("/alive", echo),
             Route("/unread", unread, methods=["POST"]),
         ]
     )
     config = uvicorn.Config(
         app,
         port=0,
-        http=with_deadlines(SECONDS, most_connections=MOST_CONNECTIONS),
+        http=with_deadlines(SECONDS, most_connections=MOST_CONNECTIONS, always_answered=("/alive",), **bounds),
         timeout_keep_alive=2 * SECONDS,
         log_level="critical",
     )
@@ -116,9 +118,17 @@ def port() -> Iterator[int]:
     thread.start()
     while not server.started:
         time.sleep(0.01)
-    yield listening.getsockname()[1]
-    server.should_exit = True
-    thread.join()
+    try:
+        yield listening.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    with serving() as port:
+        yield port
 
 
 def connect(port: int) -> socket.socket:
@@ -259,18 +269,45 @@ def test_a_body_that_breaks_while_it_is_read_gets_one_answer(port: int) -> None:
     assert unsendable == []
 
 
-def test_a_connection_too_many_is_told_to_come_back(port: int) -> None:
+def get(connection: socket.socket, path: str) -> HTTPResponse:
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    response = HTTPResponse(connection)
+    response.begin()
+    return response
+
+
+def test_a_connection_too_many_is_told_to_come_back_and_whether_the_service_lives(port: int) -> None:
     with ExitStack() as stack:
-        connections = [stack.enter_context(connect(port)) for _ in range(MOST_CONNECTIONS)]
+        for _ in range(MOST_CONNECTIONS):
+            stack.enter_context(connect(port)).sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
         time.sleep(SECONDS / 4)
-        one_more = stack.enter_context(connect(port))
-        one_more.sendall(b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n")
-        response = HTTPResponse(one_more)
-        response.begin()
+        response = get(stack.enter_context(connect(port)), "/echo")
         assert (response.status, response.headers["retry-after"]) == (503, "1")
         assert json.loads(response.read())["type"] == "urn:wikiclip:problem:busy"
-        connections[0].sendall(b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert connections[0].recv(100).startswith(b"HTTP/1.1 200")
+        assert get(stack.enter_context(connect(port)), "/alive").status == 200
+
+
+def test_where_no_place_is_left_the_longest_idle_is_let_go(port: int) -> None:
+    with ExitStack() as stack:
+        connections = [stack.enter_context(connect(port)) for _ in range(MOST_CONNECTIONS)]
+        time.sleep(SECONDS / 8)
+        assert get(connections[0], "/echo").read() == b""  # so that the second has idled longest
+        for _ in range(2):
+            assert get(stack.enter_context(connect(port)), "/echo").status == 200
+        assert [connection.recv(1) for connection in connections[1:3]] == [b"", b""]
+        for connection in (connections[0], *connections[3:]):
+            assert get(connection, "/echo").status == 200
+
+
+def test_an_address_may_have_so_many_and_no_more() -> None:
+    with serving(most_of_an_address=2) as port, ExitStack() as stack:
+        first, second, third = (stack.enter_context(connect(port)) for _ in range(3))
+        assert [get(each, "/echo").status for each in (first, second, third)] == [200, 200, 503]
+        second.close()
+        time.sleep(SECONDS / 8)
+        assert get(stack.enter_context(connect(port)), "/echo").status == 200
+    with serving(most_of_an_address=2, unbounded=("127.0.0.1",)) as port, ExitStack() as stack:
+        assert [get(stack.enter_context(connect(port)), "/echo").status for _ in range(3)] == [200] * 3
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,8 @@ JSON_CASES = [
     Case("text after json", Cause.MALFORMED_JSON, raw("{} {}")),
     Case("not utf-8", Cause.MALFORMED_JSON, raw(b'{"image": "\xff\xfe"}')),
     Case("utf-16", Cause.MALFORMED_JSON, raw(json.dumps({"image": b64(PNG)}).encode("utf-16"))),
-    Case("byte order mark", Cause.MALFORMED_JSON, raw(b"\xef\xbb\xbf{}")),
+    Case("byte order mark", Cause.INVALID_REQUEST, raw(b"\xef\xbb\xbf{}"), pointers=["#/image"]),
+    Case("two byte order marks", Cause.MALFORMED_JSON, raw(b"\xef\xbb\xbf\xef\xbb\xbf{}")),
     Case("key twice", Cause.MALFORMED_JSON, raw('{"image": "AA==", "image": "AA=="}')),
     Case("key twice inside", Cause.MALFORMED_JSON, raw('{"image": "AA==", "region": {"box": [], "box": []}}')),
     Case("nan", Cause.MALFORMED_JSON, raw('{"image": "AA==", "min_score": NaN}')),
@@ -80,7 +81,7 @@ FIELD_CASES = [
 IMAGE_CASES = [
     Case("not base64", Cause.MALFORMED_BASE64, raw(json.dumps({"image": f"{MARK}!"}))),
     Case("base64 cut off", Cause.MALFORMED_BASE64, raw(json.dumps({"image": b64(PNG)[:-1]}))),
-    Case("base64 with line breaks", Cause.MALFORMED_BASE64, raw(json.dumps({"image": "AAAA\nAAAA"}))),
+    Case("base64 with line breaks", Cause.UNSUPPORTED_IMAGE, raw(json.dumps({"image": "AAAA\r\nAAAA\n"}))),
     Case("base64 with a surrogate", Cause.MALFORMED_BASE64, raw('{"image": "\\ud800AAA"}')),
     Case("data url", Cause.MALFORMED_BASE64, raw(json.dumps({"image": f"data:image/png;base64,{b64(PNG)}"}))),
     Case("url", Cause.MALFORMED_BASE64, raw('{"image": "http://127.0.0.1/picture.png"}')),

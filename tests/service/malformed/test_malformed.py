@@ -1,12 +1,16 @@
 """Hard input that is wrong: each request has its status and `type`, and the service answers the next good one."""
 
+import base64
+import json
+
 import httpx
 import pytest
+from PIL import Image
 
 from service.errors import Cause
 from service.schemas import ProblemOut
 from tests.service.malformed import explain, link, segment
-from tests.service.malformed.case import MARK, PNG, RLE, Case, b64, large
+from tests.service.malformed.case import MARK, PNG, RLE, Case, H, W, b64, large, saved
 from wikiclip.masks import REGION_CODES
 from wikiclip.pictures import PICTURE_CODES
 
@@ -52,6 +56,50 @@ def test_every_code_of_the_model_s_package_is_a_cause() -> None:
 def test_an_unknown_field_is_answered_with_those_that_are_known(client: httpx.Client) -> None:
     (fault,) = client.post("/link", json={"image": b64(PNG), "topk": 2}).json()["errors"]
     assert "known ones are image, region, regions, top_k, min_score." in fault["detail"]
+
+
+@pytest.mark.parametrize("unknown", [{"file": PNG}, {"image": PNG, "mask": PNG}, {"image": PNG, "model": b"tiny"}])
+def test_an_unknown_part_is_told_by_its_place(client: httpx.Client, unknown: dict[str, bytes]) -> None:
+    told = client.post("/link", files=unknown).json()
+    assert told["type"] == "urn:wikiclip:problem:invalid-request"
+    assert [fault["detail"].partition(":")[0] for fault in told["errors"]] == [f"Part {len(unknown)}"]
+    assert "known ones are image, region, regions, top_k, min_score." in told["errors"][0]["detail"]
+
+
+def test_of_many_faults_ten_are_told_and_the_others_counted(client: httpx.Client) -> None:
+    answer = client.post("/link", json={f"k{number}": 1 for number in range(100_000)})
+    assert (answer.status_code, len(answer.json()["errors"])) == (422, 10)
+    assert answer.json()["detail"].startswith("100,000 fields are at fault")
+    assert len(answer.content) < 64_000
+
+
+def test_a_part_that_is_no_json_is_named(client: httpx.Client) -> None:
+    told = client.post("/link", files={"image": PNG, "top_k": b"ten"}).json()
+    assert (told["type"], told["detail"][:19]) == ("urn:wikiclip:problem:malformed-json", "The part `top_k`: E")
+
+
+@pytest.mark.parametrize("head", [b"\xef\xbb\xbf", b"", b" "])
+def test_a_region_file_with_a_byte_order_mark_is_read(client: httpx.Client, head: bytes) -> None:
+    files = {"image": PNG, "region": head + json.dumps(RLE).encode()}
+    assert client.post("/link", files=files).status_code == 200
+
+
+def test_a_region_file_in_utf_16_is_named_for_what_it_is(client: httpx.Client) -> None:
+    told = client.post("/link", files={"image": PNG, "region": json.dumps(RLE).encode("utf-16")}).json()
+    assert "UTF-16" in told["detail"]
+
+
+def test_line_breaks_in_base64_are_passed_over(client: httpx.Client) -> None:
+    lines = base64.encodebytes(PNG).decode().replace("\n", "\r\n")
+    png = base64.encodebytes(saved(Image.new("L", (W, H), 255), "PNG")).decode()
+    assert client.post("/link", json={"image": lines, "region": {"png": png}}).status_code == 200
+
+
+def test_a_preamble_of_multipart_is_passed_over(client: httpx.Client) -> None:
+    request = client.build_request("POST", "/link", files={"image": PNG})
+    body = b"This is a message in MIME format.\r\n" + request.read()
+    kind = {"content-type": request.headers["content-type"]}
+    assert client.post("/link", content=body, headers=kind).status_code == 200
 
 
 def test_a_region_that_is_no_file_is_told_how_to_send_one(client: httpx.Client) -> None:

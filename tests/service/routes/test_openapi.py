@@ -16,6 +16,7 @@ from service.errors import Cause
 from service.routes.openapi import ANYWHERE
 from service.schemas import ExplainResponse, LinkResponse, SegmentResponse
 from service.settings import Settings
+from tests.service.conftest import Service
 
 
 @pytest.fixture
@@ -126,3 +127,13 @@ def test_the_examples_show_one_disc_in_every_form() -> None:
     mask = Image.open(io.BytesIO(base64.b64decode(examples.regions()["png"]["png"])))
     assert mask.size == (examples.WIDTH, examples.HEIGHT)
     assert set(examples.regions()) == {"rle", "rles", "polygon", "box", "png"}
+
+
+def test_the_document_is_made_once_and_sent_as_it_is(client: httpx.Client, service: Service) -> None:
+    first = client.get("/openapi.json")
+    document = service.app.state.document
+    made = document._sent
+    assert client.get("/openapi.json").content == first.content == made.content
+    assert document._sent is made
+    again = client.get("/openapi.json", headers={"If-None-Match": f'"other", {first.headers["etag"]}'})
+    assert (again.status_code, again.content) == (304, b"")
