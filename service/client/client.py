@@ -1,13 +1,12 @@
 """What a client can ask of the service, a method for each route."""
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
 from service.client.connection import Connection
+from service.client.values import Picture, file_of, json_of, region_of
 from service.schemas import (
     EntitiesResponse,
     EntityOut,
@@ -24,8 +23,9 @@ ATTEMPTS = 6
 class LinkClient:
     """Asks a service, over connections that are kept. Safe on any thread; close it, or use it in a `with`.
 
-    A service that is busy is asked again, after as long as it says, a few times. A picture is a file or its content. A
-    region is an RLE, `{"polygon": ...}`, `{"box": [x, y, width, height]}` or `{"png": ...}`, and None for the whole.
+    A service that is busy is asked again, after as long as it says, a few times. A picture is a path, a file's bytes,
+    an open file or a picture of Pillow. A region is an RLE, `{"polygon": ...}`, `{"box": [x, y, width, height]}`,
+    `{"png": ...}` or a mask [height, width] of NumPy, and None for the whole. Numbers may be NumPy's, and counts bytes.
 
     Args:
         url: where the service is.
@@ -34,7 +34,7 @@ class LinkClient:
         attempts: how often a busy service is asked.
 
     Every method raises:
-        LinkError: the service refused, failed or cannot be reached.
+        LinkError: the service refused, failed or cannot be reached, or what was handed over cannot be sent.
         OSError: the picture's file cannot be read.
     """
 
@@ -57,7 +57,7 @@ class LinkClient:
 
     def link(
         self,
-        image: bytes | Path,
+        image: Picture,
         region: object = None,
         *,
         regions: Sequence[object] | None = None,
@@ -71,13 +71,13 @@ class LinkClient:
             top_k: candidates for each region.
             min_score: leaves out candidates that score less.
         """
-        several = None if regions is None else list(regions)
-        parts = _parts(image, region=region, regions=several, top_k=top_k, min_score=min_score)
+        several = None if regions is None else [region_of(one) for one in regions]
+        parts = _parts(image, region=region_of(region), regions=several, top_k=top_k, min_score=min_score)
         return self._service.ask(LinkResponse, "POST", "/link", files=parts)
 
     def segment(
         self,
-        image: bytes | Path,
+        image: Picture,
         *,
         point: Sequence[float] | None = None,
         box: Sequence[float] | None = None,
@@ -91,9 +91,9 @@ class LinkClient:
         parts = _parts(image, point=None if point is None else list(point), box=None if box is None else list(box))
         return self._service.ask(SegmentResponse, "POST", "/segment", files=parts)
 
-    def explain(self, image: bytes | Path, entity_id: str, region: object = None) -> ExplainResponse:
+    def explain(self, image: Picture, entity_id: str, region: object = None) -> ExplainResponse:
         """Asks what made the score of a region with an entity."""
-        parts = _parts(image, entity_id=entity_id, region=region)
+        parts = _parts(image, entity_id=entity_id, region=region_of(region))
         return self._service.ask(ExplainResponse, "POST", "/explain", files=parts)
 
     def entity(self, entity_id: str) -> EntityOut:
@@ -109,15 +109,14 @@ class LinkClient:
         return self._service.ask(NeighboursResponse, "GET", f"{_path(entity_id)}/neighbours", params={"top_k": top_k})
 
 
-def _parts(image: bytes | Path, **fields: object) -> dict[str, Any]:
+def _parts(image: Picture, **fields: object) -> dict[str, Any]:
     """A picture and what is asked about it, less what is None, as parts of a form: words plain, all else as JSON."""
-    content = image.read_bytes() if isinstance(image, Path) else image
     given = {name: value for name, value in fields.items() if value is not None}
     parts: dict[str, Any] = {
-        name: (None, value) if isinstance(value, str) else (None, json.dumps(value), "application/json")
+        name: (None, value) if isinstance(value, str) else (None, json_of(value, name), "application/json")
         for name, value in given.items()
     }
-    return parts | {"image": ("image", content, "application/octet-stream")}
+    return parts | {"image": ("image", file_of(image), "application/octet-stream")}
 
 
 def _path(entity_id: str) -> str:

@@ -1,6 +1,8 @@
 """How the client asks: over connections that are kept, and again where the service says when to come back."""
 
 import os
+import re
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import httpx
@@ -49,9 +51,10 @@ class Connection:
     """
 
     def __init__(self, url: str, *, key: str | None, timeout_s: float, attempts: int) -> None:
+        """Raises LinkError where no address, key or proxy can be made of what was given."""
         key = key or os.environ.get(KEY_VARIABLE)
         headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout_s)
+        self._http = _open(url, headers=headers, timeout=timeout_s)
         self._attempts = attempts
 
     def close(self) -> None:
@@ -76,7 +79,7 @@ class Connection:
     def _once(self, form: type[Answer], method: str, path: str, **request: Any) -> Answer:
         try:
             answer = self._http.request(method, path, **request)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             why = str(error) or type(error).__name__
             raise LinkError(
                 f"{self._http.base_url} did not answer: {why}. Start the service, or give its address"
@@ -91,6 +94,20 @@ class Connection:
             return form.model_validate_json(answer.content)
         except ValidationError as error:
             raise LinkError(f"{self._http.base_url} answers something else: is it a WikiCLIP Service?") from error
+
+
+def _open(url: str, **settings: Any) -> httpx.Client:
+    """A client of httpx. It takes proxies from the environment, whose faults are not this machine's own addresses'."""
+    try:
+        return httpx.Client(base_url=url, **settings)
+    except (httpx.InvalidURL, ValueError, ImportError, UnicodeError) as error:
+        if re.match(r"https?://(localhost|127\.[\d.]+|\[::1\])(:\d+)?(/|$)", url):
+            with suppress(httpx.InvalidURL, ValueError, UnicodeError):
+                return httpx.Client(base_url=url, trust_env=False, **settings)
+        raise LinkError(
+            f"No connection can be made to {url[:200]!r}: {error}. Look at the address, the key, and the environment's"
+            " proxies (ALL_PROXY, HTTP_PROXY, HTTPS_PROXY, NO_PROXY)."
+        ) from error
 
 
 def _wait(state: RetryCallState) -> float:

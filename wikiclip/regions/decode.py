@@ -43,6 +43,12 @@ def decode_region(region: object, *, height: int, width: int) -> Mask:
     """
     if region is None:
         return whole(height, width)
+    if isinstance(region, list) and _finite_numbers(region):
+        raise RegionError(
+            "malformed-region",
+            'A list of numbers is no region: a box is {"box": [x, y, width, height]}, a polygon'
+            ' {"polygon": [[x, y, x, y, ...]]}.',
+        )
     if isinstance(region, list):
         mask = decode_rles(region, height=height, width=width)
     elif isinstance(region, dict) and region.keys() == {"size", "counts"}:

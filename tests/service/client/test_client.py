@@ -1,20 +1,26 @@
 """The client and its command line, against a real server; and against one that is busy, or is something else."""
 
 import base64
+import io
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from PIL import Image
+from pycocotools import mask as coco_mask
 from typer.testing import CliRunner
 
 from service import examples
 from service.client import LinkClient, LinkError
 from service.client.__main__ import app
+from service.examples import HEIGHT, WIDTH
 from tests.service.conftest import ODD_ID, Service
 from wikiclip.base.errors import WikiClipError
 
@@ -243,3 +249,75 @@ def test_keys_are_sent_and_other_servers_are_told_apart(scripted: Callable[..., 
         LinkClient(scripted((502, {}, b"<html>")).url).link(b"x")
     with pytest.raises(LinkError, match="answers 500"):
         LinkClient(scripted((500, {}, b"[]")).url).link(b"x")
+
+
+def held_pictures(png: bytes, folder: Path) -> dict[str, Any]:
+    path = folder / "picture.png"
+    path.write_bytes(png)
+    return {
+        "bytes": png,
+        "bytearray": bytearray(png),
+        "Path": path,
+        "str": str(path),
+        "open file": io.BytesIO(png),
+        "Pillow": Image.open(path),
+    }
+
+
+def test_a_picture_is_taken_as_python_users_hold_it(service: Service, png: bytes, tmp_path: Path) -> None:
+    with LinkClient(service.url) as ask:
+        expected = ask.link(png).results
+        for name, picture in held_pictures(png, tmp_path).items():
+            assert ask.link(picture).results == expected, name
+        with pytest.raises(LinkError, match="not a float"):
+            ask.link(1.5)
+        with pytest.raises(OSError, match="none"):
+            ask.link(str(tmp_path / "none"))
+
+
+def test_a_region_is_taken_as_python_users_hold_it(service: Service, png: bytes) -> None:
+    mask = np.zeros((HEIGHT, WIDTH), dtype=np.uint8, order="F")
+    mask[4:28, 6:30] = 1
+    plain = {"box": [6, 4, 24, 24]}
+    held: dict[str, Any] = {
+        "pycocotools' RLE": coco_mask.encode(mask),
+        "a box of np.float32": {"box": list(np.array([6, 4, 24, 24], np.float32))},
+        "a box as an array": {"box": np.array([6, 4, 24, 24])},
+        "a box as a tuple": {"box": (6, 4, 24, 24)},
+        "a polygon as an array": {"polygon": [np.array([6.0, 4, 30, 4, 30, 28, 6, 28])]},
+        "polygons as a matrix": {"polygon": np.array([[6, 4, 30, 4, 30, 28, 6, 28]])},
+        "a mask of numbers": mask,
+        "a mask of truths": mask.astype(bool),
+    }
+    with LinkClient(service.url) as ask:
+        expected = ask.link(png, plain).results[0].candidates[0].score
+        for name, region in held.items():
+            assert ask.link(png, region).results[0].candidates[0].score == pytest.approx(expected, abs=0.02), name
+        together = ask.link(png, regions=list(held.values()), top_k=np.int64(1))
+        assert len(together.results) == len(held)
+        assert len(ask.segment(png, point=np.array([18, 15])).regions) == 1
+        for wrong in ({"box": object()}, {"box": [float("nan"), 0, 1, 1]}, {1, 2}.__iter__()):
+            with pytest.raises(LinkError, match="`region` cannot be sent"):
+                ask.link(png, wrong)
+        with pytest.raises(LinkError, match=r'a box is \{"box"'):
+            ask.link(png, [6, 4, 24, 24])
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"NO_PROXY": "localhost,127.0.0.1,[::1]"},
+        {"NO_PROXY": "127.0.0.1,fe11::/16"},
+        {"ALL_PROXY": "socks5://127.0.0.1:1"},
+        {"ALL_PROXY": "socks://127.0.0.1:1/"},
+        {"HTTP_PROXY": "http://[::1"},
+    ],
+)
+def test_an_environment_that_httpx_does_not_like_is_an_answer_or_one_line(
+    service: Service, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    for url in (service.url, "http://127.0.0.1:1", "http://\ud800", "nowhere"):
+        with suppress(LinkError), LinkClient(url, attempts=1, timeout_s=5) as ask:
+            ask.entities("red")
