@@ -45,7 +45,8 @@ ENV PATH=/opt/wikiclip/bin:$PATH \
     GLIBC_TUNABLES=glibc.malloc.hugetlb=1 \
     OMP_WAIT_POLICY=ACTIVE \
     GOMP_SPINCOUNT=3000 \
-    WIKICLIP_HOME=/data
+    WIKICLIP_HOME=/data \
+    HF_HOME=/data/huggingface
 
 USER 10001:10001
 WORKDIR /data

@@ -152,6 +152,16 @@ def test_compose_publishes_on_this_machine_only() -> None:
         assert all(port.startswith("127.0.0.1:") and port.endswith(":8000") for port in service["ports"])
 
 
+def test_compose_bounds_what_a_container_takes_and_writes() -> None:
+    for service in COMPOSE["services"].values():
+        assert service["read_only"] is True
+        assert service["tmpfs"] == ["/tmp"]
+        assert service["pids_limit"] > 0
+        assert service["mem_limit"]
+        assert (service["cap_drop"], service["security_opt"]) == (["ALL"], ["no-new-privileges:true"])
+        assert [volume.partition(":")[2] for volume in service["volumes"]] == ["/data"]
+
+
 def test_compose_starts_one_service_with_either_profile() -> None:
     default = re.findall(r"^COMPOSE_PROFILES=(.*)$", (ROOT / ".env").read_text(), re.MULTILINE)
     assert default == ["cpu"]
