@@ -1,6 +1,7 @@
 """What Python users hold, to what a request can carry: pictures to files, NumPy's and pycocotools' values to JSON."""
 
 import io
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -71,10 +72,8 @@ def _is_mask(value: Any) -> bool:
 
 def _rle(mask: Any) -> dict[str, object]:
     """COCO's uncompressed RLE: columns first, runs of outside and inside in turn, outside first."""
-    import numpy as np  # which is there where somebody has an array
-
-    inside = np.asarray(mask, dtype=bool).ravel(order="F")
-    ends = np.flatnonzero(inside[1:] != inside[:-1]) + 1
-    runs = np.diff(np.concatenate([[0], ends, [len(inside)]])).tolist()
-    counts = [0, *runs] if len(inside) and inside[0] else runs
-    return {"size": list(mask.shape), "counts": counts}
+    inside = mask.astype(bool).ravel(order="F")
+    changes = (inside[1:] != inside[:-1]).nonzero()[0].tolist()
+    edges = [-1, *changes, len(inside) - 1]
+    runs = [end - start for start, end in itertools.pairwise(edges)]
+    return {"size": list(mask.shape), "counts": [0, *runs] if inside[0] else runs}
