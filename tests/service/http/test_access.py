@@ -1,8 +1,10 @@
 """Keys, roles and rates, on an application that names its caller."""
 
 import asyncio
+import os
 import stat
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -17,6 +19,8 @@ from service.http.access import Access, read_rate
 from service.http.key_ring import KeyRing
 from service.keys import app
 from service.routes import operations, pages
+from service.settings import Settings
+from tests.service.conftest import Service, ready
 from wikiclip.base.errors import WikiClipError
 
 OPEN = (*operations.OPEN, *pages.OPEN)
@@ -112,6 +116,57 @@ def test_keys_are_rotated_while_the_service_runs(file: Path) -> None:
     assert [ask("/link", key).status_code for key in (old, new)] == [401, 200]
     file.unlink()
     assert ask("/link", new).status_code == 200
+
+
+@pytest.mark.parametrize("harm", ["rubbish", "gone", "others may write", "a pipe"])
+def test_a_file_that_became_worse_is_logged_once_and_told_to_an_admin(
+    file: Path,
+    harm: str,
+    caplog: pytest.LogCaptureFixture,
+    start: Callable[[Settings], Service],
+    settings: Settings,
+) -> None:
+    removed, admin = make(file, "gone"), make(file, "ops", "--admin")
+    service = ready(start(settings.model_copy(update={"keys": file})))
+    with httpx.Client(base_url=service.url, headers={"authorization": f"Bearer {admin}"}) as client:
+        assert client.get("/readyz").json()["keys"] is None
+        kept = file.read_text().splitlines(keepends=True)[1]
+        file.unlink()
+        if harm == "rubbish":
+            file.write_text(kept + "rubbish\n")
+            file.chmod(0o600)
+        elif harm == "others may write":
+            file.write_text(kept)
+            file.chmod(0o666)
+        elif harm == "a pipe":
+            os.mkfifo(file, 0o600)
+        for _ in range(3):
+            old = client.get("/entities/red-disc", headers={"authorization": f"Bearer {removed}"})
+            assert old.status_code == 200
+        assert "key" in client.get("/readyz").json()["keys"]
+        assert "wikiclip_keys_readable 0.0" in client.get("/metrics").text
+        for secret in (removed, "wk_none"):
+            plain = client.get("/readyz", headers={"authorization": f"Bearer {secret}"}).json()
+            assert plain["keys"] is None
+        assert len([record for record in caplog.records if "may still be valid" in record.message]) == 1
+        file.unlink(missing_ok=True)
+        file.write_text(kept)
+        file.chmod(0o600)
+        assert client.get("/entities/red-disc", headers={"authorization": f"Bearer {removed}"}).status_code == 401
+        assert client.get("/readyz").json()["keys"] is None
+        assert "wikiclip_keys_readable 1.0" in client.get("/metrics").text
+
+
+@pytest.mark.parametrize(("proxies", "expected"), [((), [200, 200, 429, 429]), (("127.0.0.1",), [200, 200, 200, 200])])
+def test_who_calls_is_told_by_the_connection_unless_a_named_proxy_says_otherwise(
+    proxies: tuple[str, ...], expected: list[int], start: Callable[[Settings], Service], settings: Settings
+) -> None:
+    service = ready(start(settings.model_copy(update={"proxies": proxies, "rate": "2/hour"})))
+    found = [
+        httpx.get(f"{service.url}/entities/red-disc", headers={"x-forwarded-for": f"10.0.0.{n}"}).status_code
+        for n in range(4)
+    ]
+    assert found == expected
 
 
 def test_the_file_keeps_no_key_and_is_its_owner_s_alone(file: Path) -> None:
