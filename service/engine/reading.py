@@ -1,5 +1,6 @@
 """What was asked, to what the stages after decoding work on; pictures that were sent lately are not decoded again."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from functools import partial
 
 from PIL import Image
 
-from indexer.linker import LinkQuery
+from indexer.linker import Linker, LinkQuery
 from service.engine.decoded import DecodedPictures
 from service.engine.serving import Serving
 from service.errors import BY_CODE, Cause, Problem
@@ -16,9 +17,11 @@ from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from wikiclip.explanation import Pair
 from wikiclip.masks import RegionError, bounds, decode_region
-from wikiclip.model import WikiClip
+from wikiclip.model import PreparedMention, WikiClip
 from wikiclip.pictures import Picture, PictureError, read_picture
 from wikiclip.segmenters import Box, Point, Prompt
+
+REGIONS_S = 2.0  # of one core, for all regions of a request
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class Reader:
 
     def __init__(self, settings: Settings, metrics: Metrics, serving: Callable[[], Serving]) -> None:
         self._max_regions, self._max_mask_pixels = settings.max_regions, settings.max_mask_pixels
+        self._deadline_s = settings.deadline_s
         self._metrics = metrics
         self._serving = serving
         read = partial(read_picture, limits=settings.picture_limits)
@@ -61,7 +65,8 @@ class Reader:
         with _refusals():
             picture = self._picture(file)
             self._expect_few_pixels(picture, len(regions))
-            return self._serving().linker.ask(picture, regions, top_k=top_k, min_score=min_score)
+            mentions = tuple(self._mentions(self._serving().linker, picture, regions))
+        return LinkQuery(mentions, top_k, min_score)
 
     def segment(self, file: bytes, *, point: Sequence[float] | None, box: object) -> SegmentQuery:
         """A thing that shall be outlined, at a point or in a box; whatever stands out where both are None."""
@@ -77,6 +82,22 @@ class Reader:
         with _refusals():
             pair = linker.pair(self._picture(file), region, entity)
         return ExplainQuery(pair, serving.presenter.entity(entity), linker.model)
+
+    def _mentions(self, linker: Linker, picture: Picture, regions: Sequence[object]) -> Iterator[PreparedMention]:
+        """Cuts regions out, as long as they take no more work together than a request may ask for, nor more time.
+
+        Bounds on a single region leave room for a few that are very fine; sixty of those are nothing but work.
+        """
+        started, spent_before = time.monotonic(), time.thread_time()
+        for region in regions:
+            if time.thread_time() - spent_before > REGIONS_S:
+                raise Problem(
+                    Cause.REGION_TOO_COMPLEX,
+                    f"The regions of a request may take {REGIONS_S:g} s of work together: send fewer, or coarser ones.",
+                )
+            if time.monotonic() - started > self._deadline_s:
+                raise Problem(Cause.DEADLINE, "The regions had not been read in time; try again later.")
+            yield linker.cut(picture, region)
 
     def _expect_few_pixels(self, picture: Picture, regions: int) -> None:
         """A mask of a large picture is work, however few bytes its run lengths take."""
