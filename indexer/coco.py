@@ -4,6 +4,8 @@ The largest do not fit in memory, so a list is read as a stream.
 """
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import ijson
 from tqdm import tqdm
 
 from wikiclip.base.errors import WikiClipError
+from wikiclip.base.text_files import mark_of
 
 
 def items(path: Path, key: str, *, bar: bool = True) -> Iterator[object]:
@@ -22,26 +25,63 @@ def items(path: Path, key: str, *, bar: bool = True) -> Iterator[object]:
     Raises:
         WikiClipError: the file is not JSON, at the place where that shows.
     """
-    size = path.stat().st_size
+    given = 0
     try:
-        with (
-            path.open("rb") as file,
-            tqdm.wrapattr(file, "read", total=size, desc=key, unit="B", unit_scale=True, disable=not bar) as stream,
-        ):
-            yield from ijson.items(stream, f"{key}.item", use_float=True)
+        for found in _items(path, key, bar=bar, use_float=True):
+            yield found
+            given += 1
     except (ijson.JSONError, UnicodeDecodeError) as error:
-        raise WikiClipError(f"{path} is not JSON, or is cut off ({str(error).splitlines()[0]}).") from error
+        if "overflow" not in str(error):
+            raise _not_json(path, error) from error
+        # The fast way ends at a number past 64 bits, which JSON has as any other; the slow one reads what is left.
+        try:
+            for found in islice(_items(path, key, bar=bar, use_float=False), given, None):
+                yield _with_floats(found)
+        except (ijson.JSONError, UnicodeDecodeError) as fault:
+            raise _not_json(path, fault) from fault
+
+
+def _items(path: Path, key: str, *, bar: bool, use_float: bool) -> Iterator[object]:
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(mark_of(file.read(4), path))
+        with tqdm.wrapattr(file, "read", total=size, desc=key, unit="B", unit_scale=True, disable=not bar) as stream:
+            yield from ijson.items(stream, f"{key}.item", use_float=use_float)
+
+
+def _not_json(path: Path, error: Exception) -> WikiClipError:
+    return WikiClipError(f"{path} is not JSON, or is cut off ({str(error).splitlines()[0]}).")
+
+
+def _with_floats(value: object) -> object:
+    """The value as Python's own reader gives it, which knows no decimals."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, list):
+        return [_with_floats(part) for part in value]
+    return {name: _with_floats(part) for name, part in value.items()} if isinstance(value, dict) else value
+
+
+def plain_id(value: object) -> object:
+    """An id as it is, but that 1.0 is 1."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def region_of(annotation: Mapping[str, Any]) -> object:
     """The region of an annotation for `wikiclip.regions.decode`: its segmentation, else its box, else None.
 
     A flat `bbox` is COCO's [x, y, width, height]; a list of boxes is MaskOVEN's, each [left, top, right, bottom].
+    A segmentation that is one polygon without the list around it is read as meant, and one of empty polygons is none.
     """
     segmentation, bbox = annotation.get("segmentation"), annotation.get("bbox")
+    if isinstance(segmentation, list):
+        segmentation = [part for part in segmentation if part not in ([], None)]
     if segmentation:
-        has_polygons = isinstance(segmentation, list) and isinstance(segmentation[0], list)
-        return {"polygon": segmentation} if has_polygons else segmentation
+        if not isinstance(segmentation, list):
+            return segmentation
+        if all(type(number) in (int, float) for number in segmentation):
+            return {"polygon": [segmentation]}
+        return {"polygon": segmentation} if isinstance(segmentation[0], list) else segmentation
     if not bbox:
         return None
     if isinstance(bbox, list) and all(isinstance(box, list) and len(box) == 4 for box in bbox):

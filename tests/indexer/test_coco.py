@@ -30,3 +30,26 @@ def test_what_is_not_json_is_one_line(tmp_path: Path, text: str):
 def test_no_region_at_all_is_the_whole_picture():
     assert region_of({}) is None
     assert region_of({"segmentation": None, "bbox": None}) is None
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**70), 10**40])
+def test_numbers_past_64_bits_are_read_as_python_reads_them(tmp_path: Path, number: int):
+    path = tmp_path / "coco.json"
+    document = [{"id": 1.5}, {"id": number, "bbox": [0.5, 1, 2, 3e2]}, {"id": 3}]
+    path.write_text(json.dumps({"annotations": document}))
+    found = list(items(path, "annotations", bar=False))
+    assert found == document
+    assert [type(one) for one in found[1]["bbox"]] == [float, int, int, float]
+
+
+def test_a_mark_of_the_byte_order_is_no_content(tmp_path: Path):
+    path = tmp_path / "coco.json"
+    path.write_text('{"annotations": [1]}', encoding="utf-8-sig")
+    assert list(items(path, "annotations", bar=False)) == [1]
+
+
+def test_utf_16_is_named(tmp_path: Path):
+    path = tmp_path / "coco.json"
+    path.write_text('{"annotations": [1]}', encoding="utf-16")
+    with pytest.raises(WikiClipError, match="is UTF-16: save it as UTF-8"):
+        list(items(path, "annotations", bar=False))
