@@ -1,5 +1,6 @@
 """The command line that links a whole set: `python -m service.batch --images DIR --out predictions.jsonl`."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -28,21 +29,43 @@ def batch(
     min_score: Annotated[
         float | None, typer.Option(min=-1, max=1, help="Leaves out candidates that score less.")
     ] = None,
+    follow_links: Annotated[
+        bool, typer.Option(help="Whether to go into linked folders, where every picture of a folder is linked.")
+    ] = True,
 ) -> None:
-    """Link every mention of a set. A run that was stopped goes on where it was; what cannot be linked is a row, too."""
+    """Link every mention of a set. A run that was stopped goes on where it was; what cannot be linked is a row, too.
+
+    Rows that hold an error are tried again by the next run.
+    """
     settings = read_settings()
     torch.set_num_threads(settings.threads)
     if not images.is_dir():
         raise WikiClipError(f"There is no folder of pictures at {images}: name one with --images DIR.")
     if annotations is not None and not annotations.is_file():
         raise WikiClipError(f"There is no file of annotations at {annotations}: name one with --annotations FILE.")
-    source = Folder(images) if annotations is None else Annotations(annotations, images)
+    source = Folder(images, follow_links=follow_links) if annotations is None else Annotations(annotations, images)
     linker = open_linker(settings)
     options = SetOptions(top_k=top_k, min_score=min_score, batch=settings.batch, decoders=settings.decoders)
     with Rows(out, index_version=linker.index.version) as rows:
+        rows.expect_set(source)
         before = len(rows)
-        linked = link_all(source, linker, rows, options)
-    typer.echo(f"{out}: {linked.added} rows added to {before}; {linked.failed} of those added say what went wrong.")
+        link_all(source, linker, rows, options)
+    typer.echo(f"{out}: {rows.added} rows added to {before}; {rows.failed} of those added say what went wrong.")
+    for line in _more_to_say(source, rows):
+        typer.echo(line)
+
+
+def _more_to_say(source: Folder | Annotations, rows: Rows) -> Iterator[str]:
+    """A line for whatever else a user should know of a run."""
+    if rows.mended:
+        yield f"{rows.mended} rows that held errors before are linked now."
+    if rows.errors:
+        yield f"{rows.errors} rows hold errors; the next run tries them again."
+    if isinstance(source, Annotations) and source.copies:
+        yield f"{source.copies} annotations are given twice, word for word; each has one row."
+    if isinstance(source, Folder) and source.linked:
+        done = "were followed" if source.follow_links else "are left out (--follow-links reads them)"
+        yield f"{len(source.linked)} links to folders outside {done}: {', '.join(source.linked[:3])}."
 
 
 if __name__ == "__main__":

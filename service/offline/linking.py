@@ -13,7 +13,7 @@ from service.offline.mentions import Mention
 from service.offline.rows import Rows
 from wikiclip.masks import RegionError
 from wikiclip.model import PreparedMention
-from wikiclip.pictures import PictureError
+from wikiclip.pictures import Picture, PictureError
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -36,14 +36,6 @@ class SetOptions:
     decoders: int
 
 
-@dataclass(frozen=True)
-class LinkedCount:
-    """Rows added, and how many of them say what went wrong."""
-
-    added: int
-    failed: int
-
-
 @dataclass(frozen=True, slots=True)
 class _Prepared:
     mention: Mention
@@ -51,25 +43,22 @@ class _Prepared:
     error: dict[str, str] | None
 
 
-def link_all(source: Iterable[Mention], linker: Linker, rows: Rows, options: SetOptions) -> LinkedCount:
+def link_all(source: Iterable[Mention], linker: Linker, rows: Rows, options: SetOptions) -> None:
     """Adds a row for each mention that has none. What cannot be read is a row with an `error`, and stops nothing."""
-    added = failed = 0
     waiting: list[_Prepared] = []
 
     def flush() -> None:
-        nonlocal added, failed
-        added, failed = added + len(waiting), failed + sum(one.ready is None for one in waiting)
         rows.append(_rows(waiting, linker, options))
         waiting.clear()
 
     with ThreadPoolExecutor(options.decoders, thread_name_prefix="decode") as pool:
-        pictures = _by_picture((mention for mention in source if rows.claim(mention.annotation_id)), most=options.batch)
+        wanted = (one for one in source if rows.claim(one.annotation_id, one.image_id, one.repeat))
+        pictures = _by_picture(wanted, most=options.batch)
         for prepared in _ahead(pool, lambda mentions: _prepare(mentions, linker), pictures, depth=options.batch):
             waiting += prepared
             if len(waiting) >= options.batch:
                 flush()
     flush()
-    return LinkedCount(added, failed)
 
 
 def _by_picture(mentions: Iterable[Mention], *, most: int) -> Iterator[list[Mention]]:
@@ -101,10 +90,27 @@ def _prepare(mentions: list[Mention], linker: Linker) -> list[_Prepared]:
         return [_Prepared(mention, None, _error(BY_CODE[error.code], str(error))) for mention in mentions]
     for mention in mentions:
         try:
+            _expect_declared(mention, picture)
             prepared.append(_Prepared(mention, linker.cut(picture, mention.region), None))
         except RegionError as error:
             prepared.append(_Prepared(mention, None, _error(BY_CODE[error.code], str(error))))
     return prepared
+
+
+def _expect_declared(mention: Mention, picture: Picture) -> None:
+    """A region in pixels means another part of the picture where the picture was turned or resized since.
+
+    Raises:
+        RegionError: the picture is not of the size that the annotations give it.
+    """
+    for declared, real in zip(mention.declared, picture.rgb.size, strict=True):
+        if declared is not None and declared != real:
+            width, height = ("?" if side is None else f"{side:g}" for side in mention.declared)
+            raise RegionError(
+                "mask-size-mismatch",
+                f"The annotations give the picture as {width} wide and {height} high; upright, the file is"
+                f" {picture.rgb.width} wide and {picture.rgb.height} high.",
+            )
 
 
 def _rows(waiting: list[_Prepared], linker: Linker, options: SetOptions) -> list[dict[str, Any]]:
@@ -114,7 +120,8 @@ def _rows(waiting: list[_Prepared], linker: Linker, options: SetOptions) -> list
         {
             "annotation_id": one.mention.annotation_id,
             "image_id": one.mention.image_id,
-            **({"error": one.error} if one.ready is None else _shown(next(found))),
+            **({"repeat": one.mention.repeat} if one.mention.repeat else {}),
+            **({"error": one.error} if one.ready is None else _shown(next(found)) | {"asked": one.mention.asked()}),
         }
         for one in waiting
     ]

@@ -126,6 +126,40 @@ def test_a_folder_of_pictures(run: Any, pictures: Path, tmp_path: Path) -> None:
     assert rows["cut.png"]["error"]["type"] == "urn:wikiclip:problem:malformed-image"
 
 
+def linked(path: Path) -> list[bool]:
+    return ["candidates" in json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_what_went_wrong_is_tried_again_and_another_set_is_refused(run: Any, pictures: Path, tmp_path: Path) -> None:
+    coco, out, empty = tmp_path / "coco.json", tmp_path / "out.jsonl", tmp_path / "empty"
+    empty.mkdir()
+    document = {"images": [{"id": 1, "file_name": "04/oven_04.png"}], "annotations": [{"id": 1, "image_id": 1}]}
+    coco.write_text(json.dumps(document))
+    assert "1 rows hold errors" in run("--annotations", coco, "--images", empty, "--out", out).stdout
+    again = run("--annotations", coco, "--images", pictures, "--out", out).stdout
+    assert "1 rows that held errors before are linked now" in again
+    assert "hold errors" not in again
+    assert linked(out) == [True]
+    document["annotations"][0]["bbox"] = BOX["box"]
+    coco.write_text(json.dumps(document))
+    assert "holds rows of another set" in str(run("--annotations", coco, "--images", pictures, "--out", out).exception)
+
+
+def test_a_picture_of_another_size_than_declared_is_an_error_for_what_is_in_pixels(
+    run: Any, pictures: Path, tmp_path: Path
+) -> None:
+    coco, out = tmp_path / "coco.json", tmp_path / "out.jsonl"
+    image = {"id": 1, "file_name": "04/oven_04.png", "width": examples.HEIGHT, "height": examples.WIDTH}
+    regions = [{"bbox": BOX["box"]}, {"segmentation": POLYGON["polygon"]}, {"segmentation": RLE}, {}]
+    found = [{"id": number, "image_id": 1, **region} for number, region in enumerate(regions)]
+    coco.write_text(json.dumps({"images": [image], "annotations": found}))
+    run("--annotations", coco, "--images", pictures, "--out", out)
+    assert linked(out) == [False, False, True, True]
+    errors = [row["error"] for row in rows_of(out).values() if "error" in row]
+    assert {one["type"] for one in errors} == {"urn:wikiclip:problem:mask-size-mismatch"}
+    assert all(f"{examples.HEIGHT} wide" in one["detail"] for one in errors)
+
+
 def noise(folder: Path, pictures: int) -> dict[str, Any]:
     """Pictures and annotations enough for a run to be killed on the way."""
     folder.mkdir()

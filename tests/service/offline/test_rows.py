@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from service.offline.mentions import Mention
 from service.offline.rows import Rows
 from wikiclip.base.errors import WikiClipError
 
@@ -64,3 +65,73 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
         Rows(path, index_version="v1")
     with Rows(path, index_version="v1"):
         pass
+
+
+def test_the_same_id_of_another_picture_is_another_row(tmp_path: Path) -> None:
+    with Rows(tmp_path / "rows.jsonl", index_version="v1") as rows:
+        assert [rows.claim(0, picture) for picture in (1, 2, 1, 1.0)] == [True, True, False, False]
+        assert rows.claim(0, 1, 1)
+
+
+def test_rows_from_before_count_by_their_ids(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"annotation_id": 1, "image_id": "a", "candidates": [], "index_version": "v1"}\n')
+    with Rows(path, index_version="v1") as rows:
+        rows.expect_set([Mention(1, "a", tmp_path, None)])
+        assert not rows.claim(1, "a")
+        assert rows.claim(1, "b")
+
+
+ERROR = {"annotation_id": 2, "error": {"type": "x", "detail": "gone"}}
+
+
+def test_errors_are_tried_again_and_each_annotation_ends_with_one_row(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    with Rows(path, index_version="v1") as rows:
+        assert all(map(rows.claim, (1, 2, 3)))
+        rows.append([{"annotation_id": 1}, ERROR, {**ERROR, "annotation_id": 3}])
+        assert (rows.added, rows.failed, rows.mended, rows.errors) == (3, 2, 0, 2)
+    with Rows(path, index_version="v1") as rows:
+        assert [rows.claim(one) for one in (1, 2, 2, 3)] == [False, True, False, True]
+        rows.append([{"annotation_id": 2, "candidates": []}, {**ERROR, "annotation_id": 3}])
+        assert (len(rows), rows.added, rows.failed, rows.mended, rows.errors) == (3, 0, 0, 1, 1)
+        assert ids(path) == [1, 2, 3, 2], "nothing goes before what replaces it is there"
+    assert ids(path) == [1, 3, 2]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_error_that_stays_leaves_the_file_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    for _ in range(3):
+        with Rows(path, index_version="v1") as rows:
+            assert rows.claim(2)
+            rows.append([ERROR])
+    assert ids(path) == [2]
+
+
+def test_a_run_that_was_killed_before_it_tidied_up_is_tidied_by_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    lines = [{**ERROR, "index_version": "v1"}, {"annotation_id": 2, "candidates": [], "index_version": "v1"}]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"annot')
+    with Rows(path, index_version="v1") as rows:
+        assert (len(rows), rows.errors) == (1, 0)
+        assert not rows.claim(2)
+    assert path.read_text() == json.dumps(lines[1]) + "\n"
+
+
+def test_rows_of_another_set_are_refused(tmp_path: Path) -> None:
+    path, picture = tmp_path / "rows.jsonl", tmp_path / "a.png"
+    picture.write_bytes(b"1")
+    one, other = Mention(1, "a", picture, {"box": [1, 2, 3, 4]}), Mention(2, "a", picture, None)
+    with Rows(path, index_version="v1") as rows:
+        rows.append([{"annotation_id": 1, "image_id": "a", "asked": one.asked()}, ERROR])
+    with Rows(path, index_version="v1") as rows:
+        rows.expect_set([other, one])  # it has grown
+        rows.expect_set([Mention(1, "a", tmp_path / "not mounted.png", one.region)])
+        with pytest.raises(WikiClipError, match="annotation 1 of picture 'a' had another region or picture"):
+            rows.expect_set([Mention(1, "a", picture, {"box": [1, 2, 3, 5]})])
+        with pytest.raises(WikiClipError, match="none of their annotations"):
+            rows.expect_set([other])
+        picture.write_bytes(b"22")
+        with pytest.raises(WikiClipError, match="another set"):
+            rows.expect_set([one])
