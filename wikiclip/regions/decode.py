@@ -127,6 +127,12 @@ def _decode_polygons(polygons: object, height: int, width: int) -> Mask:
         raise RegionError(
             "malformed-polygon", "A polygon region is a list of one or more polygons, [[x, y, ...], ...]."
         )
+    if _finite_numbers(polygons):
+        raise RegionError(
+            "malformed-polygon",
+            "A polygon region is a list of polygons, each a flat list [x, y, x, y, ...]: put the one that is there into"
+            " one more pair of brackets.",
+        )
     if len(polygons) > MOST_POLYGONS:
         raise RegionError("region-too-complex", f"A region may hold at most {MOST_POLYGONS} polygons.")
     outlines: list[list[float]] = []
@@ -134,9 +140,7 @@ def _decode_polygons(polygons: object, height: int, width: int) -> Mask:
     for polygon in polygons:
         numbers = _finite_numbers(polygon)
         if numbers is None or len(numbers) < 6 or len(numbers) % 2:
-            raise RegionError(
-                "malformed-polygon", "A polygon is three or more points, as a flat list of finite numbers."
-            )
+            raise RegionError("malformed-polygon", _shape_of_polygons(polygons))
         xs, ys = numbers[::2], numbers[1::2]
         corners = itertools.pairwise(zip([*xs, xs[0]], [*ys, ys[0]], strict=True))
         # One pixel more for each edge, since a corner costs a step even where the next one is in the same place.
@@ -149,6 +153,15 @@ def _decode_polygons(polygons: object, height: int, width: int) -> Mask:
     rles = coco_mask.frPyObjects(outlines, height, width)
     parts = [{"size": [height, width], "counts": rle["counts"].decode("ascii")} for rle in rles]
     return decode_rles(parts, height=height, width=width)
+
+
+def _shape_of_polygons(polygons: list[object]) -> str:
+    """What to write instead, since a list of points is a likely mistake."""
+    parts = [polygon for polygon in polygons if isinstance(polygon, list) and polygon]
+    points = len(parts) > 1 and all(len(part) == 2 for part in parts)
+    if points or any(isinstance(part[0], list | dict) for part in parts):
+        return "A polygon is a flat list [x, y, x, y, ...] of three or more points, not a list of points."
+    return "A polygon is three or more points, as a flat list of finite numbers, two for each point."
 
 
 def _finite_numbers(values: object) -> list[float] | None:

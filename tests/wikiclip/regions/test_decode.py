@@ -376,3 +376,20 @@ def test_the_forms_agree() -> None:
         {"png": as_text(saved(Image.fromarray(mask)))},
     ):
         assert np.array_equal(decode_region(region, height=HEIGHT, width=WIDTH), mask)
+
+
+@pytest.mark.parametrize(
+    ("polygon", "meant"),
+    [
+        (SQUARE, "one more pair of brackets"),
+        (SQUARE * MOST_POLYGONS, "one more pair of brackets"),
+        ([[1, 1], [4, 1], [4, 4]], "not a list of points"),
+        ([[[1, 1], [4, 1], [4, 4]]], "not a list of points"),
+        ([[{"x": 1, "y": 1}]], "not a list of points"),
+        ([[1, 1, 4, 1]], "three or more points"),
+        ([SQUARE, None], "three or more points"),
+    ],
+)
+def test_a_polygon_of_another_shape_is_told_the_shape_that_is_meant(polygon: object, meant: str) -> None:
+    with pytest.raises(RegionError, match=meant):
+        decode_region({"polygon": polygon}, height=HEIGHT, width=WIDTH)
