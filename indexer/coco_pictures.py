@@ -13,6 +13,7 @@ from indexer.picture_paths import NoPlace, downloaded, place_below, temporary_ta
 from wikiclip.base.errors import WikiClipError
 
 TABLE = "CREATE TABLE picture (id TEXT PRIMARY KEY, listed TEXT, several INTEGER DEFAULT 0) WITHOUT ROWID"
+NAMELESS = "The file lists no picture file under this image_id: it is there without a file_name."
 INTEGER = re.compile(r"-?[0-9]+")
 # The same picture listed again changes nothing.
 ADD = """INSERT INTO picture (id, listed) VALUES (?, ?)
@@ -48,22 +49,25 @@ class Listed:
         if self.name is not None:
             raise NoPlace("The picture's file_name is not a text.")
         if not isinstance(self.url, str):
-            raise NoPlace("The file lists this picture without a file_name.")
+            raise NoPlace(NAMELESS)
         try:
             return downloaded(folder, self.url)
         except NoPlace as error:
-            raise NoPlace(f"The file lists this picture without a file_name. {error}") from None
+            raise NoPlace(f"{NAMELESS} {error}") from None
 
 
 @contextmanager
-def listed_pictures(path: Path) -> Iterator[Callable[[object], Listed | None]]:
+def listed_pictures(path: Path, *, strict: bool = True) -> Iterator[Callable[[object], Listed | None]]:
     """Gives a look-up from image_id to what the file lists; a text finds a number that is written alike, if no text is.
+
+    Args:
+        strict: whether an image that is no object is the end; it is passed over otherwise.
 
     Raises:
         WikiClipError: the file is not such a file, or the disk for temporary files is full.
     """
     with temporary_table(TABLE) as table:
-        table.executemany(ADD, _rows(path))
+        table.executemany(ADD, _rows(path, strict=strict))
 
         def look_up(image_id: object) -> Listed | None:
             for key in _keys(image_id):
@@ -75,11 +79,11 @@ def listed_pictures(path: Path) -> Iterator[Callable[[object], Listed | None]]:
         yield look_up
 
 
-def _rows(path: Path) -> Iterator[tuple[str, str]]:
+def _rows(path: Path, *, strict: bool) -> Iterator[tuple[str, str]]:
     for image in items(path, "images"):
-        if not isinstance(image, dict):
+        if strict and not isinstance(image, dict):
             raise WikiClipError(f"{path} holds images that are not objects.")
-        if image.get("id") is not None:
+        if isinstance(image, dict) and image.get("id") is not None:
             yield _keys(image["id"])[0], json.dumps(_listed(image))
 
 

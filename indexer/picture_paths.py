@@ -17,6 +17,10 @@ class NoPlace(WikiClipError):
     """A picture's name is that of no file in the folder of pictures. The message is a sentence that says why."""
 
 
+class OutOfFolder(NoPlace):
+    """The name leads to a place outside."""
+
+
 def picture_file(image_root: Path, name: str) -> Path | None:
     """The file that `name` means below `image_root`; None where there is none, or where it leads out of the folder."""
     try:
@@ -93,7 +97,7 @@ def place_below(folder: Path, name: str) -> Path:
             )
     parts = PurePosixPath(name.lstrip("/"))
     if ".." in parts.parts:
-        raise NoPlace("The picture's file_name leads out of the folder: it goes up with two dots.")
+        raise OutOfFolder("The picture's file_name leads out of the folder: it goes up with two dots.")
     if not parts.parts:
         raise NoPlace("The picture's file_name names no file: it is empty, or the folder itself.")
     return folder / parts

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from typing_extensions import Doc
 
 from wikiclip.base.errors import WikiClipError
+from wikiclip.base.text_files import read_text
 
 CONFIG = "config"
 
@@ -61,7 +62,7 @@ def read_settings(kind: type, path: Path) -> dict[str, Any]:
         WikiClipError: the file is not such a file.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(read_text(path))
     except ValueError as error:
         raise WikiClipError(f"{path} is not JSON: {error}.") from error
     if isinstance(values, dict) and isinstance(values.get(CONFIG), dict):

@@ -13,12 +13,13 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from indexer.coco import items, region_of
+from indexer.coco_pictures import Listed, listed_pictures
 from indexer.kb.fingerprint import of_files
 from indexer.kb.jsonl import first_fault
 from indexer.kb.oven import PICTURES as ENTITY_PICTURES
 from indexer.kb.oven import oven_home
 from indexer.kb.record import BadRecord
-from indexer.picture_paths import file_names, picture_below
+from indexer.picture_paths import NoPlace
 from training.data.annotation import TASKS, Annotation, Task
 from training.data.release import PICTURES, DataId, EntityId, Part, find_files, labelled
 from wikiclip.base.errors import WikiClipError
@@ -94,10 +95,10 @@ class MaskOvenAnnotations:
     def __iter__(self) -> Iterator[Annotation | BadRecord]:
         """A file that holds no annotations, or is cut off, raises WikiClipError before its first one."""
         for path, task in zip(self._files, self._tasks, strict=True):
-            with file_names(_names(path)) as name_of:
+            with listed_pictures(path, strict=False) as look_up:
                 number = -1
                 for number, found in enumerate(items(path, "annotations", bar=False)):
-                    yield self._annotation(f"{path.name}: annotations[{number}]", found, task, name_of)
+                    yield self._annotation(f"{path.name}: annotations[{number}]", found, task, look_up)
             if number < 0:
                 raise WikiClipError(f"{path} holds no annotations: it should have them in a list of that name.")
             self._read[path.name] = number + 1
@@ -120,21 +121,25 @@ class MaskOvenAnnotations:
         return [warning for warning in warnings if warning is not None]
 
     def _annotation(
-        self, where: str, found: object, task: Task | None, name_of: Callable[[str], str | None]
+        self, where: str, found: object, task: Task | None, look_up: Callable[[object], Listed | None]
     ) -> Annotation | BadRecord:
         try:
             row = Row.model_validate(found)
         except ValidationError as error:
             return BadRecord(where=where, why=first_fault(error))
         assert isinstance(found, dict)
-        name = name_of(row.image_id)
-        if name is None:
+        listed = look_up(row.image_id)
+        if listed is None:
             return BadRecord(where=where, why="image_id: the file lists no picture of this id")
+        try:
+            picture: Path | NoPlace = listed.place(self._pictures)
+        except NoPlace as error:
+            picture = error
         return labelled(
             where=where,
             part=Part.TRAIN if self._part == Part.WIKI else self._part,
             data_id=row.id,
-            picture=picture_below(self._pictures, name),
+            picture=picture,
             region=region_of(found),
             entity_id=row.category_id,
             data_split="wiki_train" if self._part == Part.WIKI else row.data_split,
@@ -155,10 +160,3 @@ def count_warning(file_name: str, count: int) -> str | None:
         f"{file_name} holds {count:,} annotations; the release page says about {published.page:,}"
         f" and the paper {published.paper:,}."
     )
-
-
-def _names(path: Path) -> Iterator[tuple[str, str]]:
-    """Yields (picture id, file name) of the pictures that a file lists."""
-    for image in items(path, "images"):
-        if isinstance(image, dict) and isinstance(image.get("id"), str) and isinstance(image.get("file_name"), str):
-            yield image["id"], image["file_name"]

@@ -13,7 +13,7 @@ from indexer.kb.jsonl import first_fault
 from indexer.kb.lines import count_lines, read_lines
 from indexer.kb.oven import oven_home
 from indexer.kb.record import BadRecord
-from indexer.picture_paths import file_names, picture_below
+from indexer.picture_paths import NoPlace, file_names, place_below
 from training.data.annotation import TASKS, Annotation, Task
 from training.data.release import PICTURES, DataId, EntityId, Part, find_files, labelled
 
@@ -105,8 +105,8 @@ class OvenAnnotations:
             question=row.question,
         )
 
-    def _picture(self, image_id: str, name: str | None) -> Path | None:
-        """Returns the first that is there, else where it was expected first; None where the list of paths leads out.
+    def _picture(self, image_id: str, name: str | None) -> Path | NoPlace:
+        """Returns the first that is there, else where it was expected first; or why the listed path is none.
 
         The listed path is that of the source data set; the release's script moves a picture to `oven_images` under its
         id, and keeps the extension.
@@ -114,9 +114,10 @@ class OvenAnnotations:
         moved = self._images / PICTURES / image_id.removeprefix("oven_")[:2] / image_id
         places = [moved.with_suffix(suffix) for suffix in SUFFIXES]
         if name is not None:
-            listed = picture_below(self._images, name)
-            if listed is None:
-                return None
+            try:
+                listed = place_below(self._images, name)
+            except NoPlace as error:
+                return error
             places = [listed, moved.with_suffix(listed.suffix), *places]
         return next((place for place in places if _is_file(place)), places[0])
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from indexer.kb.oven import oven_home
 from indexer.kb.record import BadRecord
+from indexer.picture_paths import NoPlace, OutOfFolder
 from training.data.annotation import Annotation, Split, Task
 from wikiclip.base.errors import WikiClipError
 
@@ -33,14 +34,14 @@ def labelled(
     where: str,
     part: Part,
     data_id: str,
-    picture: Path | None,
+    picture: Path | NoPlace,
     region: object,
     entity_id: str | None,
     data_split: str | None,
     task: Task | None,
     question: str | None,
 ) -> Annotation | BadRecord:
-    """Returns the annotation, if it has a label, belongs to its part, and has its picture (else None) in its folder."""
+    """Returns the annotation, if it has a label, belongs to its part, and its picture has a place in its folder."""
     if entity_id is None:
         withheld = part in (Part.TEST, Part.HUMAN)
         why = "the release withholds this set's labels: link it, and measure on val" if withheld else "Field required"
@@ -49,8 +50,10 @@ def labelled(
     if split is None or (split == "train") != (part == Part.TRAIN):
         endings = "_train" if part == Part.TRAIN else "_seen or _unseen"
         return BadRecord(where=where, why=f"data_split: must end in {endings} in this file")
-    if picture is None:
+    if isinstance(picture, OutOfFolder):
         return BadRecord(where=where, why="the picture's path leads out of the folder of pictures")
+    if isinstance(picture, NoPlace):
+        return BadRecord(where=where, why=str(picture))
     return Annotation(
         data_id=data_id,
         picture=picture,

@@ -156,6 +156,13 @@ def test_a_bad_annotation_is_named_and_stops_nothing(home: Path, row: object, wh
     assert why in f"{bad.where} {bad.why}"
 
 
+def test_two_pictures_under_one_id_are_a_bad_record(home: Path):
+    [found] = val(home, ROW, images=[IMAGE, {**IMAGE, "file_name": "/04/other.jpg"}])
+    assert isinstance(found, BadRecord)
+    assert "several pictures under this image_id" in found.why
+    assert isinstance(val(home, ROW, images=[IMAGE, IMAGE])[0], Annotation)
+
+
 @pytest.mark.parametrize("name", ["../a.jpg", "/04/../../a.jpg", "a\\b.jpg", "a\0.jpg", "/"])
 def test_a_name_that_leads_out_of_the_folder_is_a_bad_record(home: Path, name: str):
     [found] = val(home, ROW, images=[{**IMAGE, "file_name": name}])
