@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from indexer.embedding.chunks import Chunk
 from indexer.embedding.replicas import Replicas
 from indexer.kb.record import BadRecord, Entity, describe
-from indexer.picture_paths import picture_file
+from indexer.picture_paths import NoPlace, found_picture
 from wikiclip.base.errors import WikiClipError, first_line
 from wikiclip.model import PreparedEntity
 from wikiclip.pictures import Picture, PictureError, read_picture
@@ -147,10 +147,12 @@ def _prepare(row: Row, image_root: Path | None, replicas: Replicas) -> tuple[Pre
 
 
 def _read(image_root: Path | None, image: str) -> Picture:
-    path = None if image_root is None else picture_file(image_root, image)
-    if path is None:
-        raise PictureError("unreadable-image", "there is no such picture in the knowledge base's folder")
-    return read_picture(path)
+    try:
+        if image_root is None:
+            raise NoPlace("the knowledge base has no folder of pictures")
+        return read_picture(found_picture(image_root, image))
+    except NoPlace as error:
+        raise PictureError("unreadable-image", str(error)) from None
 
 
 def _unit(vectors_BM: NDArray[np.float32]) -> NDArray[np.float32]:

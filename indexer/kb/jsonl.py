@@ -9,11 +9,13 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from indexer.kb.fingerprint import of_records
-from indexer.kb.lines import count_lines, read_lines
+from indexer.kb.lines import count_lines, expect_one_object_a_line, read_lines
 from indexer.kb.record import BadRecord, Entity
 from indexer.kb.unique import first_of_each_id
+from indexer.picture_paths import URL
 from wikiclip.base.errors import WikiClipError
 
+DRIVE = re.compile(r"[A-Za-z]:[/\\]")
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -30,9 +32,13 @@ def _has_a_path(entity_id: str) -> str:
 
 
 def _inside_the_folder(image: str) -> str:
-    parts = _one_line(image).split("/")
-    if image.startswith("/") or "\\" in image or ":" in parts[0] or ".." in parts:
-        raise ValueError("must be a path inside the folder of pictures")
+    """A backslash is let through: whether it is Windows' or the file's own shows in the folder."""
+    if URL.match(_one_line(image)):
+        raise ValueError("is a URL: download the picture, and give its path inside the folder of pictures")
+    if image.startswith("/") or DRIVE.match(image):
+        raise ValueError("must be a path inside the folder of pictures, and begins elsewhere")
+    if ".." in re.split(r"[/\\]", image):
+        raise ValueError("must be a path inside the folder of pictures, and goes up with two dots")
     return image
 
 
@@ -87,6 +93,7 @@ class JsonLines:
 
     def records(self) -> Iterator[Entity | BadRecord]:
         """Yields the entities in the file's order. Raises WikiClipError where the file itself is damaged."""
+        expect_one_object_a_line(self._path)
         name = self._path.name
         return first_of_each_id((f"{name}:{n}", _read(f"{name}:{n}", line)) for n, line in read_lines(self._path))
 

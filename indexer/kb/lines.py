@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from wikiclip.base.errors import WikiClipError
+from wikiclip.base.text_files import mark_of
 
 LONGEST_LINE = 32 * 2**20  # bytes; the longest Wikipedia article is near 2 MB, so more than this is not a record
 BLOCK = 2**20
@@ -17,17 +18,33 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
     """Yields (line number, line); the line is None where it is too long to be a record. Blank lines are left out.
 
     Raises:
-        WikiClipError: the file cannot be read, or its compressed data is damaged or ends early.
+        WikiClipError: the file cannot be read, is no UTF-8, or its compressed data is damaged or ends early.
     """
     with _opened(path) as file:
         number = 0
         while line := file.readline(LONGEST_LINE):
             number += 1
+            if number == 1:
+                line = line[mark_of(line, path) :]
             if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
                 _skip_to_next_line(file)
                 yield number, None
             elif line.strip():
-                yield number, line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+                yield number, line
+
+
+def expect_one_object_a_line(path: Path) -> None:
+    """Raises WikiClipError where a file that should hold an object a line is an array, or objects over several lines.
+
+    Each of its lines would be a bad record, and a knowledge base of none of them.
+    """
+    with _opened(path) as file:
+        start = file.read(BLOCK)
+    first, _, second = start[mark_of(start, path) :].lstrip().partition(b"\n")
+    if first.startswith(b"["):
+        raise WikiClipError(f"{path} is a JSON array; write one object a line: `jq -c '.[]' FILE > FILE.jsonl`.")
+    if first.strip() == b"{" and second.lstrip().startswith(b'"'):
+        raise WikiClipError(f"{path} has an object over several lines; write one a line: `jq -c . FILE > FILE.jsonl`.")
 
 
 def count_lines(path: Path) -> int:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from indexer.kb.fingerprint import of_files
 from indexer.kb.jsonl import first_fault
-from indexer.kb.lines import count_lines, read_lines
+from indexer.kb.lines import count_lines, expect_one_object_a_line, read_lines
 from indexer.kb.record import BadRecord, Entity
 from indexer.kb.unique import first_of_each_id
 from wikiclip.base.errors import WikiClipError
@@ -71,6 +71,7 @@ class Oven:
         return count_lines(self._path) if self._path.stat().st_size < QUICKLY_COUNTED else RELEASED_RECORDS
 
     def records(self) -> Iterator[Entity | BadRecord]:
+        expect_one_object_a_line(self._path)
         name = self._path.name
         return first_of_each_id((f"{name}:{n}", self._read(f"{name}:{n}", line)) for n, line in read_lines(self._path))
 

@@ -57,6 +57,9 @@ def test_reads_what_the_format_allows(tmp_path: Path, name: str):
         ({**GOOD, "images": ["a/../../b.png"]}, r"images\.0: .*inside the folder"),
         ({**GOOD, "images": ["a\u0000.png"]}, r"images\.0"),
         ({**GOOD, "images": ["C:/a.png"]}, r"images\.0: .*inside the folder"),
+        ({**GOOD, "images": ["..\\b.png"]}, r"images\.0: .*two dots"),
+        ({**GOOD, "images": ["C:\\a.png"]}, r"images\.0: .*begins elsewhere"),
+        ({**GOOD, "images": ["https://e.org/a.png"]}, r"images\.0: .*is a URL"),
         ({**GOOD, "url": "javascript:alert(1)"}, "url: .*http"),
         ('{"entity_id": "\\ud800", "title": "T", "text": ""}', "Invalid JSON"),
         ({**GOOD, "attribution": 5}, "attribution"),
@@ -109,3 +112,35 @@ def test_what_is_missing_is_named_with_its_option(tmp_path: Path):
         open_kb(KnowledgeBaseName.JSONL, records=tmp_path / "none.jsonl")
     with pytest.raises(WikiClipError, match=r"pics.*--images"):
         open_kb(KnowledgeBaseName.JSONL, records=written(tmp_path / "r.jsonl", GOOD), images=tmp_path / "pics")
+
+
+@pytest.mark.parametrize("name", ["2001: A Space Odyssey.png", "File:Cat.png", "a:b/c.png", "images\\x.png"])
+def test_a_name_is_no_url_for_a_colon_and_not_outside_for_a_backslash(tmp_path: Path, name: str):
+    (record,) = JsonLines(written(tmp_path / "r.jsonl", {**GOOD, "images": [name]})).records()
+    assert isinstance(record, Entity)
+    assert record.images == (name,)
+
+
+@pytest.mark.parametrize("name", ["records.jsonl", "records.jsonl.gz"])
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (json.dumps([GOOD], indent=2), r"is a JSON array.*jq -c '\.\[\]'"),
+        (json.dumps([GOOD]), "is a JSON array"),
+        (" \n[]", "is a JSON array"),
+        (json.dumps(GOOD, indent=2), "several lines.*jq -c"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_json_of_another_shape_is_refused_whole(tmp_path: Path, name: str, content: str, why: str, encoding: str):
+    data, path = content.encode(encoding), tmp_path / name
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    with pytest.raises(WikiClipError, match=why):
+        JsonLines(path).records()
+
+
+def test_utf_16_is_named(tmp_path: Path):
+    path = tmp_path / "r.jsonl"
+    path.write_text(json.dumps(GOOD), encoding="utf-16")
+    with pytest.raises(WikiClipError, match="is UTF-16: save it as UTF-8"):
+        list(JsonLines(path).records())
