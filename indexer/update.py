@@ -32,6 +32,7 @@ from wikiclip.base.errors import WikiClipError
 from wikiclip.base.files import link
 from wikiclip.base.machine import DeviceChoice
 from wikiclip.base.paths import index_home
+from wikiclip.base.text_files import read_text
 from wikiclip.model import WikiClip
 
 WORN = 0.2  # share of entities that are no more from which on a build pays
@@ -80,13 +81,7 @@ def update(
 
 def _listed(path: Path) -> list[str]:
     """The ids in a file, one a line."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise WikiClipError(f"{path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise WikiClipError(f"{path} is no text in UTF-8: {error.reason} at byte {error.start}.") from error
-    return [line.strip() for line in text.split("\n") if line.strip()]
+    return [line.strip() for line in read_text(path).split("\n") if line.strip()]
 
 
 @dataclass(frozen=True)

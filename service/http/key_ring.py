@@ -14,6 +14,7 @@ from pathlib import Path
 
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.regular_files import read_regular
+from wikiclip.base.text_files import decode_text
 
 logger = logging.getLogger(__name__)
 
@@ -85,9 +86,9 @@ def read_keys(path: Path) -> list[Key]:
     """Raises WikiClipError where the file cannot be read, others may write it, or a line is not a key."""
     try:
         mode = path.stat().st_mode
-        lines = read_regular(path).decode("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise WikiClipError(f"The keys in {path} cannot be read: {error}.") from error
+        lines = decode_text(read_regular(path), path).splitlines()
+    except (OSError, WikiClipError) as error:
+        raise WikiClipError(f"The keys in {path} cannot be read: {error}") from error
     if mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise WikiClipError(f"Others may write the keys in {path}, and let anyone in: chmod go-w {path}")
     keys = []

@@ -37,9 +37,18 @@ def read_text(path: Path) -> str:
         WikiClipError: it cannot be read, or is no text in UTF-8.
     """
     try:
-        data = path.read_bytes()
-        return data[mark_of(data, path) :].decode("utf-8")
+        return decode_text(path.read_bytes(), path)
     except OSError as error:
         raise WikiClipError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def decode_text(data: bytes, path: Path) -> str:
+    """What a file's bytes say.
+
+    Raises:
+        WikiClipError: they are no text in UTF-8; names the file.
+    """
+    try:
+        return data[mark_of(data, path) :].decode("utf-8")
     except UnicodeDecodeError as error:
         raise WikiClipError(f"{path} is no text in UTF-8: {error.reason} at byte {error.start}.") from error
