@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from indexer.kb.fingerprint import of_files
 from indexer.kb.jsonl import first_fault
-from indexer.kb.lines import count_lines, read_lines
+from indexer.kb.lines import count_lines, expect_one_object_a_line, read_lines
 from indexer.kb.oven import oven_home
 from indexer.kb.record import BadRecord
 from indexer.picture_paths import NoPlace, file_names, place_below
@@ -73,6 +73,7 @@ class OvenAnnotations:
     def __iter__(self) -> Iterator[Annotation | BadRecord]:
         with nullcontext(_no_name) if self._paths is None else file_names(_rows(self._paths)) as name_of:
             for path, task in zip(self._files, self._tasks, strict=True):
+                expect_one_object_a_line(path)
                 for number, line in read_lines(path):
                     yield self._read(f"{path.name}:{number}", line, task, name_of)
 

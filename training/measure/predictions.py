@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from indexer.kb.lines import read_lines
+from indexer.kb.lines import expect_one_object_a_line, read_lines
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.files import write_text
 
@@ -44,6 +44,7 @@ def read_predictions(path: Path) -> dict[str, str]:
             for one data_id; names the line.
     """
     found: dict[str, str] = {}
+    expect_one_object_a_line(path)
     for number, line in read_lines(path):
         if line is None:
             raise WikiClipError(f"{path}, line {number}, is too long to be a prediction: mend the line.")

@@ -83,3 +83,10 @@ def test_a_file_that_is_not_there_or_cannot_be_written(tmp_path):
         read_predictions(tmp_path / "none.jsonl")
     with pytest.raises(WikiClipError, match="cannot be written"):
         write_predictions(tmp_path / "none" / "val.jsonl", {})
+
+
+def test_an_array_is_refused_whole(tmp_path):
+    path = tmp_path / "val.json"
+    path.write_text(json.dumps([{"data_id": "a", "pred_entity_id": "Q1"}], indent=1))
+    with pytest.raises(WikiClipError, match="one object a line"):
+        read_predictions(path)
