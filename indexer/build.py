@@ -12,20 +12,22 @@ from indexer.embedding.estimate import estimate
 from indexer.embedding.plan import Plan, make_plan, open_workshop
 from indexer.embedding.replicas import Replicas, open_replicas
 from indexer.embedding.reuse import embedded_before, unpack
-from indexer.errors import BadRecordFound
+from indexer.errors import BadRecordFound, CorruptIndex, NoIndex
 from indexer.kb import KnowledgeBase, KnowledgeBaseName, open_kb
 from indexer.kinds import KINDS, SHORT, kind_of
 from indexer.kinds.choose import choose
 from indexer.kinds.kind import IndexKind
 from indexer.search import EntityIndex
 from indexer.self_check import expect_rows_find_themselves
-from indexer.version import PROBLEMS, Version, make_current, newest, only_builder, publish
+from indexer.version import PROBLEMS, Version, make_current, newest, only_builder, publish, read_version
 from wikiclip.base.command import run
+from wikiclip.base.errors import WikiClipError
 from wikiclip.base.machine import DeviceChoice, memory
 from wikiclip.base.paths import index_home
 from wikiclip.model import WikiClip
 
 AUTO = "auto"
+HELD_BACK = "held-back"  # in a workshop: its chunks are whole, and their version waits for --force
 app = typer.Typer(add_completion=False)
 
 
@@ -51,7 +53,9 @@ def build(
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first record or picture that cannot be read.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Embed again even if nothing changed.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Embed again even if nothing changed; publish however few entities.")
+    ] = False,
     plan_only: Annotated[
         bool, typer.Option("--plan", help="Only say what time, memory and disk the build is expected to take.")
     ] = False,
@@ -69,7 +73,10 @@ def build(
         if version is None:
             before = None if force else embedded_before(plan, home)
             if before is None:
-                workshop = open_workshop(plan, home, fresh=force)
+                # What was embedded for a version that was held back is what --force publishes.
+                workshop = open_workshop(plan, home)
+                if force and not (workshop / HELD_BACK).exists():
+                    workshop = open_workshop(plan, home, fresh=True)
                 chunks = embed(source, open_replicas(loaded, device), plan, workshop, strict=strict)
             else:
                 if strict:
@@ -77,7 +84,7 @@ def build(
                 typer.echo(f"Index {before.id} holds these vectors; nothing is embedded again.")
                 workshop = open_workshop(plan, home, suffix="-again")
                 chunks = unpack(before, workshop)
-            version = make(workshop, chunks, plan, choice, home)
+            version = make(workshop, chunks, plan, choice, home, force=force)
             shutil.rmtree(workshop)
         report(version, strict=strict)
 
@@ -116,16 +123,40 @@ def expect(source: KnowledgeBase, replicas: Replicas, choice: Choice) -> None:
     typer.echo("\n".join(estimate(source, replicas, kind_cost).lines()))
 
 
-def make(workshop: Path, chunks: int, plan: Plan, choice: Choice, home: Path) -> Version:
+def make(workshop: Path, chunks: int, plan: Plan, choice: Choice, home: Path, *, force: bool = False) -> Version:
     """Makes a version of embedded chunks, lets it search, and publishes it.
 
     Raises:
         CorruptIndex: it does not find what it holds.
+        WikiClipError: it holds far less than what is current, and is not forced.
     """
     rows = sum(len(chunk.vectors()) for chunk in with_rows(workshop, chunks))
     folder, manifest = assemble(workshop, chunks, plan, choice.kind(rows, plan.dimension))
+    if not force:
+        expect_no_collapse(manifest.counts.entities, workshop, home)
     expect_rows_find_themselves(EntityIndex(Version("unpublished", folder, manifest)).rows)
     return publish(folder, manifest, home)
+
+
+def expect_no_collapse(entities: int, workshop: Path, home: Path) -> None:
+    """A file of records that was cut off, or another one, should not replace what is served without a word.
+
+    What was embedded stays.
+
+    Raises:
+        WikiClipError: the current version holds more than twice as many.
+    """
+    try:
+        current = read_version(home)
+    except (NoIndex, CorruptIndex):
+        return
+    if 2 * entities < current.manifest.counts.entities:
+        (workshop / HELD_BACK).touch()
+        raise WikiClipError(
+            f"This would leave {entities} of the {current.manifest.counts.entities} entities that {current.id} holds,"
+            " so it was not published. If that is meant, add --force: nothing is embedded again. Else mend the"
+            " records, or name another --out."
+        )
 
 
 def published(plan: Plan, home: Path, choice: Choice) -> Version | None:

@@ -47,10 +47,10 @@ class Rows:
         path.parent.mkdir(parents=True, exist_ok=True)
         with ExitStack() as opened:
             try:
-                opened.enter_context(locked(path, wait=False))
+                opened.enter_context(locked(path.with_name(f".{path.name}.lock"), wait=False))
             except Held as error:
                 raise WikiClipError(f"Another process writes {path}: wait for it, or name another --out.") from error
-            self._file = opened.enter_context(path.open("r+b"))
+            self._file = opened.enter_context(path.open("r+b" if path.exists() else "x+b"))
             end = self._read()
             self._file.truncate(end)
             self._file.seek(end)

@@ -127,6 +127,25 @@ def test_records_that_are_all_bad_are_an_error(run, birds: Path):
     assert "No record could be read" in said
 
 
+def test_a_build_that_would_lose_most_of_the_index_asks_first_and_embeds_once(
+    run, birds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    home, whole = tmp_path / "index", birds.read_text()
+    assert run()[0] == 0
+    before = read_version(home).id
+    birds.write_text("".join(whole.splitlines(keepends=True)[:2]))
+    for _ in range(2):
+        code, said = run()
+        assert code == 1
+        assert "2 of the 5 entities" in said
+        assert "--force" in said
+        assert read_version(home).id == before
+    monkeypatch.delattr(WikiClip, "prepare_entity")  # so that nothing can be embedded
+    assert run("--force")[0] == 0
+    assert read_version(home).manifest.counts.entities == 2
+    assert list((home / "building").iterdir()) == []
+
+
 def test_a_second_build_in_the_same_folder_is_refused_with_the_holder_named(run, tmp_path: Path):
     with only_builder(tmp_path / "index"):
         code, said = run()
