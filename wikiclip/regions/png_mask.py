@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from wikiclip.regions.mask import Mask
 from wikiclip.picture_files import TooManyPixelsError, decode, open_header, sniff_format
+from wikiclip.regions.mask import Mask
 from wikiclip.regions.region import RegionError
 from wikiclip.structure.lean import BrokenFileError, ExcessError
 
