@@ -32,13 +32,14 @@ def make_server(
     app = create_app(settings, announce=announce)
     runtime: Runtime = app.state.runtime
     door = Door(
+        app,
         PLACED,
         is_ready=lambda: runtime.is_ready,
         has_room=lambda coming: runtime.pipeline.has_room(coming),
         metrics=runtime.metrics,
     )
     config = uvicorn.Config(
-        app,
+        door,
         loop="uvloop",
         http=with_deadlines(
             settings.head_s,
@@ -46,7 +47,6 @@ def make_server(
             most_of_an_address=settings.max_connections_per_address or None,
             unbounded=settings.proxies,
             always_answered=operations.OPEN,
-            door=door,
         ),
         # Who calls is told by the connection, unless a proxy that is named says for whom it asks.
         proxy_headers=bool(settings.proxies),

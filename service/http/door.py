@@ -1,14 +1,12 @@
 """Refuses requests by their heads, before anything is made of them, while no place is free.
 
-What comes while the service is full comes in numbers, on the cores that the encoder needs: the application, its
-middleware and a task would cost several times as much as these few lines.
+What comes while the service is full comes in numbers, on the cores that the encoder needs: the application and its
+middleware would cost several times as much as these few lines.
 """
 
 import asyncio
 from collections.abc import Callable, Collection
-from typing import Any
 
-from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import busy
@@ -38,7 +36,7 @@ class Entry:
 
 
 class Door:
-    """Looks at a request where the connection's protocol has its head.
+    """The outermost application: looks at a request before any other part of the application does.
 
     It says so before it asks who calls: who has no key learns that the service is busy.
 
@@ -53,12 +51,14 @@ class Door:
 
     def __init__(
         self,
+        app: ASGIApp,
         paths: Collection[str],
         *,
         is_ready: Callable[[], bool],
         has_room: Callable[[int], bool],
         metrics: Metrics,
     ) -> None:
+        self._app = app
         self._paths = frozenset(paths)
         self._is_ready = is_ready
         self._has_room = has_room
@@ -67,33 +67,29 @@ class Door:
         self._answer.headers.update(ANSWER_HEADERS | {HEADER: ""})  # the last is another each time
         self.coming = 0
 
-    def refusal(self, scope: Scope) -> Response | None:
-        """The answer to a request that would find no place, logged and counted; None where it may come in.
-
-        It is the same object each time, and to be written before the next request is looked at.
-        """
-        if scope["path"] not in self._paths or scope["method"] != "POST" or not self._is_ready():
-            return None
-        if self._has_room(self.coming):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (
+            scope["type"] != "http"
+            or scope["path"] not in self._paths
+            or scope["method"] != "POST"
+            or not self._is_ready()
+        ):
+            await self._app(scope, receive, send)
+        elif self._has_room(self.coming):
             scope["state"][ENTRY] = Entry(self)
-            return None
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                end_entry(scope)
+        else:
+            await self._refuse(scope, receive, send)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         note = RequestNote(scope, self._metrics)
         name, _ = self._answer.raw_headers[-1]
         self._answer.raw_headers[-1] = name, note.request_id.encode()
+        await self._answer(scope, receive, send)
         note.tell(scope["path"], status=self._answer.status_code, sent=len(self._answer.body))
-        return self._answer
-
-
-def leaving(app: Any) -> ASGIApp:
-    """The application, with whose end a request that was let in counts no more, wherever it was refused."""
-
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await app(scope, receive, send)
-        finally:
-            end_entry(scope)
-
-    return answer
 
 
 def end_entry(scope: Scope) -> None:

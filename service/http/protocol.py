@@ -16,7 +16,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from service.errors import Cause, Problem
-from service.http.door import Door, leaving
 from service.http.one_piece import OnePiece
 from service.http.problems import problem_response
 
@@ -35,7 +34,6 @@ def with_deadlines(
     most_of_an_address: int | None = None,
     unbounded: Collection[str] = (),
     always_answered: Collection[str] = (),
-    door: Door | None = None,
 ) -> type[HttpToolsProtocol]:
     """The protocol, which closes a connection whose caller dawdles.
 
@@ -46,7 +44,6 @@ def with_deadlines(
         most_of_an_address: that are open at once from one address; None for any number.
         unbounded: addresses that this does not hold for, such as a proxy's.
         always_answered: paths that are answered on any connection, so that a crowd does not look like a dead service.
-        door: refuses requests by their heads; absent, all come in.
     """
 
     open_of = Counter[str]()  # addresses
@@ -171,17 +168,9 @@ def with_deadlines(
             super().connection_lost(exc)
 
         def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-            refusal = None if door is None else door.refusal(cast(dict[str, Any], cycle.scope))
-            if refusal is None:
-                if self.scope["method"] != "HEAD":  # whose answer has nothing behind the head
-                    cycle.transport = cast(asyncio.Transport, OnePiece(self.transport))
-                super()._start_asgi_task(cycle, cast(Any, leaving(app)))
-                return
-            cycle.response_started = cycle.response_complete = True
-            self._write(refusal, close=not cycle.keep_alive)
-            if not cycle.keep_alive:
-                self.transport.close()
-            self.on_response_complete()
+            if self.scope["method"] != "HEAD":  # whose answer has nothing behind the head
+                cycle.transport = cast(asyncio.Transport, OnePiece(self.transport))
+            super()._start_asgi_task(cycle, app)
 
         def _feed(self, data: bytes) -> None:
             """Raises HttpParserError and Malformed."""
