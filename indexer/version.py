@@ -23,8 +23,10 @@ from indexer.manifest import MANIFEST, Manifest, read_manifest, verify_files
 from indexer.shard import FILES as SHARD_FILES
 from wikiclip.base.files import publish_folder, write_text
 from wikiclip.base.locks import Held, locked
+from wikiclip.base.regular_files import read_regular
 
-CURRENT, VERSIONS, LOCK = "CURRENT", "versions", "LOCK"
+CURRENT, PUBLISHED, VERSIONS, LOCK = "CURRENT", "PUBLISHED", "versions", "LOCK"
+MOST_BYTES = 2**24  # of a manifest, which lists every file, and of the files that name versions
 PROBLEMS, DELETED, SHARDS, SHARED = "problems.jsonl", "deleted.npy", "shards", "shared"
 # The time it was published, then the checksum of its manifest: a change to the manifest itself shows, too.
 VERSION_ID = re.compile(r"[0-9]{8}t[0-9]{12}-[0-9a-f]{16}")
@@ -112,7 +114,7 @@ def read_version(home: Path, version: str | None = None) -> Version:
         raise NoIndex(f"There is no index version {name[:60]!r} in {home}; build one with `python -m indexer.build`.")
     path = folder / MANIFEST
     try:
-        text = path.read_bytes()
+        text = read_regular(path, most=MOST_BYTES)
     except OSError as error:
         raise CorruptIndex(f"{path} cannot be read ({error.strerror}); build the index again.") from error
     if _checksum(text) != name.partition("-")[2]:
@@ -121,10 +123,16 @@ def read_version(home: Path, version: str | None = None) -> Version:
 
 
 def version_ids(home: Path) -> list[str]:
-    """All versions that a folder keeps, the newest first."""
+    """All versions that a folder keeps, the newest first.
+
+    They follow the order in which they were published: their names have the time, which a clock that is set back
+    makes a lie of.
+    """
     folder = home / VERSIONS
-    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-    return sorted((name for name in names if VERSION_ID.fullmatch(name)), reverse=True)
+    names = {path.name for path in folder.iterdir() if VERSION_ID.fullmatch(path.name)} if folder.is_dir() else set()
+    listed = [name for name in _published(home) if name in names]
+    # The others are from before the list was kept, or, where there is one, of a publication that was cut off.
+    return [*listed, *sorted(names - set(listed))][::-1]
 
 
 def newest(home: Path, fits: Callable[[Version], bool]) -> Version | None:
@@ -147,7 +155,9 @@ def publish(filled: Path, manifest: Manifest, home: Path) -> Version:
     name = f"{datetime.now(UTC):%Y%m%dt%H%M%S%f}-{_checksum(text.encode())}"
     folder = home / VERSIONS / name
     folder.parent.mkdir(parents=True, exist_ok=True)
+    before = version_ids(home)[::-1]
     publish_folder(filled, folder)
+    write_text(home / PUBLISHED, "".join(f"{one}\n" for one in (*before, name)))
     version = Version(name, folder, manifest)
     make_current(version, home)
     return version
@@ -158,10 +168,18 @@ def make_current(version: Version, home: Path) -> None:
     write_text(home / CURRENT, version.id + "\n")
 
 
+def _published(home: Path) -> list[str]:
+    """The ids that were published, the oldest first; none where the list cannot be read, which names stand in for."""
+    try:
+        return read_regular(home / PUBLISHED, most=MOST_BYTES).decode("ascii").split()
+    except (OSError, UnicodeDecodeError):
+        return []
+
+
 def _current(home: Path) -> str:
     path = home / CURRENT
     try:
-        return path.read_text(encoding="utf-8").strip()
+        return read_regular(path, most=MOST_BYTES).decode("utf-8").strip()
     except FileNotFoundError as error:
         raise NoIndex(f"There is no index in {home}; build one with `python -m indexer.build`.") from error
     except (OSError, UnicodeDecodeError) as error:

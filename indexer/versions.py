@@ -57,7 +57,8 @@ def rollback(version: Named = None, home: Home = None) -> None:
     with only_builder(home):
         current = read_version(home).id
         if version is None:
-            older = [name for name in version_ids(home) if name < current]
+            names = version_ids(home)
+            older = names[names.index(current) + 1 :]
             if not older:
                 raise NoIndex(f"{home} keeps no version older than {current}.")
             version = older[0]

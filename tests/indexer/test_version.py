@@ -1,3 +1,4 @@
+import os
 import re
 import shutil
 import signal
@@ -84,6 +85,21 @@ def test_a_pointer_of_bytes_that_are_no_text_is_corrupt(copy: Path):
     (copy / "CURRENT").write_bytes(b"\xff\xfe")
     with pytest.raises(CorruptIndex, match="CURRENT"):
         EntityIndex.open(copy)
+
+
+@pytest.mark.parametrize("name", ["CURRENT", "manifest.json"])
+@pytest.mark.parametrize("harm", ["a pipe", "a device", "a folder"])
+def test_what_is_no_file_is_corrupt_and_keeps_nobody_waiting(copy: Path, name: str, harm: str):
+    path = copy / name if name == "CURRENT" else read_version(copy).folder / name
+    path.unlink()
+    if harm == "a pipe":
+        os.mkfifo(path)
+    elif harm == "a device":
+        path.symlink_to("/dev/zero")
+    else:
+        path.mkdir()
+    with pytest.raises(CorruptIndex, match=name):
+        read_version(copy)
 
 
 def test_a_flipped_bit_in_any_file_is_refused(home: Path, tmp_path: Path):

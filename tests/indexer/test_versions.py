@@ -1,7 +1,9 @@
 """The command line that looks after versions."""
 
 import shutil
+from datetime import datetime
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -38,6 +40,30 @@ def test_lists_the_newest_first_and_marks_the_current(home: Path):
     assert [next(name for name in ids if name in line) for line in lines] == ids
     assert ["*" in line for line in lines] == [True, False, False]
     assert [f" {entities} " in line for line, entities in zip(lines, (4, 9, 12), strict=True)] == [True] * 3
+
+
+def test_versions_follow_their_publication_and_no_clock(
+    tmp_path: Path, make_version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = []
+    for year, entities in ((2030, 12), (2020, 9), (2025, 4)):
+        clock = Mock(now=lambda zone, year=year: datetime(year, 1, 1, tzinfo=zone))
+        monkeypatch.setattr("indexer.version.datetime", clock)
+        published.append(make_version(tmp_path, ROWS[:entities]).id)
+    first, second, third = published
+    assert sorted(published) != published
+    assert version_ids(tmp_path) == [third, second, first]
+    command(tmp_path, "rollback")
+    assert read_version(tmp_path).id == second
+    command(tmp_path, "rollback")
+    assert read_version(tmp_path).id == first
+    with pytest.raises(NoIndex, match="older"):
+        command(tmp_path, "rollback")
+    command(tmp_path, "rollback", third)
+    command(tmp_path, "prune", "--keep", "1")
+    assert version_ids(tmp_path) == [third, second]
+    (tmp_path / "PUBLISHED").unlink()  # as before it was kept: the names tell
+    assert version_ids(tmp_path) == sorted([third, second], reverse=True)
 
 
 def test_a_damaged_version_is_listed_and_fails_verification(home: Path):
