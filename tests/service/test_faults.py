@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -20,9 +20,11 @@ import pytest
 from PIL import Image
 
 from service import examples
+from service.server import GRACE_S
 from service.settings import Settings
 
 pytestmark = pytest.mark.slow
+SLACK_S = 8  # of a machine that does other things, too
 CONTENT = json.dumps({"image": base64.b64encode(examples.picture()).decode()}).encode()
 POST = {"content": CONTENT, "headers": {"content-type": "application/json"}}
 
@@ -36,11 +38,16 @@ def free_port() -> int:
 
 @contextmanager
 def running(
-    settings: Settings, port: int, *options: str, errors: IO[bytes] | int | None = None, **environment: str
+    settings: Settings,
+    port: int,
+    *options: str,
+    errors: IO[bytes] | int | None = None,
+    started_by: tuple[str, ...] = ("-m", "service"),
+    **environment: str,
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """A service that links, in a process of its own."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "service", "--port", str(port), *options],
+        [sys.executable, *started_by, "--port", str(port), *options],
         env={**os.environ, "WIKICLIP_INDEX": str(settings.index), "WIKICLIP_THREADS": "1", **environment},
         stdout=subprocess.DEVNULL,
         stderr=errors,
@@ -124,6 +131,33 @@ def test_what_was_accepted_is_answered_when_it_is_told_to_stop(settings: Setting
             caller.join()
         process.wait(30)
     assert answers == [200, 200, 200]
+
+
+ENDLESS = """
+import time
+from service.engine import reading
+reading.read_picture = lambda *_, **__: time.sleep(300)
+from service.__main__ import app
+app()
+"""
+
+
+def test_a_decoder_that_never_ends_keeps_nobody_from_stopping_it(settings: Settings) -> None:
+    port = free_port()
+    with running(settings, port, started_by=("-c", ENDLESS)) as process:
+
+        def ask() -> None:
+            with suppress(httpx.HTTPError):
+                httpx.post(f"http://127.0.0.1:{port}/link", timeout=60, **POST)
+
+        caller = threading.Thread(target=ask)
+        caller.start()
+        deadline = time.monotonic() + 30
+        while f"wikiclip_body_bytes {len(CONTENT)}.0" not in httpx.get(f"http://127.0.0.1:{port}/metrics").text:
+            assert time.monotonic() < deadline
+        process.send_signal(signal.SIGTERM)
+        process.wait(GRACE_S + 2 + SLACK_S)
+        caller.join()
 
 
 def test_a_full_disk_costs_the_log_and_nothing_else(settings: Settings) -> None:
