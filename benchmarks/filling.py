@@ -22,8 +22,8 @@ from rich.table import Table
 from tqdm import tqdm
 
 from benchmarks import benchmarks_home
-from benchmarks.pages import anonymous_bytes
-from benchmarks.vectors import make_vector_set
+from benchmarks.searching.memory_pages import anonymous_bytes
+from benchmarks.searching.vectors import make_vector_set
 from indexer.build import Choice, make
 from indexer.embedding.chunks import Chunk, stored_chunk
 from indexer.embedding.plan import CHUNK_RECORDS, Plan, open_workshop
@@ -62,7 +62,7 @@ def filling(
 
 
 def measure(size: int, index: str) -> dict[str, Any]:
-    """Writes chunks of made-up entities with `benchmarks.vectors`, and makes a version of them."""
+    """Writes chunks of made-up entities with `benchmarks.searching.vectors`, and makes a version of them."""
     model = WikiClip.load("tiny")
     vectors_NM = make_vector_set(model, size).rows()
     home = benchmarks_home() / "filling"

@@ -1,8 +1,8 @@
 """What a build of OVEN's six million records would have embedded, without the days that the encoders take here.
 
 Every record of the file is read and checked as `indexer.build` does it, and put into the build's own workshop in chunks
-of its own form, with vectors from `benchmarks.vectors` in place of encoded ones. The first chunks are left out: the
-build finds the others finished, encodes these, and does everything after the encoder at full size.
+of its own form, with vectors from `benchmarks.searching.vectors` in place of encoded ones. The first chunks are left
+out: the build finds the others finished, encodes these, and does everything after the encoder at full size.
 """
 
 from itertools import count, islice
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from benchmarks import benchmarks_home
-from benchmarks.vectors import make_vector_set
+from benchmarks.searching.vectors import make_vector_set
 from indexer.embedding.chunks import Chunk, stored_chunk
 from indexer.embedding.plan import make_plan, open_workshop
 from indexer.kb.oven import RECORD_FILES, Oven

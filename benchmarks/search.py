@@ -22,14 +22,14 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from benchmarks.contrast import contrast_of_own, index_vectors, relative_contrast
-from benchmarks.encoded import CHUNK_TEXTS
-from benchmarks.one_system import Row, Task
-from benchmarks.search_tables import all_rows, at_equal_recall
+from benchmarks.searching.contrast import contrast_of_own, index_vectors, relative_contrast
+from benchmarks.searching.encoded import CHUNK_TEXTS
+from benchmarks.searching.one_system import Row, Task
+from benchmarks.searching.tables import all_rows, at_equal_recall
+from benchmarks.searching.truth import kept_truth, truth_path
+from benchmarks.searching.vectors import VectorSet, make_vector_set
 from benchmarks.systems import SYSTEMS
 from benchmarks.systems.system import K
-from benchmarks.truth import kept_truth, truth_path
-from benchmarks.vectors import VectorSet, make_vector_set
 from indexer.errors import NoIndex
 from indexer.kb.oven import RELEASED_RECORDS
 from wikiclip.base.command import run
@@ -148,7 +148,7 @@ def _truth(vectors: VectorSet, rows: int) -> Path:
 
 
 def _in_own_process(task: Task) -> list[dict[str, Any]]:
-    command = [sys.executable, "-m", "benchmarks.one_system", task.to_json()]
+    command = [sys.executable, "-m", "benchmarks.searching.one_system", task.to_json()]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True)
     rows: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
     return rows

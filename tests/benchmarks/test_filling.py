@@ -10,7 +10,7 @@ import benchmarks.filling as filling
 import benchmarks.oven_chunks as oven_chunks
 from benchmarks.oven_file import write_oven_file
 from benchmarks.overhead import times
-from benchmarks.vectors import VectorSet
+from benchmarks.searching.vectors import VectorSet
 from indexer.build import build
 from indexer.embedding.plan import make_plan
 from indexer.kb import KnowledgeBaseName

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-import benchmarks.one_system as one_system
-from benchmarks.measure import latency, rate, recall
-from benchmarks.one_system import Row, Task
-from benchmarks.pages import anonymous_bytes, cached, drop_pages
+import benchmarks.searching.one_system as one_system
 from benchmarks.search import built_folder, measured, search
-from benchmarks.search_tables import at_equal_recall, fastest
+from benchmarks.searching.measure import latency, rate, recall
+from benchmarks.searching.memory_pages import anonymous_bytes, cached, drop_pages
+from benchmarks.searching.one_system import Row, Task
+from benchmarks.searching.tables import at_equal_recall, fastest
+from benchmarks.searching.truth import kept_truth, truth_path
+from benchmarks.searching.vectors import VectorSet
 from benchmarks.systems import SYSTEMS
-from benchmarks.truth import kept_truth, truth_path
-from benchmarks.vectors import VectorSet
 
 
 def task_for(name: str, vectors: VectorSet, folder: Path) -> Task:

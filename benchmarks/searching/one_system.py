@@ -1,4 +1,4 @@
-"""One system in a process of its own: `python -m benchmarks.one_system TASK`, where the task is JSON.
+"""One system in a process of its own: `python -m benchmarks.searching.one_system TASK`, where the task is JSON.
 
 Nothing that a search does not need is imported, since what the process holds in memory is part of the result.
 """
@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.measure import latency, rate
-from benchmarks.pages import anonymous_bytes, drop_pages
+from benchmarks.searching.measure import latency, rate
+from benchmarks.searching.memory_pages import anonymous_bytes, drop_pages
 from benchmarks.systems import SYSTEMS
 
 BUILT = "built.json"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from benchmarks import benchmarks_home
-from benchmarks.texts import stream
+from benchmarks.searching.texts import stream
 from indexer.embedding.pending import workers
 from indexer.entities import read_array
 from indexer.kb.nouns import WORDNET, read_nouns

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from benchmarks.one_system import Row
+from benchmarks.searching.one_system import Row
 
 TARGETS = (0.9, 0.95, 0.985)
 COLUMNS = (

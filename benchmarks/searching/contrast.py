@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.truth import nearest
+from benchmarks.searching.truth import nearest
 from indexer.kinds import kind_of
 from indexer.version import read_version
 

@@ -1,7 +1,7 @@
 from itertools import islice
 from pathlib import Path
 
-from benchmarks.texts import stream
+from benchmarks.searching.texts import stream
 from indexer.kb.nouns import WORDNET, read_nouns
 
 

@@ -3,11 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import benchmarks.encoded
-from benchmarks.contrast import contrast_of_own, relative_contrast
-from benchmarks.encoded import encode_texts, read_held_out, read_texts
-from benchmarks.truth import kept_truth, nearest
-from benchmarks.vectors import ROWS_A_TEXT, VectorSet, write_rows
+import benchmarks.searching.encoded
+from benchmarks.searching.contrast import contrast_of_own, relative_contrast
+from benchmarks.searching.encoded import encode_texts, read_held_out, read_texts
+from benchmarks.searching.truth import kept_truth, nearest
+from benchmarks.searching.vectors import ROWS_A_TEXT, VectorSet, write_rows
 from wikiclip.model import WikiClip
 
 ROWS, CHUNK = 2000, 128  # of the fixtures
@@ -36,7 +36,7 @@ def test_encoding_goes_on_where_it_was(
     (encoded / "000001.partial.npy").write_bytes(whole[:1000])
     encode_texts(model, encoded, texts=CHUNK, chunk=CHUNK)
     assert cut.read_bytes() == whole
-    monkeypatch.setattr(benchmarks.encoded, "_encode", None)  # nothing is left to encode
+    monkeypatch.setattr(benchmarks.searching.encoded, "_encode", None)  # nothing is left to encode
     encode_texts(model, encoded, texts=CHUNK, chunk=CHUNK)
 
 
@@ -55,7 +55,7 @@ def test_mixing_goes_on_where_it_was(
             raise StoppedError
 
     with monkeypatch.context() as patch:
-        patch.setattr("benchmarks.vectors.write_text", stop)
+        patch.setattr("benchmarks.searching.vectors.write_text", stop)
         with pytest.raises(StoppedError):
             write_rows(texts_TM, tmp_path / "cut.npy", rows=1000, block_rows=256)
     assert not (tmp_path / "cut.npy").exists()
@@ -64,7 +64,7 @@ def test_mixing_goes_on_where_it_was(
 
 
 def test_truth_is_what_comparing_all_gives(vectors: VectorSet, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("benchmarks.truth.BLOCK_ROWS", 300)
+    monkeypatch.setattr("benchmarks.searching.truth.BLOCK_ROWS", 300)
     truth = kept_truth(vectors.queries(), vectors.rows(), 10, vectors.folder)
     scores_QN = vectors.queries() @ vectors.rows().astype(np.float32).T
     best_QK = np.argsort(-scores_QN, axis=1, kind="stable")[:, :10]
