@@ -97,8 +97,7 @@ def open_header(data: bytes, file_format: FileFormat, *, max_pixels: int) -> Pic
         BrokenFileError: the header is broken, or the file holds more of something than any picture has a use for.
         TooManyPixelsError: the size is past `max_pixels`.
     """
-    if file_format == "WEBP":
-        _check_size(_webp_canvas(data), max_pixels)
+    _check_size(_declared_size(data, file_format), max_pixels)
     lean = WALKS[file_format](data)
     image = _open(lean.data, file_format)
     _check_size(image.size, max_pixels)
@@ -126,6 +125,18 @@ def decode(file: PictureFile) -> tuple[Image.Image, Image.Image | None]:
         shown.paste(255 if alpha is None else alpha.crop(file.frame), file.frame)
         alpha = shown
     return image, alpha
+
+
+def _declared_size(data: bytes, file_format: FileFormat) -> tuple[int, int] | None:
+    """Width and height where a format has them at a fixed place, so that no more of a file is looked at that is too
+    large; None where it has not, or the place holds something else."""
+    if file_format == "WEBP":
+        return _webp_canvas(data)
+    if file_format == "PNG" and data[12:16] == b"IHDR" and len(data) >= 24:
+        return int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
+    if file_format == "GIF" and len(data) >= 10:
+        return int.from_bytes(data[6:8], "little"), int.from_bytes(data[8:10], "little")
+    return None
 
 
 def _open(data: bytes, file_format: FileFormat) -> ImageFile:

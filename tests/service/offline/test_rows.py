@@ -97,7 +97,7 @@ def test_errors_are_tried_again_and_each_annotation_ends_with_one_row(tmp_path: 
         assert (len(rows), rows.added, rows.failed, rows.mended, rows.errors) == (3, 0, 0, 1, 1)
         assert ids(path) == [1, 2, 3, 2], "nothing goes before what replaces it is there"
     assert ids(path) == [1, 3, 2]
-    assert list(tmp_path.iterdir()) == [path]
+    assert [left for left in tmp_path.iterdir() if left.suffix != ".lock"] == [path]
 
 
 def test_an_error_that_stays_leaves_the_file_as_it_is(tmp_path: Path) -> None:
