@@ -98,6 +98,9 @@ def read_checkpoint(directory: Path) -> tuple[Preset, dict[str, Tensor], str]:
         state = {name: tensor.float() for name, tensor in load(weights).items()}
     except SafetensorError as error:
         raise WikiClipError(f"{directory / WEIGHTS} cannot be read: {error}.") from error
+    for name, tensor in state.items():
+        if not tensor.isfinite().all():
+            raise WikiClipError(f"{name} in {directory / WEIGHTS} is not finite: train the checkpoint again.")
     preset = Preset.from_json(config.get("preset") or {})
     named = json.dumps([CHECKPOINT_VERSION, preset.to_json(), sha256], sort_keys=True)
     return preset, state, hashlib.sha256(named.encode()).hexdigest()

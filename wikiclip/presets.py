@@ -1,6 +1,7 @@
 """Named pairs of frozen backbones with the sizes of what is learned between them."""
 
 import json
+import math
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
@@ -112,9 +113,14 @@ class AdaptorConfig:
     residual: bool = True
 
     def __post_init__(self) -> None:
-        if self.heads < 1 or self.width % self.heads:
+        if self.heads < 1 or self.width < 1 or self.width % self.heads:
             raise WikiClipError(
                 f"The adaptor's width must be a multiple of its heads, not {self.width} of {self.heads}."
+            )
+        if self.layers < 1 or (self.grid is not None and self.grid < 1) or not 0 <= self.dropout < 1:
+            raise WikiClipError(
+                "The adaptor has layers and a grid of 1 or more, and a dropout from 0 to below 1, not"
+                f" {self.layers}, {self.grid} and {self.dropout}."
             )
 
 
@@ -134,6 +140,14 @@ class SpaceConfig:
     picture_weight: float = 16.0
     text_weight: float = 2.0
     temperature: float = 0.1
+
+    def __post_init__(self) -> None:
+        weights = (self.picture_weight, self.text_weight)
+        if self.width < 1 or self.classes < 1 or not all(map(math.isfinite, weights)) or not self.temperature > 0:
+            raise WikiClipError(
+                "A mention space has a width and classes of 1 or more, finite weights, and a temperature above 0, not"
+                f" {self.width}, {self.classes}, {weights} and {self.temperature}."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from wikiclip.base.errors import WikiClipError
@@ -176,6 +176,18 @@ def test_numbers_that_float16_does_not_hold_are_not_written(tmp_path: Path, valu
     with pytest.raises(WikiClipError, match=r"adaptor.weight is not finite in float16"):
         write_checkpoint(tmp_path / "model", TINY, state, MADE_BY)
     assert not (tmp_path / "model").exists()
+
+
+def test_weights_that_are_no_numbers_are_refused(checkpoint: Path) -> None:
+    state = load_file(checkpoint / WEIGHTS)
+    name = min(state)
+    state[name] = torch.full_like(state[name], float("nan"))
+    save_file(state, checkpoint / WEIGHTS)
+    config = json.loads((checkpoint / CONFIG).read_text())
+    config["weights_sha256"] = hashlib.sha256((checkpoint / WEIGHTS).read_bytes()).hexdigest()
+    (checkpoint / CONFIG).write_text(json.dumps(config))
+    with pytest.raises(WikiClipError, match=f"{name} in .* is not finite"):
+        read_checkpoint(checkpoint)
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:

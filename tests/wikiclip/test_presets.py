@@ -70,6 +70,28 @@ def test_heads_share_the_width(width: int, heads: int) -> None:
         AdaptorConfig(width=width, heads=heads)
 
 
+@pytest.mark.parametrize(
+    ("part", "change"),
+    [
+        ("adaptor", {"width": 0}),
+        ("adaptor", {"layers": 0}),
+        ("adaptor", {"grid": 0}),
+        ("adaptor", {"dropout": 2.0}),
+        ("adaptor", {"dropout": -0.1}),
+        ("space", {"width": 0}),
+        ("space", {"classes": 0}),
+        ("space", {"temperature": 0.0}),
+        ("space", {"temperature": math.nan}),
+        ("space", {"picture_weight": math.inf}),
+    ],
+)
+def test_sizes_that_no_model_can_have_are_refused_in_one_sentence(part: str, change: dict[str, float]) -> None:
+    values = PRESETS["tiny"].to_json()
+    values[part].update(change)
+    with pytest.raises(WikiClipError, match=r"must be a multiple|has layers|has a width|does not describe"):
+        Preset.from_json(values)
+
+
 def test_a_preset_is_found_by_its_name() -> None:
     assert all(preset.name == name for name, preset in PRESETS.items())
     assert list(PRESETS) == ["tiny", "base", "s", "l"]
