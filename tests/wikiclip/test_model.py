@@ -318,7 +318,6 @@ def test_a_checkpoint_is_found_from_where_one_stands(
         lambda preset: preset["adaptor"].update(layers=1),
         lambda preset: preset["adaptor"].update(layers=3),
         lambda preset: preset["adaptor"].update(grid=3),
-        lambda preset: preset["adaptor"].update(width=-4),
         lambda preset: preset.update(space={"width": 24, "classes": 5}),
     ],
 )

@@ -74,6 +74,7 @@ def test_heads_share_the_width(width: int, heads: int) -> None:
     ("part", "change"),
     [
         ("adaptor", {"width": 0}),
+        ("adaptor", {"width": -4}),
         ("adaptor", {"layers": 0}),
         ("adaptor", {"grid": 0}),
         ("adaptor", {"dropout": 2.0}),
