@@ -8,6 +8,7 @@ would refuse in plain text is refused with a problem document.
 import asyncio
 from collections import Counter
 from collections.abc import Collection
+from itertools import count
 from typing import Any, Literal, cast
 
 import httptools
@@ -47,6 +48,7 @@ def with_deadlines(
     """
 
     open_of = Counter[str]()  # addresses
+    turns = count()  # in which connections fell idle: the loop's clock is the same for many of them
 
     def crowded(app: Any) -> ASGIApp:
         refusal = problem_response(
@@ -63,7 +65,7 @@ def with_deadlines(
         return answer
 
     class Protocol(HttpToolsProtocol):
-        _idle_since: float | None = None  # None while something is asked or answered, and once it was let go
+        _idle_turn: int | None = None  # None while something is asked or answered, and once it was let go
         _head: asyncio.TimerHandle | None = None
         _reader: asyncio.TimerHandle | None = None
         _in_head = True
@@ -72,7 +74,7 @@ def with_deadlines(
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
-            self._idle_since = self.loop.time()
+            self._idle_turn = next(turns)
             self._address = None if self.client is None or self.client[0] in unbounded else self.client[0]
             if self._address is not None:
                 open_of[self._address] += 1
@@ -110,7 +112,7 @@ def with_deadlines(
             self._in_head = True
 
         def on_response_complete(self) -> None:
-            self._idle_since = self.loop.time()
+            self._idle_turn = next(turns)
             super().on_response_complete()
 
         def on_header(self, name: bytes, value: bytes) -> None:
@@ -122,7 +124,7 @@ def with_deadlines(
                 return
             self._check()
             self._in_head, self._in_body, self._idle_bytes = False, True, 0
-            self._idle_since = None
+            self._idle_turn = None
             super().on_headers_complete()
 
         def on_body(self, body: bytes) -> None:
@@ -160,7 +162,7 @@ def with_deadlines(
         def connection_lost(self, exc: Exception | None) -> None:
             self._end("_head")
             self._end("_reader")
-            self._idle_since = None
+            self._idle_turn = None
             if self._address is not None:
                 open_of[self._address] -= 1
                 if not open_of[self._address]:
@@ -217,11 +219,11 @@ def with_deadlines(
         def _longest_idle_goes(self) -> bool:
             """Closes the connection on which nothing was asked for longest; False where there is none."""
             others = (other for other in self.connections if isinstance(other, Protocol) and other is not self)
-            idle = [(other._idle_since, id(other), other) for other in others if other._idle_since is not None]
+            idle = {other._idle_turn: other for other in others if other._idle_turn is not None}
             if not idle:
                 return False
-            longest = min(idle)[-1]
-            longest._idle_since = None
+            longest = idle[min(idle)]
+            longest._idle_turn = None
             longest.transport.close()
             return True
 
