@@ -40,8 +40,8 @@ def pictures() -> st.SearchStrategy[Case]:
 
 def _picture(file: bytes, region: Any, as_form: bool) -> Case:
     if as_form:
-        parts = [_part(b'name="image"; filename="a"', file), _part(b'name="region"', json.dumps(region).encode())]
-        return case("picture", _form(parts, b"edge"), b"multipart/form-data; boundary=edge")
+        parts = [part(b'name="image"; filename="a"', file), part(b'name="region"', json.dumps(region).encode())]
+        return case("picture", multipart(parts, b"edge"), b"multipart/form-data; boundary=edge")
     return case("picture", _json({"image": base64.b64encode(file).decode(), "region": region}), JSON_TYPE)
 
 
@@ -121,7 +121,7 @@ def forms() -> st.SearchStrategy[Case]:
 
 def _of_parts(chosen: tuple[list[bytes], bytes, bytes]) -> st.SearchStrategy[Case]:
     parts, boundary, content_type = chosen
-    body = _form(parts, boundary)
+    body = multipart(parts, boundary)
     return (st.just(body) | mutated([body])).map(
         lambda data: case("multipart", data, content_type.replace(b"BOUNDARY", boundary))
     )
@@ -156,14 +156,14 @@ def _parts() -> st.SearchStrategy[bytes]:
             b"X: y\r\n" * 100,
         ]
     )
-    return st.builds(_part, dispositions, values, heads)
+    return st.builds(part, dispositions, values, heads)
 
 
-def _part(disposition: bytes, value: bytes, more: bytes = b"") -> bytes:
+def part(disposition: bytes, value: bytes, more: bytes = b"") -> bytes:
     return b"Content-Disposition: form-data; " + disposition + b"\r\n" + more + b"\r\n" + value + b"\r\n"
 
 
-def _form(parts: list[bytes], boundary: bytes) -> bytes:
+def multipart(parts: list[bytes], boundary: bytes) -> bytes:
     return b"".join(b"--" + boundary + b"\r\n" + part for part in parts) + b"--" + boundary + b"--\r\n"
 
 

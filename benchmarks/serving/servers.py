@@ -66,6 +66,7 @@ def server(
     *,
     model: str = "tiny",
     port: int | None = None,
+    folder: Path = ROOT,
     options: Sequence[str] = (),
     log: IO[bytes] | None = None,
     settings: Mapping[str, str] | None = None,
@@ -75,6 +76,7 @@ def server(
     Args:
         model: the name of a packaged checkpoint, or a checkpoint's folder.
         port: where it listens; on a free one if left out.
+        folder: whose packages it is made of; another checkout for an older one.
         options: of its command line.
         log: where its standard error goes; where ours goes if left out.
         settings: environment variables, such as WIKICLIP_DEADLINE_S.
@@ -83,8 +85,14 @@ def server(
     arguments = [str(port)] if system in ("service", RAISING) else [model, str(home), str(port)]
     process = subprocess.Popen(
         [sys.executable, *COMMANDS[system], *arguments, *options],
-        cwd=ROOT,
-        env={**os.environ, "WIKICLIP_INDEX": str(home), "WIKICLIP_MODEL": model, **(settings or {})},
+        cwd=folder,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(folder),
+            "WIKICLIP_INDEX": str(home.resolve()),
+            "WIKICLIP_MODEL": model,
+            **(settings or {}),
+        },
         stderr=log,
         start_new_session=True,
     )
