@@ -44,30 +44,32 @@ def _fields_at_fault(error: ValidationError) -> Problem:
     """The problem for fields that break the schema, of which the first are told one by one."""
     errors = [
         {"pointer": "#" + "".join(f"/{part}" for part in detail["loc"]), "detail": f"{detail['msg']}."}
-        for detail in error.errors(include_url=False, include_input=False)
+        for detail in error.errors(include_url=False, include_input=False)[:MOST_FAULTS]
     ]
-    return _problem_of(errors)
+    return _problem_of(errors, error.error_count())
 
 
 def _unknown(what: str, places: Sequence[int], known: Sequence[str]) -> Problem:
     """The problem for fields or parts that nothing is known of. Their names are the caller's, which no answer repeats:
     they are told by their places, and the `known` by their names."""
     message = f"Unknown {what}s are not accepted; known ones are {', '.join(known)}."
-    return _problem_of([{"pointer": "#", "detail": f"{what.capitalize()} {place}: {message}"} for place in places])
+    errors = [{"pointer": "#", "detail": f"{what.capitalize()} {n}: {message}"} for n in places[:MOST_FAULTS]]
+    return _problem_of(errors, len(places))
 
 
-def _problem_of(errors: list[dict[str, str]]) -> Problem:
+def _problem_of(errors: list[dict[str, str]], count: int) -> Problem:
+    """The problem for so many faults, the first of which are `errors`."""
     detail = "See `errors` for each field at fault."
-    if len(errors) > MOST_FAULTS:
-        detail = f"{len(errors):,} fields are at fault; `errors` has the first {MOST_FAULTS}."
-    return Problem(Cause.INVALID_REQUEST, detail, errors=errors[:MOST_FAULTS])
+    if count > len(errors):
+        detail = f"{count:,} fields are at fault; `errors` has the first {len(errors)}."
+    return Problem(Cause.INVALID_REQUEST, detail, errors=errors)
 
 
 def _parse_json(body: bytes, shape: Shape[Options]) -> Asked[Options]:
     fields = _loads(body, "The body")
     known = list(shape.request.model_fields)
     if isinstance(fields, dict) and not fields.keys() <= set(known):
-        # Before pydantic, which would make an error of each of half a million.
+        # Before pydantic, which would make an error of each of many.
         raise _unknown("field", [n for n, name in enumerate(fields, start=1) if name not in known], known)
     request = shape.request.model_validate(fields)
     try:

@@ -150,7 +150,8 @@ def _decode_polygons(polygons: object, height: int, width: int) -> Mask:
                 "region-too-complex", f"The outline of the polygons may be at most {POLYGON_REACH} pixels long in all."
             )
         outlines.append(numbers)
-    rles = coco_mask.frPyObjects(outlines, height, width)
+    # One by one, so that other threads run in between: pycocotools lets none run while it draws.
+    rles = [rle for outline in outlines for rle in coco_mask.frPyObjects([outline], height, width)]
     parts = [{"size": [height, width], "counts": rle["counts"].decode("ascii")} for rle in rles]
     return decode_rles(parts, height=height, width=width)
 

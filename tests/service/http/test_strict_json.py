@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.http.strict_json import MAX_DEPTH, MAX_VALUES, NotStrictJson, loads
+from service.http import strict_json
+from service.http.strict_json import MAX_DEPTH, MAX_KEYS, MAX_VALUES, NotStrictJson, loads
 
 scalars = (
     st.none()
@@ -90,6 +91,48 @@ def test_the_number_of_values_is_bounded() -> None:
     assert len(loads(b"[" + b"1," * (MAX_VALUES - 2) + b"1]")) == MAX_VALUES - 1
     with pytest.raises(NotStrictJson, match="values"):
         loads(b"[" + b"1," * MAX_VALUES + b"1]")
+
+
+def keys(value: Any) -> int:
+    """The most that one object has."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return max([len(value) if isinstance(value, dict) else 0, *map(keys, inner)])
+
+
+@given(values, st.integers(1, 5), st.integers(1, 5))
+def test_depth_and_keys_are_counted_as_they_are(value: Any, most_keys: int, most_levels: int) -> None:
+    text = json.dumps(value).encode()
+    with pytest.MonkeyPatch.context() as bounds:
+        bounds.setattr(strict_json, "MAX_KEYS", most_keys)
+        bounds.setattr(strict_json, "MAX_DEPTH", most_levels)
+        if keys(value) <= most_keys and depth(value) <= most_levels:
+            assert loads(text) == value
+        else:
+            with pytest.raises(NotStrictJson, match=r"keys|deeper"):
+                loads(text)
+
+
+def test_the_number_of_keys_of_an_object_is_bounded() -> None:
+    named = {str(number): {"a": [{}]} for number in range(MAX_KEYS)}
+    assert loads(json.dumps([named, named]).encode()) == [named, named]
+    with pytest.raises(NotStrictJson, match="more than 1,000 keys"):
+        loads(json.dumps([{}, {"": {}, **named}]).encode())
+
+
+@pytest.mark.parametrize("text", [b"]" * 40 + b":" * 2000, b":" * 2000, b"}" * 40 + b"{" * 40, b'\\"' * 2000])
+def test_brackets_without_their_like_are_refused(text: bytes) -> None:
+    with pytest.raises(NotStrictJson):
+        loads(text)
+
+
+@pytest.mark.parametrize("body", [b'{"a": 0', b'{"a": []', b'{"a": {}'], ids=["numbers", "lists", "objects"])
+def test_keys_hold_nobody_up(body: bytes) -> None:
+    """The parser lets no other thread run while it makes them."""
+    values = [body] + [b'"%d": 0' % number for number in range(400_000)]
+    start = time.thread_time()
+    with pytest.raises(NotStrictJson, match="keys"):
+        loads(b",".join(values) + b"}")
+    assert time.thread_time() - start < 0.5
 
 
 @pytest.mark.parametrize(

@@ -67,10 +67,16 @@ def test_an_unknown_part_is_told_by_its_place(client: httpx.Client, unknown: dic
 
 
 def test_of_many_faults_ten_are_told_and_the_others_counted(client: httpx.Client) -> None:
-    answer = client.post("/link", json={f"k{number}": 1 for number in range(100_000)})
+    answer = client.post("/link", json={f"k{number}": 1 for number in range(1000)})
     assert (answer.status_code, len(answer.json()["errors"])) == (422, 10)
-    assert answer.json()["detail"].startswith("100,000 fields are at fault")
+    assert answer.json()["detail"].startswith("1,000 fields are at fault")
     assert len(answer.content) < 64_000
+
+
+def test_more_fields_than_any_object_may_have_are_refused_unread(client: httpx.Client) -> None:
+    answer = client.post("/link", json={f"k{number}": 1 for number in range(100_000)})
+    assert (answer.status_code, answer.json()["type"]) == (400, "urn:wikiclip:problem:malformed-json")
+    assert "more than 1,000 keys" in answer.json()["detail"]
 
 
 def test_a_part_that_is_no_json_is_named(client: httpx.Client) -> None:
