@@ -28,7 +28,7 @@ from wikiclip.base.paths import index_home
 BOMBS: dict[str, Throw] = {**PICTURE_BOMBS, **REGION_BOMBS, **BODY_BOMBS, **CROWD_BOMBS}
 # A picture that is read a second time would come from there.
 SETTINGS = {"WIKICLIP_PICTURE_CACHE_BYTES": "0"}
-ENDED = Cost(cpu_s=MOST_S, loop_ms=0, held_ms=0, told="ended", sent_mb=0, answered_mb=0)
+ENDED = Cost(cpu_s=MOST_S, loop_ms=0, held_ms=None, told="ended", sent_mb=0, answered_mb=0)
 app = typer.Typer(add_completion=False)
 
 
@@ -84,7 +84,8 @@ def _table(costs: dict[str, dict[str, Cost]]) -> Iterator[str]:
 def _cells(found: Cost) -> str:
     if found is ENDED:
         return f" over {MOST_S:g} | | | ended |"
-    return f" {found.cpu_s:.2f} | {found.loop_ms:.0f} | {found.held_ms:.0f} | {found.told} |"
+    held = "" if found.held_ms is None else f"{found.held_ms:.0f}"
+    return f" {found.cpu_s:.2f} | {found.loop_ms:.0f} | {held} | {found.told} |"
 
 
 if __name__ == "__main__":
