@@ -19,6 +19,7 @@ from service.http.key_ring import KeyRing
 from service.http.origin import OwnOrigin
 from service.http.request_log import RequestLog
 from service.routes import entities, linking, openapi, operations, pages, scenes
+from service.routes.together import Together
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from wikiclip.base.errors import WikiClipError
@@ -68,6 +69,7 @@ def create_app(settings: Settings | None = None, *, announce: Callable[[Runtime]
         seconds=settings.body_s,
         metrics=metrics,
     )
+    app.state.metrics = Together(metrics.text)
     # What is asked most comes first: a request is held against one path after the other.
     for part in (linking, operations, entities, scenes, openapi, pages):
         app.include_router(part.router)

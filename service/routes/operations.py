@@ -10,6 +10,7 @@ from service.http.access import key_of
 from service.http.key_ring import KeyRing, Role
 from service.routes.dependencies import runtime_of
 from service.routes.openapi import documented
+from service.routes.together import Together
 from service.schemas import Health, Readiness, RefusedOut, RefusedWhyOut, Reloaded
 from service.telemetry.metrics import CONTENT_TYPE
 
@@ -63,6 +64,7 @@ def reload(runtime: Annotated[Runtime, Depends(runtime_of)]) -> Reloaded:
     responses={200: {"content": {CONTENT_TYPE: {}}}, **documented(Cause.FORBIDDEN)},
     summary="Prometheus metrics",
 )
-async def metrics(runtime: Annotated[Runtime, Depends(runtime_of)]) -> Response:
+async def metrics(request: Request) -> Response:
     """Time, queue and batches of each stage; pictures decoded lately; requests; the index version that answers."""
-    return Response(runtime.metrics.text(), media_type=CONTENT_TYPE)
+    texts: Together[bytes] = request.app.state.metrics
+    return Response(await texts.done(), media_type=CONTENT_TYPE)

@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPResponse
 from typing import Any
 
@@ -275,6 +275,34 @@ def get(connection: socket.socket, path: str) -> HTTPResponse:
     response = HTTPResponse(connection)
     response.begin()
     return response
+
+
+def in_chunks(size: int, number: int) -> bytes:
+    head = b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    return head + (b"%x\r\n" % size + b"x" * size + b"\r\n") * number + b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize(("size", "number"), [(1, 4000), (300, 9000), (1448, 2000)])
+def test_chunks_of_a_usual_size_or_few_small_ones_are_read(port: int, size: int, number: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(in_chunks(size, number))
+        response = HTTPResponse(connection)
+        response.begin()
+        assert response.read() == b"x" * size * number
+
+
+@pytest.mark.parametrize("path", [b"/echo", b"/unread"])
+def test_a_body_in_crumbs_is_refused(port: int, path: bytes) -> None:
+    """And the connection ends, whether or not anybody reads it: each crumb takes a microsecond of everybody's."""
+    request = in_chunks(1, 200_000).replace(b"/echo", path, 1)
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        with suppress(ConnectionError):
+            connection.sendall(request)
+        told = b""
+        with suppress(ConnectionError):
+            while piece := connection.recv(65_536):
+                told += piece
+    assert path == b"/unread" or told.startswith(b"HTTP/1.1 400 ")
 
 
 def test_a_connection_too_many_is_told_to_come_back_and_whether_the_service_lives(port: int) -> None:
