@@ -20,7 +20,7 @@ from benchmarks.serving.callers import ROOT
 from benchmarks.serving.pictures import requests
 from wikiclip.base.errors import WikiClipError
 
-START_S = 120
+START_S = 300
 SERVERS = {
     "service": ["-m", "service", "--port"],
     "plain-fastapi": ["-m", "benchmarks.serving.plain_app"],

@@ -10,9 +10,10 @@ A region is parsed JSON in one of these forms, all in the frame of the upright p
     null                                                   the whole picture
 
 Coordinates are in pixels and may have fractions: the pixel in column i covers x from i to i + 1.
+
+Axes: C corner of a polygon.
 """
 
-import itertools
 import math
 from collections.abc import Callable
 
@@ -141,11 +142,14 @@ def _decode_polygons(polygons: object, height: int, width: int) -> Mask:
         numbers = _finite_numbers(polygon)
         if numbers is None or len(numbers) < 6 or len(numbers) % 2:
             raise RegionError("malformed-polygon", _shape_of_polygons(polygons))
-        xs, ys = numbers[::2], numbers[1::2]
-        corners = itertools.pairwise(zip([*xs, xs[0]], [*ys, ys[0]], strict=True))
-        # One pixel more for each edge, since a corner costs a step even where the next one is in the same place.
-        outline_length += sum(1 + max(abs(x1 - x0), abs(y1 - y0)) for (x0, y0), (x1, y1) in corners)
-        if max(map(abs, numbers)) > POLYGON_REACH or outline_length > POLYGON_REACH:
+        corners_C2 = np.array(numbers).reshape(-1, 2)
+        if np.abs(corners_C2).max() <= POLYGON_REACH:
+            # One pixel more for each edge, since a corner costs a step even where the next one is in the same place.
+            edges_C = 1 + np.abs(corners_C2 - np.roll(corners_C2, 1, axis=0)).max(axis=1)
+            outline_length += float(edges_C.sum())
+        else:
+            outline_length = math.inf
+        if outline_length > POLYGON_REACH:
             raise RegionError(
                 "region-too-complex", f"The outline of the polygons may be at most {POLYGON_REACH} pixels long in all."
             )
@@ -167,10 +171,10 @@ def _shape_of_polygons(polygons: list[object]) -> str:
 
 def _finite_numbers(values: object) -> list[float] | None:
     """The values as floats; None where they are no list, or one is no finite number."""
-    if not isinstance(values, list) or not all(type(value) in (int, float) for value in values):
+    if not isinstance(values, list) or not set(map(type, values)) <= {int, float}:
         return None
     try:
-        numbers = [float(value) for value in values]
+        numbers = list(map(float, values))
     except OverflowError:  # an integer past the largest float
         return None
     return numbers if all(map(math.isfinite, numbers)) else None

@@ -36,12 +36,12 @@ app = typer.Typer(add_completion=False)
 def bombs(
     index: Annotated[Path | None, typer.Option(help="The folder that keeps the index; var/index if left out.")] = None,
     checkout: Annotated[list[Path] | None, typer.Option(help="Throw them at that folder's server, too.")] = None,
-    only: Annotated[str, typer.Option(help="Throw only those whose names hold this.")] = "",
+    only: Annotated[list[str] | None, typer.Option(help="Throw only those whose names hold this or another.")] = None,
     times: Annotated[int, typer.Option(min=1, help="How often each is thrown; the least counts.")] = 2,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures there, too.")] = None,
 ) -> None:
     """Print a table of what each takes: seconds of a core, and milliseconds of the event loop."""
-    chosen = {name: throw for name, throw in BOMBS.items() if only in name}
+    chosen = {name: throw for name, throw in BOMBS.items() if any(part in name for part in only or [""])}
     costs: dict[str, dict[str, Cost]] = {}
     for folder in (*(checkout or ()), ROOT):
         costs[folder.name] = {}
