@@ -42,8 +42,8 @@ def read_png_mask(data: bytes, *, height: int, width: int) -> Mask:
     in full.) Of a palette:
         - where some of the colours in use are black and others are not, what is not black is inside;
         - where all of several are black, or none is, what is not number 0 is inside;
-        - where black is another number than 0, and number 0 another colour, it is refused, unless it has two colours or
-          greys only, as a tool writes that sorts what was black and white.
+        - but where number 0 is in use, and what is not black is not what is not number 0, it is refused, unless it has
+          two colours or greys only, as a tool writes that sorts what was black and white.
     With transparency:
         - what is not wholly transparent is inside, whatever its colour: a cut-out, which may have some black in it;
         - but of a mask that is painted in black and one colour and of which at most a twentieth is transparent, what is
@@ -89,8 +89,7 @@ def _by_palette(image: Image.Image) -> Mask:
     palette = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
     colours_C3[: len(palette)] = palette
     bright_C = colours_C3.max(axis=-1) > 0
-    speaks = bright_C[used_C].any() and not bright_C[used_C].all()
-    if not speaks:
+    if bright_C[used_C].all() or not bright_C[used_C].any():  # colours say nothing
         by_number: Mask = numbers != 0 if len(used_C) > 1 else bright_C[numbers]
         return by_number
     grey = bool((colours_C3[used_C] == colours_C3[used_C, :1]).all())
@@ -111,13 +110,13 @@ def _by_colour_or_alpha(image: Image.Image, alpha: NDArray[np.uint8]) -> Mask:
             raise RegionError("malformed-png", AMBIGUOUS_ALPHA)
         return bright
     painted: Mask = bright & seen
-    black = float((seen & ~bright).mean())
+    black = float((seen & ~bright).mean())  # the share of all pixels
     if not black or not painted.any():
         return seen
-    tail, plain = float((~seen).mean()) <= FEW, _is_plain(image, painted)
-    if tail and plain:
+    few_clear, plain = float((~seen).mean()) <= FEW, _is_plain(image, painted)
+    if few_clear and plain:
         return painted
-    if black <= FEW or (not plain and not tail):
+    if black <= FEW or (not plain and not few_clear):
         return seen
     raise RegionError("malformed-png", AMBIGUOUS_ALPHA)
 

@@ -8,7 +8,7 @@ from wikiclip.structure.lean import BrokenFileError, ExcessError, LeanFile
 MOST_BLOCKS = 65_536
 
 SCREEN_BYTES = 13
-EXTENSION, PICTURE, GRAPHIC_CONTROL = 0x21, 0x2C, 0xF9
+EXTENSION, PICTURE, TRAILER, GRAPHIC_CONTROL = 0x21, 0x2C, 0x3B, 0xF9
 
 
 def lean_gif(data: bytes) -> LeanFile:
@@ -19,26 +19,9 @@ def lean_gif(data: bytes) -> LeanFile:
     """
     if len(data) < SCREEN_BYTES:
         raise BrokenFileError
-    head = at = SCREEN_BYTES + _table_bytes(data[10])
-    control, blocks = b"", 0
+    head = SCREEN_BYTES + _table_bytes(data[10])
     try:
-        while data[at] != PICTURE:
-            if data[at] == EXTENSION:
-                label, first = data[at + 1], data[at + 3 : at + 3 + data[at + 2]]
-                if label == GRAPHIC_CONTROL and len(first) >= 4:
-                    control = b"!\xf9" + bytes([len(first)]) + first + b"\0"
-                at += 2
-                while size := data[at]:
-                    at += 1 + size
-                    blocks += 1
-                    if blocks > MOST_BLOCKS:
-                        raise ExcessError(MOST_BLOCKS, "blocks before its first picture")
-            elif data[at] == ord(";"):
-                raise BrokenFileError
-            at += 1
-            blocks += 1
-            if blocks > MOST_BLOCKS:
-                raise ExcessError(MOST_BLOCKS, "blocks before its first picture")
+        at, control = _first_picture(data, head)
         x, y, width, height = struct.unpack_from("<HHHH", data, at + 1)
     except (IndexError, struct.error):
         raise BrokenFileError from None
@@ -48,6 +31,32 @@ def lean_gif(data: bytes) -> LeanFile:
     return LeanFile(data=data[:head] + control + data[at:], frame=frame)
 
 
+def _first_picture(data: bytes, at: int) -> tuple[int, bytes]:
+    """Where the first picture begins, at or behind `at`, and the extension that is about it, empty where there is none.
+
+    Raises:
+        IndexError: the file ends before it; BrokenFileError where it says that it ends; ExcessError past the bound.
+    """
+    control, left = b"", MOST_BLOCKS
+    while data[at] != PICTURE:
+        if data[at] == TRAILER:
+            raise BrokenFileError
+        blocks = 1
+        if data[at] == EXTENSION:
+            label, first = data[at + 1], data[at + 3 : at + 3 + data[at + 2]]
+            if label == GRAPHIC_CONTROL and len(first) >= 4:
+                control = b"!\xf9" + bytes([len(first)]) + first + b"\0"
+            at += 2
+            while (size := data[at]) and blocks <= left:
+                at += 1 + size
+                blocks += 1
+        at += 1
+        left -= blocks
+        if left < 0:
+            raise ExcessError(MOST_BLOCKS, "blocks before its first picture")
+    return at, control
+
+
 def _table_bytes(flags: int) -> int:
     """The length of the colours that follow, by the flags that announce them."""
-    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
+    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0

@@ -26,11 +26,11 @@ def _picture(side: int = SIDE) -> bytes:
     return saved(Image.new("L", (side, side), 90), "PNG")
 
 
-def _zigzag(edges: int, *, left: float = 0.0) -> list[float]:
-    """An outline that goes up and down, as long as one may be."""
-    high = 0.95 * OUTLINE / edges
-    points = [(round(left + SIDE * i / edges, 1), i % 2 * high) for i in range(edges)]
-    return [round(number) if number.is_integer() else number for point in points for number in point]
+def _zigzag(edges: int) -> list[float]:
+    """An outline that goes to and fro, as long as one may be; each column of the picture crosses all of its edges."""
+    wide = min(SIDE, 0.95 * OUTLINE / edges - 1)
+    points = [(i % 2 * wide, round(SIDE * i / edges, 2)) for i in range(edges)]
+    return [round(number) if number == round(number) else number for point in points for number in point]
 
 
 def _glyph(number: int, points: int) -> list[float]:
@@ -65,11 +65,11 @@ def _segment(side: int, **fields: Any) -> Case:
 CASES = {
     "63 whole pictures": lambda: _regions(*[None] * REGIONS),
     "64 whole pictures, encoded": lambda: of_picture(_picture(), regions=[None] * REGIONS),
-    "63 zig-zag polygons, as long as may be": lambda: _regions(*[{"polygon": [_zigzag(400)]}] * REGIONS),
+    "63 zig-zag polygons, as long as may be": lambda: _regions(*[{"polygon": [_zigzag(470)]}] * REGIONS),
     "63 zig-zag polygons, as many points as may be": lambda: _regions(
         *[{"polygon": [_zigzag(VALUES // REGIONS // 2)]}] * REGIONS
     ),
-    "one zig-zag polygon, as many points as may be": lambda: _regions({"polygon": [_zigzag(VALUES // 2)]}),
+    "one zig-zag polygon, as many points as may be": lambda: _regions({"polygon": [_zigzag(VALUES // 2 - 9)]}),
     "a font: 1,000 glyphs of 240 points": lambda: _regions({"polygon": [_glyph(n, 240) for n in range(POLYGONS)]}),
     "63 fonts of 1,000 triangles": lambda: _regions(
         *[{"polygon": [[n % 1000, 0, n % 1000 + 330, 5, n % 1000, 160] for n in range(POLYGONS)]}] * REGIONS
