@@ -10,7 +10,7 @@ from wikiclip.base.errors import WikiClipError
 from wikiclip.model import WikiClip
 
 CPU = torch.device("cpu")
-TEXTS = [f"bird {number}: {'feather ' * (number % 5)}" for number in range(24)]
+TEXTS = [f"bird {number}: {'feather ' * (number % 5)}" for number in range(10)]
 
 
 def test_every_copy_gives_the_model_s_vectors_whichever_is_free(model: WikiClip, monkeypatch: pytest.MonkeyPatch):
