@@ -48,7 +48,7 @@ demo: demo-data ## Set everything up and serve POST /link on http://127.0.0.1:80
 
 .PHONY: demo-data
 demo-data: apt $(RUNTIME) ## Fetch the default data: two Debian packages, unpacked into var/, not installed
-	@$(PY) -m indexer.debian fetch
+	@$(PY) -m indexer.default_data fetch
 
 .PHONY: demo-index
 demo-index: demo-data ## Build the default index from them

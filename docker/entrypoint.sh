@@ -10,7 +10,7 @@ fi
 
 if [ -z "${WIKICLIP_INDEX:-}" ]; then
     unset WIKICLIP_INDEX
-    python -m indexer.debian fetch
+    python -m indexer.default_data fetch
     python -m indexer.build --kb wordnet
 fi
 exec python -m service --host 0.0.0.0 --port 8000

@@ -36,6 +36,9 @@ def build(
     kb: Annotated[KnowledgeBaseName, typer.Option(help="Which knowledge base to read.")],
     records: Annotated[Path | None, typer.Option(help="Its file of records, for jsonl and oven.")] = None,
     images: Annotated[Path | None, typer.Option(help="The folder that its pictures are named from.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--everything", help="Also what cannot be seen, such as years and theorems, of wikipedia.")
+    ] = False,
     model: Annotated[str, typer.Option(help="The name of a packaged checkpoint, or a checkpoint's folder.")] = "tiny",
     out: Annotated[
         Path | None, typer.Option(help="The folder that keeps the index versions; var/index if left out.")
@@ -63,7 +66,7 @@ def build(
     """Embed a knowledge base and publish it as a new index version. A build that was stopped goes on where it was."""
     choice = Choice(index, memory() // 2 if memory_gb is None else int(memory_gb * 1e9))
     home = out or index_home()
-    source, loaded = open_kb(kb, records=records, images=images), WikiClip.load(model)
+    source, loaded = open_kb(kb, records=records, images=images, everything=everything), WikiClip.load(model)
     if plan_only:
         expect(source, open_replicas(loaded, device), choice)
         return

@@ -4,12 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from indexer.debian import fetch
-from wikiclip.base.paths import debian_root
+from indexer.default_data.__main__ import fetch
+from indexer.default_data.needs import Fetched
+from wikiclip.base.paths import debian_root, home
 
 
 @pytest.fixture(scope="session")
 def stamps_data() -> Path:
     """The root of the default data, which is fetched where it is missing: a test of it may fail, but is not skipped."""
-    fetch()
+    fetch(Fetched.WORDNET)
     return debian_root().resolve()
+
+
+@pytest.fixture(scope="session")
+def wikipedia_data() -> Path:
+    """The folder that keeps all data of the knowledge base `wikipedia`, fetched like that."""
+    fetch(Fetched.WIKIPEDIA)
+    return home().resolve()

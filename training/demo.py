@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from indexer.kb.stamps import STAMPS
+from indexer.kb.pictures.tuxpaint import STAMPS
 from training.data.scenes.compose import Scene, SceneConfig, compose
 from wikiclip.base.command import run
 from wikiclip.base.errors import WikiClipError

@@ -6,9 +6,10 @@ from pathlib import Path
 from indexer.kb.jsonl import JsonLines
 from indexer.kb.oven import Oven
 from indexer.kb.record import BadRecord, Entity, KnowledgeBase
+from indexer.kb.wikipedia import Wikipedia
 from indexer.kb.wordnet import WordNet
 from wikiclip.base.errors import WikiClipError
-from wikiclip.base.paths import debian_root
+from wikiclip.base.paths import articles_root, debian_root
 
 __all__ = ["BadRecord", "Entity", "KnowledgeBase", "KnowledgeBaseName", "open_kb"]
 
@@ -17,27 +18,39 @@ class KnowledgeBaseName(StrEnum):
     """The knowledge bases that can be built."""
 
     WORDNET = "wordnet"
+    WIKIPEDIA = "wikipedia"
     JSONL = "jsonl"
     OVEN = "oven"
 
 
-def open_kb(name: KnowledgeBaseName, *, records: Path | None = None, images: Path | None = None) -> KnowledgeBase:
+FETCHED = (KnowledgeBaseName.WORDNET, KnowledgeBaseName.WIKIPEDIA)  # by indexer.default_data
+
+
+def open_kb(
+    name: KnowledgeBaseName, *, records: Path | None = None, images: Path | None = None, everything: bool = False
+) -> KnowledgeBase:
     """Opens a knowledge base.
 
     Args:
         records: its record file; required for `jsonl`, found by itself for the others if None.
         images: its folder of pictures; see each knowledge base for what it takes if None.
+        everything: whether `wikipedia` has what cannot be seen, too.
 
     Raises:
         WikiClipError: something it needs is missing, or an option does not apply to it.
     """
+    if name in FETCHED and (records or images):
+        raise WikiClipError(
+            f"--records and --images do not apply to --kb {name}, whose files `python -m indexer.default_data fetch"
+            f" --kb {name}` fetches."
+        )
+    if everything and name != KnowledgeBaseName.WIKIPEDIA:
+        raise WikiClipError(f"--everything does not apply to --kb {name}, which leaves nothing out that can be kept.")
     match name:
         case KnowledgeBaseName.WORDNET:
-            if records or images:
-                raise WikiClipError(
-                    "--records and --images do not apply to --kb wordnet, whose files `make demo-data` fetches."
-                )
             return WordNet(debian_root())
+        case KnowledgeBaseName.WIKIPEDIA:
+            return Wikipedia(debian_root(), articles_root(), everything=everything)
         case KnowledgeBaseName.JSONL:
             if records is None:
                 raise WikiClipError(

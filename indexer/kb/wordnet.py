@@ -5,9 +5,13 @@ from functools import cached_property
 from pathlib import Path
 
 from indexer.kb.fingerprint import of_records
+from indexer.kb.noun_senses import NounSenses
 from indexer.kb.nouns import WORDNET, Nouns, Synset, read_nouns
+from indexer.kb.pictures.match import Matches, Overrides, Stamp, match_pictures, with_photographs
+from indexer.kb.pictures.tuxpaint import STAMPS, crops, read_stamps
 from indexer.kb.record import BadRecord, Entity
-from indexer.kb.stamps import STAMPS, Stamp, StampMatches, match_stamps, with_photographs
+
+OVERRIDES = Path(__file__).with_name("wordnet_pictures.toml")
 
 CONCRETE = frozenset(
     {"animal", "artifact", "body", "food", "object", "person", "phenomenon", "plant", "shape", "substance"}
@@ -57,16 +61,18 @@ class WordNet:
     def stamps(self) -> tuple[Stamp, ...]:
         """Every stamp that shows an entity, with the photograph that it is; takes seconds, since it opens them all."""
         assert self.image_root is not None
-        return with_photographs(self.image_root, self._matches)
+        unmatched = (path for path, _ in self.matches.unmatched)
+        return with_photographs(self.image_root, self.matches, crops=crops(), others=unmatched)
 
     @cached_property
-    def _matches(self) -> StampMatches:
+    def matches(self) -> Matches:
+        """Which stamp shows which entity, by caption and folder."""
         assert self.image_root is not None
-        return match_stamps(self.image_root, self._nouns)
+        return match_pictures(read_stamps(self.image_root), NounSenses(self._nouns), Overrides.read(OVERRIDES))
 
     @cached_property
     def _picture_of(self) -> dict[str, str]:
-        return {entity_id: stamps[0].path for entity_id, stamps in self._matches.by_entity().items()}
+        return {entity_id: stamps[0].path for entity_id, stamps in self.matches.by_entity().items()}
 
     @cached_property
     def _kept(self) -> list[Synset]:

@@ -12,7 +12,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from indexer.kb.jsonl import JsonLines
-from indexer.kb.stamps import Stamp
+from indexer.kb.pictures.match import Stamp
 from tests.training.data.small_release import write_release
 from tests.wikiclip.conftest import bert_folder, clip_file, plain_preset, text_folder, vision_backbone
 from training.data.scenes.dataset import ScenesData, scenes_data

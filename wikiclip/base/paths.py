@@ -14,6 +14,11 @@ def debian_root() -> Path:
     return home() / "debian" / "root"
 
 
+def articles_root() -> Path:
+    """Where the package of Wikipedia's articles is unpacked."""
+    return home() / "wikipedia" / "root"
+
+
 def index_home() -> Path:
     """The folder that keeps index versions."""
     return home() / "index"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from indexer.kb.stamps import STAMPS
+from indexer.kb.pictures.tuxpaint import STAMPS
 from training.data.scenes.compose import Scene, SceneConfig, compose
 from training.demo import demo_scene
 from wikiclip.base.paths import debian_root

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from indexer.errors import UnknownEntity
 from indexer.kb.imagenet import imagenet_synsets
+from indexer.kb.pictures.match import Stamp
 from indexer.kb.record import KnowledgeBase
-from indexer.kb.stamps import Stamp
 from indexer.kb.wordnet import WordNet
 from training.data.feature_cache import GB, Budget
 from training.data.records import Records

@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from indexer.kb.stamps import Stamp
+from indexer.kb.pictures.match import Stamp
 
 FOLDS = 4
 DEVELOPMENT_FOLD = 0  # settings are chosen on it

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.kb.stamps import Stamp
+from indexer.kb.pictures.match import Stamp
 from training.data.scenes.folds import FOLDS, in_training, make_pools
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from indexer.kb.captions import head_phrase, names
+from indexer.kb.pictures.captions import head_phrase, names
 
 
 @pytest.mark.parametrize(

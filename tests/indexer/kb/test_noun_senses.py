@@ -4,19 +4,11 @@ from pathlib import Path
 import pytest
 
 from indexer.kb.imagenet import imagenet_synsets
+from indexer.kb.noun_senses import NounSenses
 from indexer.kb.nouns import WORDNET, Nouns, Synset, read_nouns
-from indexer.kb.stamps import (
-    OVERRIDES,
-    STAMPS,
-    Match,
-    StampMatches,
-    StampsError,
-    match_caption,
-    match_stamps,
-    read_captions,
-    senses_by_name,
-    with_photographs,
-)
+from indexer.kb.pictures.match import Matches, match_caption
+from indexer.kb.pictures.tuxpaint import STAMPS, read_stamps
+from indexer.kb.wordnet import OVERRIDES, WordNet
 
 
 def noun(synset_id: str, lexicographer: str, *lemmas: str) -> Synset:
@@ -30,7 +22,7 @@ SYNSETS = {
     "n4": noun("n4", "artifact", "T-shirt"),
     "n5": noun("n5", "artifact", "pig bank"),
 }
-SENSES = senses_by_name(
+SENSES = NounSenses(
     Nouns(
         synsets=SYNSETS,
         senses={"hedgehog": ("n3", "n1", "n2"), "porcupine": ("n1",), "t-shirt": ("n4",), "pig bank": ("n5",)},
@@ -54,51 +46,25 @@ def test_a_caption_and_its_folder_tell_the_sense(caption: str, folder: str, enti
     assert match_caption(caption, folder, SENSES) == entity_id
 
 
-def test_a_mirrored_stamp_has_the_caption_of_its_original(tmp_path: Path):
-    for name in ("animals/gull.png", "animals/gull_mirror.png", "animals/crow.png", "symbols/a.png"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "animals/gull.txt").write_text("A gull.\nde.utf8=Eine Möwe.\n", encoding="utf-8")
-    assert read_captions(tmp_path) == {
-        "animals/crow.png": "",
-        "animals/gull.png": "A gull.",
-        "animals/gull_mirror.png": "A gull.",
-    }
-
-
-def test_a_folder_without_stamps_says_what_fetches_them(tmp_path: Path):
-    with pytest.raises(StampsError, match="make demo-data"):
-        read_captions(tmp_path)
-
-
-def test_a_table_that_does_not_fit_is_refused(tmp_path: Path):
-    (tmp_path / "animals").mkdir()
-    (tmp_path / "animals/gull.png").touch()
-    with pytest.raises(StampsError, match=OVERRIDES.name):
-        match_stamps(tmp_path, Nouns(synsets=SYNSETS, senses={}))
-
-
-def test_a_record_shows_a_photograph_rather_than_a_cartoon_or_a_mirrored_one():
-    paths = ("animals/cartoon/a.png", "animals/b.png", "animals/a_mirror.png")
-    matches = tuple(Match(path=path, caption="", entity_id="n1") for path in paths)
-    found = StampMatches(matches=matches, unmatched=()).by_entity()
-    assert [match.path for match in found["n1"]] == ["animals/b.png", "animals/a_mirror.png", "animals/cartoon/a.png"]
-
-
 @pytest.fixture(scope="module")
 def nouns(stamps_data: Path) -> Nouns:
     return read_nouns(stamps_data / WORDNET)
 
 
 @pytest.fixture(scope="module")
-def found(stamps_data: Path, nouns: Nouns) -> StampMatches:
-    return match_stamps(stamps_data / STAMPS, nouns)
+def kb(stamps_data: Path) -> WordNet:
+    return WordNet(stamps_data)
+
+
+@pytest.fixture(scope="module")
+def found(kb: WordNet) -> Matches:
+    return kb.matches
 
 
 @pytest.mark.data
 class TestTheRealOnes:
-    def test_how_many_there_are(self, found: StampMatches, stamps_data: Path):
-        assert len(found.matches) + len(found.unmatched) == len(read_captions(stamps_data / STAMPS))
+    def test_how_many_there_are(self, found: Matches, stamps_data: Path):
+        assert len(found.matches) + len(found.unmatched) == len(read_stamps(stamps_data / STAMPS))
         assert 500 <= len(found.matches) <= 530
         entities = found.by_entity()
         assert 370 <= len(entities) <= 430
@@ -128,29 +94,30 @@ class TestTheRealOnes:
             ("vehicles/auto/beetle.png", "n02958343"),
         ],
     )
-    def test_senses(self, found: StampMatches, path: str, entity_id: str):
+    def test_senses(self, found: Matches, path: str, entity_id: str):
         assert {match.path: match.entity_id for match in found.matches}[path] == entity_id
 
-    def test_what_nobody_would_name_so_is_left_out(self, found: StampMatches):
+    def test_what_nobody_would_name_so_is_left_out(self, found: Matches):
         unmatched = {path for path, _ in found.unmatched}
         assert "seasonal/hanukkah/dreydl-nun.png" in unmatched  # not a nun
         assert "seasonal/hanukkah/dreydl-nun_mirror.png" in unmatched
         assert "household/rubberduck.png" in unmatched  # not a cloth
 
     def test_the_table_of_overrides_holds_nothing_that_the_captions_tell(
-        self, found: StampMatches, nouns: Nouns, stamps_data: Path
+        self, found: Matches, nouns: Nouns, stamps_data: Path
     ):
-        senses, captions = senses_by_name(nouns), read_captions(stamps_data / STAMPS)
-        overrides = tomllib.loads(OVERRIDES.read_text(encoding="utf-8"))["stamps"]
+        senses = NounSenses(nouns)
+        captions = {stamp.path: stamp.caption for stamp in read_stamps(stamps_data / STAMPS)}
+        overrides = tomllib.loads(OVERRIDES.read_text(encoding="utf-8"))[""]
         for path, entity_id in overrides.items():
             if not path.endswith("/"):
                 guess = match_caption(captions[path], path.partition("/")[0], senses)
                 without = overrides.get(path.rpartition("/")[0] + "/", guess)
                 assert (without or "none") != entity_id, f"{path} needs no override"
 
-    def test_enough_entities_have_several_photographs(self, found: StampMatches, stamps_data: Path):
+    def test_enough_entities_have_several_photographs(self, kb: WordNet):
         photographs: dict[str, set[str]] = {}
-        for stamp in with_photographs(stamps_data / STAMPS, found):
+        for stamp in kb.stamps:
             photographs.setdefault(stamp.entity_id, set()).add(stamp.photograph)
         assert 60 <= sum(len(shown) > 1 for shown in photographs.values()) <= 80
         assert len(photographs["n06874185"]) == 1  # one traffic light in three colours

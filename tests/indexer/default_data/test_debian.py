@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from indexer.debian import PACKAGES, package_versions
+from indexer.default_data.debian import package_versions
+from indexer.default_data.needs import DEMO, Fetched
+from indexer.default_data.needs import PACKAGES as NEEDED
 from wikiclip.base.errors import WikiClipError
+
+PACKAGES = NEEDED[DEMO]
 
 
 @pytest.fixture
@@ -36,7 +40,7 @@ def _script(path: Path, *lines: str) -> None:
 
 
 def _fetch(stdout: int = subprocess.PIPE) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "indexer.debian", "fetch"]
+    command = [sys.executable, "-m", "indexer.default_data", "fetch"]
     return subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, text=True)
 
 
@@ -75,13 +79,13 @@ def test_fetches_whatever_was_cut_off_before_and_only_once(home: Path, monkeypat
         _killed_once(lambda pattern=pattern: any(work.glob(pattern)))
         assert not root.exists()
         with pytest.raises(WikiClipError, match="make demo-data"):
-            package_versions()
+            package_versions(PACKAGES)
 
     # Made by hand, so that nobody knows of which version it is.
     (root / "usr").mkdir(parents=True)
     (root / "usr" / "stray").touch()
     said = _fetched()
-    versions = package_versions()
+    versions = package_versions(PACKAGES)
     assert all(f"{package} {versions[package]}" in said for package in PACKAGES)
     assert (root / "usr/share/wordnet/data.noun").stat().st_size > 10_000_000
     stamps = root / "usr/share/tuxpaint/stamps"
@@ -108,11 +112,35 @@ def test_removes_what_a_fetch_that_was_killed_after_publishing_left(home: Path):
 
 
 @pytest.mark.parametrize("written", ["", "[]", '{"wordnet-base": 3}', '{"wordnet-base": "3.0"}'])
-def test_versions_that_are_not_of_both_packages_are_no_data(home: Path, written: str):
+def test_versions_that_do_not_name_all_packages_are_no_data(home: Path, written: str):
     (home / "debian" / "root").mkdir(parents=True)
     (home / "debian" / "root" / "packages.json").write_text(written)
     with pytest.raises(WikiClipError, match="make demo-data"):
-        package_versions()
+        package_versions(PACKAGES)
+
+
+def test_what_another_knowledge_base_lacks_is_named_with_what_fetches_it(home: Path):
+    (home / "debian" / "root").mkdir(parents=True)
+    (home / "debian" / "root" / "packages.json").write_text(json.dumps(dict.fromkeys(PACKAGES, "1.0")))
+    with pytest.raises(WikiClipError, match=r"of openclipart-png is not in .* --kb wikipedia"):
+        package_versions(NEEDED[Fetched.WIKIPEDIA])
+
+
+def test_a_package_is_added_to_those_that_are_there(home: Path, tools: Path):
+    root = home / "debian" / "root"
+    (root / "usr").mkdir(parents=True)
+    (root / "usr" / "old").write_text("old")
+    (root / "packages.json").write_text(json.dumps({PACKAGES[0]: "1.0"}))
+    _script(
+        tools / "apt-get",
+        f'case "$*" in *{PACKAGES[0]}*) exit 1 ;; *update*) exit 0 ;; esac',
+        f": > {PACKAGES[1]}_2.0_all.deb",
+    )
+    extract = '--extract) /bin/mkdir -p "$3/usr"; echo new > "$3/usr/new"; /bin/ln -s new "$3/usr/link" ;;'
+    _script(tools / "dpkg-deb", f'case "$1" in {extract} *) echo 2.0 ;; esac')
+    assert "Fetching wordnet-base, 6 MB" in _fetched()
+    assert package_versions(PACKAGES) == {PACKAGES[0]: "1.0", PACKAGES[1]: "2.0"}
+    assert sorted(path.name for path in (root / "usr").iterdir()) == ["new", "old"]
 
 
 def test_without_apt_says_what_to_do_and_makes_nothing(home: Path, tools: Path):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
-from indexer.kb.stamps import STAMPS, read_captions
-from indexer.kb.twins import photographs
+from indexer.kb.pictures.tuxpaint import STAMPS, read_stamps
+from indexer.kb.pictures.twins import photographs
 from wikiclip.base.errors import WikiClipError
 
 
@@ -89,7 +89,7 @@ def test_what_is_no_picture_is_named(tmp_path: Path):
 def test_the_real_ones(stamps_data: Path):
     """Groups and near misses as they were found by looking."""
     folder = stamps_data / STAMPS
-    found = photographs(folder, list(read_captions(folder)), crops={})
+    found = photographs(folder, [stamp.path for stamp in read_stamps(folder)], crops={})
     assert found["food/fruit/apple_red.png"] == found["food/fruit/apple_green.png"]
     assert found["town/flags/whiteflag.png"] == found["town/flags/redflag.png"]
     assert found["people/fireman240a.png"] == found["military/fireman240a.png"]
