@@ -65,7 +65,7 @@ def read_clipart(folder: Path, *, prefix: str = "") -> list[Captioned]:
             )
     if not found:
         raise PicturesError(
-            f"There is no clip art at {folder}; `python -m indexer.default_data fetch --kb wikipedia` does."
+            f"There is no clip art at {folder}; `python -m indexer.default_data fetch --kb wikipedia` fetches it."
         )
     return found
 
