@@ -119,8 +119,8 @@ def _unpacked(packages: dict[str, Path], work: Path, lock: int) -> Path:
         typer.echo(f"Unpacking {name} ...")
         try:
             run_tool(["dpkg-deb", "--extract", file, folder], cwd=work, lock=lock, errors_begin=APT_ERROR)
-            version = ["dpkg-deb", "--field", file, "Version"]
-            said = run_tool(version, cwd=work, lock=lock, errors_begin=APT_ERROR, stdout=subprocess.PIPE)
+            field: list[str | Path] = ["dpkg-deb", "--field", file, "Version"]
+            said = run_tool(field, cwd=work, lock=lock, errors_begin=APT_ERROR, stdout=subprocess.PIPE)
         except WikiClipError as error:
             raise WikiClipError(f"The Debian package {name} could not be unpacked in {work}: {error}") from error
         versions[name] = said.strip()

