@@ -71,7 +71,7 @@ def cost(running: Server, throw: Throw, *, times: int) -> Cost:
 
 
 def _once(running: Server, throw: Throw, *, probing: bool) -> Cost:
-    process, done, ended = _Process(running.pid), threading.Event(), threading.Event()
+    process, done, ended = Process(running.pid), threading.Event(), threading.Event()
     process.settle()
     begin, (loop_begin, _) = process.cpu_s(), process.loop_s()
     watch = threading.Thread(target=_end_past, args=(process, begin + MOST_S, done, ended))
@@ -100,7 +100,7 @@ def _once(running: Server, throw: Throw, *, probing: bool) -> Cost:
 
 
 @dataclass(frozen=True)
-class _Process:
+class Process:
     """A server's process, seen from outside."""
 
     pid: int
@@ -126,7 +126,7 @@ class _Process:
             before = now
 
 
-def _end_past(process: _Process, most_s: float, done: threading.Event, ended: threading.Event) -> None:
+def _end_past(process: Process, most_s: float, done: threading.Event, ended: threading.Event) -> None:
     """Ends the process once it has taken so much."""
     while not done.wait(QUIET_S):
         if process.cpu_s() > most_s:
@@ -157,7 +157,7 @@ def _probing(running: Server) -> Iterator[list[float | None]]:
 def _probe(running: Server, told: Connection) -> None:
     with suppress(PermissionError):  # where it may, it does not wait for a core itself
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
-    process, most_s = _Process(running.pid), 0.0
+    process, most_s = Process(running.pid), 0.0
     with Caller(running.port, patience_s=60) as caller:
         caller.ask(HEALTH)
         told.send("ready")

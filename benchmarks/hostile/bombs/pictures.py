@@ -3,6 +3,7 @@
 import base64
 import struct
 import zlib
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -90,7 +91,8 @@ def _profiles() -> bytes:
 
 def _large_masks() -> Case:
     """As many as may be asked about at once of the largest picture."""
-    mask = {"png": base64.b64encode(blank_png(BOMB_SIDE, BOMB_SIDE, colour=2)).decode()}
+    white = saved(Image.new("RGB", (BOMB_SIDE, BOMB_SIDE), "white"), "PNG")
+    mask = {"png": base64.b64encode(white).decode()}
     return of_picture(saved(Image.new("L", (BOMB_SIDE, BOMB_SIDE), 90), "JPEG"), regions=[*[mask] * 4, NOWHERE])
 
 
@@ -99,7 +101,7 @@ def _profiled_mask() -> Case:
     return of_picture(_jpeg(), regions=[mask, NOWHERE])
 
 
-FILES = {
+FILES: dict[str, Callable[[], bytes]] = {
     "JPEG, 10,774 empty scans": lambda: _with_scans(3000, 10_774),
     "JPEG, 240 empty scans of 49 megapixels": lambda: _with_scans(BOMB_SIDE, 240),
     "JPEG, EXIF in small segments": lambda: _behind_start(
@@ -130,9 +132,15 @@ FILES = {
     "WebP of 49 megapixels": lambda: saved(_noisy(), "WEBP", quality=0, method=0),
     "GIF of 49 megapixels": lambda: saved(Image.new("L", (BOMB_SIDE, BOMB_SIDE), 90), "GIF"),
 }
-# The region lies outside, so that nothing but the picture is read: `outside-picture` says that it was.
+
+
+def _reading(make: Callable[[], bytes]) -> Throw:
+    """The region lies outside, so that nothing but the picture is read: `outside-picture` says that it was."""
+    return asking(lambda: of_picture(make(), region=NOWHERE))
+
+
 PICTURE_BOMBS: dict[str, Throw] = {
-    **{name: asking(lambda make=make: of_picture(make(), region=NOWHERE)) for name, make in FILES.items()},
+    **{name: _reading(make) for name, make in FILES.items()},
     "PNG mask, 15,000 profiles": asking(_profiled_mask),
     "4 PNG masks of 49 megapixels": asking(_large_masks),
 }
