@@ -11,6 +11,7 @@ from typing import Any
 from indexer.coco import items, plain_id
 from indexer.picture_paths import NoPlace, downloaded, place_below, temporary_table
 from wikiclip.base.errors import WikiClipError
+from wikiclip.masks import UNDECLARED, Declared, rests_on_declared
 
 TABLE = "CREATE TABLE picture (id TEXT PRIMARY KEY, listed TEXT, several INTEGER DEFAULT 0) WITHOUT ROWID"
 NAMELESS = "The file lists no picture file under this image_id: it is there without a file_name."
@@ -35,6 +36,10 @@ class Listed:
     width: float | None
     height: float | None
     several: bool
+
+    def declared_for(self, region: object) -> Declared:
+        """The declared size where the region rests on it; it has to be the upright picture's."""
+        return (self.width, self.height) if rests_on_declared(region) else UNDECLARED
 
     def place(self, folder: Path) -> Path:
         """Where the picture is below the folder, be it there or not.

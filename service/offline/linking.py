@@ -11,9 +11,9 @@ from indexer.linker import Found, Linker, LinkQuery
 from service.errors import BY_CODE, Cause
 from service.offline.mentions import Mention
 from service.offline.rows import Rows
-from wikiclip.masks import RegionError
+from wikiclip.masks import RegionError, expect_declared
 from wikiclip.model import PreparedMention
-from wikiclip.pictures import Picture, PictureError
+from wikiclip.pictures import PictureError
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -90,27 +90,11 @@ def _prepare(mentions: list[Mention], linker: Linker) -> list[_Prepared]:
         return [_Prepared(mention, None, _error(BY_CODE[error.code], str(error))) for mention in mentions]
     for mention in mentions:
         try:
-            _expect_declared(mention, picture)
+            expect_declared(mention.declared, height=picture.rgb.height, width=picture.rgb.width)
             prepared.append(_Prepared(mention, linker.cut(picture, mention.region), None))
         except RegionError as error:
             prepared.append(_Prepared(mention, None, _error(BY_CODE[error.code], str(error))))
     return prepared
-
-
-def _expect_declared(mention: Mention, picture: Picture) -> None:
-    """A region in pixels means another part of the picture where the picture was turned or resized since.
-
-    Raises:
-        RegionError: the picture is not of the size that the annotations give it.
-    """
-    for declared, real in zip(mention.declared, picture.rgb.size, strict=True):
-        if declared is not None and declared != real:
-            width, height = ("?" if side is None else f"{side:g}" for side in mention.declared)
-            raise RegionError(
-                "mask-size-mismatch",
-                f"The annotations give the picture as {width} wide and {height} high; upright, the file is"
-                f" {picture.rgb.width} wide and {picture.rgb.height} high.",
-            )
 
 
 def _rows(waiting: list[_Prepared], linker: Linker, options: SetOptions) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ from indexer.coco import items, plain_id, region_of
 from indexer.coco_pictures import Listed, listed_pictures
 from indexer.picture_paths import NoPlace
 from wikiclip.base.errors import WikiClipError
+from wikiclip.masks import UNDECLARED, Declared
 from wikiclip.picture_files import media_type
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif"}
@@ -45,7 +46,7 @@ class Mention:
     region: object
     why: str = ""
     repeat: int = 0
-    declared: tuple[float | None, float | None] = (None, None)
+    declared: Declared = UNDECLARED
 
     def asked(self) -> str | None:
         """A checksum of the picture's name and size in bytes and of the region; None where the picture is not there."""
@@ -152,10 +153,7 @@ class Annotations:
             picture = listed.place(self._folder)
         except NoPlace as error:
             return Mention(annotation_id, image_id, None, None, str(error), repeat)
-        # An RLE says itself what size it is for.
-        in_pixels = isinstance(region, dict) and not region.keys().isdisjoint({"polygon", "box"})
-        declared = (listed.width, listed.height) if in_pixels else (None, None)
-        return Mention(annotation_id, image_id, picture, region, repeat=repeat, declared=declared)
+        return Mention(annotation_id, image_id, picture, region, repeat=repeat, declared=listed.declared_for(region))
 
     def _objects(self) -> Iterator[dict[str, Any]]:
         for found in items(self._path, "annotations"):

@@ -9,7 +9,7 @@ from PIL import Image
 
 from indexer.kb.record import BadRecord
 from wikiclip.base.errors import WikiClipError
-from wikiclip.masks import Mask, RegionCode, RegionError, decode_region
+from wikiclip.masks import UNDECLARED, Declared, Mask, RegionCode, RegionError, decode_region, expect_declared
 from wikiclip.pictures import PictureCode, PictureError, read_picture
 
 TestSplit = Literal["seen", "unseen"]  # whether training has seen the entity
@@ -32,6 +32,7 @@ class Annotation:
         split: whether it is trained on, or measured on with an entity that training has seen or not.
         task: None where a set does not tell tasks apart.
         question: what was asked about the picture, for people to read.
+        declared: the picture's width and height as the set gives them, where the region rests on them.
     """
 
     data_id: str
@@ -41,6 +42,7 @@ class Annotation:
     split: Split
     task: Task | None
     question: str | None
+    declared: Declared = UNDECLARED
 
 
 class AnnotatedSet(Protocol):
@@ -83,7 +85,8 @@ def read_mention(annotation: Annotation) -> tuple[Image.Image, Mask]:
     """Decodes the picture (RGB, upright) and its region, a mask [H, W] with at least one pixel.
 
     Raises:
-        MentionError: the picture is missing or cannot be read, or the region does not fit it.
+        MentionError: the picture is missing or cannot be read, or the region does not fit it, or is one of a picture of
+            another size.
     """
     try:
         picture = read_picture(annotation.picture).rgb
@@ -93,6 +96,7 @@ def read_mention(annotation: Annotation) -> tuple[Image.Image, Mask]:
             raise MentionError("missing-picture", error.code, message) from error
         raise MentionError("unreadable-picture", error.code, f"{annotation.picture}: {error}") from error
     try:
+        expect_declared(annotation.declared, height=picture.height, width=picture.width)
         mask = decode_region(annotation.region, height=picture.height, width=picture.width)
     except RegionError as error:
         raise MentionError("bad-region", error.code, f"{error.code}: {error}") from error

@@ -30,7 +30,7 @@ from wikiclip.base.files import appearing_folder, write_text
 from wikiclip.base.locks import locked
 from wikiclip.base.paths import features_home
 
-ANNOTATIONS_VERSION = 1  # counts up with each change to what is read of an annotation
+ANNOTATIONS_VERSION = 2  # counts up with each change to what is read of an annotation
 BLOCK = 4096
 TABLE, REPORT, COUNTS = "annotations.arrow", "problems.jsonl", "tally.json"
 ARROW_SCHEMA = pa.schema(
@@ -42,6 +42,8 @@ ARROW_SCHEMA = pa.schema(
         pa.field("split", pa.string(), nullable=False),
         pa.field("task", pa.string()),
         pa.field("question", pa.string()),
+        pa.field("width", pa.float64()),  # as declared, where the region rests on it
+        pa.field("height", pa.float64()),
         pa.field("chance", pa.uint64(), nullable=False),
     ]
 )
@@ -91,7 +93,8 @@ class AnnotationTable:
         return len(self._table)
 
     def __getitem__(self, number: int) -> Annotation:
-        data_id, picture, region, row, split, task, question, _ = (column[number].as_py() for column in self._table)
+        fields = (column[number].as_py() for column in self._table)
+        data_id, picture, region, row, split, task, question, width, height, _ = fields
         return Annotation(
             data_id=data_id,
             picture=Path(os.fsdecode(picture)),
@@ -100,6 +103,7 @@ class AnnotationTable:
             split=split,
             task=task,
             question=question,
+            declared=(width, height),
         )
 
     def data_ids(self, numbers: NDArray[np.int64]) -> list[str]:
@@ -172,6 +176,8 @@ def _batches(annotations: Iterator[Annotation], rows: "_Rows") -> Iterator[pa.Re
             "split": [one.split for one in block],
             "task": [one.task for one in block],
             "question": [one.question for one in block],
+            "width": [one.declared[0] for one in block],
+            "height": [one.declared[1] for one in block],
             "chance": [_chance(one.data_id) for one in block],
         }
         yield pa.RecordBatch.from_pydict(columns, schema=ARROW_SCHEMA)

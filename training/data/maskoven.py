@@ -135,16 +135,18 @@ class MaskOvenAnnotations:
             picture: Path | NoPlace = listed.place(self._pictures)
         except NoPlace as error:
             picture = error
+        region = region_of(found)
         return labelled(
             where=where,
             part=Part.TRAIN if self._part == Part.WIKI else self._part,
             data_id=row.id,
             picture=picture,
-            region=region_of(found),
+            region=region,
             entity_id=row.category_id,
             data_split="wiki_train" if self._part == Part.WIKI else row.data_split,
             task=task,
             question=row.question,
+            declared=listed.declared_for(region),
         )
 
 

@@ -34,7 +34,7 @@ class Line(BaseModel):
 
 
 class OvenAnnotations:
-    """One part of the set; each mention is a whole picture.
+    """One part of the set; each mention is a whole picture, of which no size is declared.
 
     Args:
         folder: holds the annotation files, plain or gzipped, and `ovenid2impath.csv` if there is one; `oven_home()` if

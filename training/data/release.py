@@ -12,6 +12,7 @@ from indexer.kb.record import BadRecord
 from indexer.picture_paths import NoPlace, OutOfFolder
 from training.data.annotation import Annotation, Split, Task
 from wikiclip.base.errors import WikiClipError
+from wikiclip.masks import UNDECLARED, Declared
 
 PICTURES = "oven_images"
 
@@ -40,6 +41,7 @@ def labelled(
     data_split: str | None,
     task: Task | None,
     question: str | None,
+    declared: Declared = UNDECLARED,
 ) -> Annotation | BadRecord:
     """Returns the annotation, if it has a label, belongs to its part, and its picture has a place in its folder."""
     if entity_id is None:
@@ -62,6 +64,7 @@ def labelled(
         split=split,
         task=task,
         question=question,
+        declared=declared,
     )
 
 

@@ -10,10 +10,22 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from indexer.errors import BadRecordFound
 from indexer.kb.oven import Oven
-from tests.training.data.small_release import ENTITIES, PICTURED, TRAIN, draw, mask, picture, rows, write_annotations
+from tests.training.data.small_release import (
+    ENTITIES,
+    HEIGHT,
+    PICTURED,
+    TRAIN,
+    WIDTH,
+    draw,
+    mask,
+    picture,
+    rows,
+    write_annotations,
+)
 from training.data.annotated import AnnotatedData, at_most
 from training.data.annotation import Annotation, read_mention
 from training.data.feature_cache import GB, Budget
@@ -142,6 +154,21 @@ def test_each_fault_is_counted_listed_and_left_out(faulty: Path, small_model: Wi
     }  # fmt: skip
     assert not asked.pooled_QW[torch.from_numpy(~asked.readable_Q)].any()
     assert asked.pooled_QW[torch.from_numpy(asked.readable_Q)].abs().amax(dim=1).min() > 0
+
+
+def test_a_box_of_a_picture_that_was_resized_since_is_a_bad_region_and_not_another_one(
+    release: Path, small_model: WikiClip
+):
+    in_pixels = {"segmentation": [[3, 5, 25, 5, 25, 20, 3, 20]]}
+    write_annotations(release, "train", "entity", [{**row, **in_pixels} for row in rows("train", "entity", 6)])
+    with Image.open(picture(release, 3)) as drawn:
+        drawn.resize((WIDTH * 2, HEIGHT)).save(picture(release, 3))
+    data = opened(small_model, "maskoven")
+    assert data.summary().startswith(f"1 of {TRAIN} annotations was left out: 1 bad-region")
+    [problem] = [json.loads(line) for line in (data.features.folder / "problems.jsonl").read_text().splitlines()]
+    assert (problem["code"], problem["where"]) == ("bad-region", "entity_train_003")
+    assert f"upright, the file is {WIDTH * 2} wide and {HEIGHT} high" in problem["why"]
+    assert len(data.training_set().record_Q) == TRAIN - 1
 
 
 def test_what_cannot_be_read_is_not_trained_on(release: Path, small_model: WikiClip):

@@ -4,17 +4,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from training.data.annotation import Annotation, MentionError, read_mention
-from wikiclip.masks import encode_rle
+from wikiclip.masks import UNDECLARED, Declared, decode_region, encode_rle
 
 HEIGHT, WIDTH = 10, 12
 
 
-def annotation(picture: Path, region: object = None) -> Annotation:
+def annotation(picture: Path, region: object = None, declared: Declared = UNDECLARED) -> Annotation:
     return Annotation(
-        data_id="a", picture=picture, region=region, entity_id="Q1", split="seen", task=None, question=None
+        data_id="a",
+        picture=picture,
+        region=region,
+        entity_id="Q1",
+        split="seen",
+        task=None,
+        question=None,
+        declared=declared,
     )
 
 
@@ -88,3 +97,36 @@ def test_a_region_that_does_not_fit_says_so_in_the_region_s_own_words(picture: P
     with pytest.raises(MentionError, match=f"^{cause}: ") as error:
         read_mention(annotation(picture, region))
     assert (error.value.code, error.value.cause) == ("bad-region", cause)
+
+
+BOX = {"box": [2, 3, 5, 6]}
+sides = st.none() | st.sampled_from([HEIGHT, WIDTH, float(HEIGHT), float(WIDTH), 1, WIDTH + 0.5, float("inf")])
+
+
+@pytest.fixture(scope="module")
+def still(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("still") / "picture.png"
+    Image.new("RGB", (WIDTH, HEIGHT)).save(path)
+    return path
+
+
+@given(width=sides, height=sides)
+def test_a_region_of_a_picture_of_another_size_is_never_taken_for_one_of_this(
+    still: Path, width: float | None, height: float | None
+):
+    if width in (None, WIDTH) and height in (None, HEIGHT):
+        _, mask = read_mention(annotation(still, BOX, (width, height)))
+        assert (mask == decode_region(BOX, height=HEIGHT, width=WIDTH)).all()
+        return
+    with pytest.raises(MentionError, match=f"upright, the file is {WIDTH} wide and {HEIGHT} high") as error:
+        read_mention(annotation(still, BOX, (width, height)))
+    assert (error.value.code, error.value.cause) == ("bad-region", "mask-size-mismatch")
+
+
+def test_the_size_that_counts_is_that_of_the_upright_picture(tmp_path: Path):
+    path, exif = tmp_path / "turned.jpg", Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (WIDTH, HEIGHT)).save(path, exif=exif)
+    assert read_mention(annotation(path, BOX, (HEIGHT, WIDTH)))[1].any()
+    with pytest.raises(MentionError, match=f"{WIDTH} wide and {HEIGHT} high; upright"):
+        read_mention(annotation(path, BOX, (WIDTH, HEIGHT)))

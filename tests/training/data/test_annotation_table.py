@@ -65,6 +65,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
     max_leaves=6,
 )
+sides = st.none() | st.floats(min_value=0, exclude_min=True)
 annotations = st.builds(
     Annotation,
     data_id=text,
@@ -76,6 +77,7 @@ annotations = st.builds(
     split=st.sampled_from(["train", "seen", "unseen"]),
     task=st.sampled_from(["entity", "query", None]),
     question=st.none() | text,
+    declared=st.tuples(sides, sides),
 )
 
 

@@ -130,6 +130,46 @@ def test_a_region_is_judged_when_it_is_decoded(home: Path, fields: dict[str, Any
     assert (error.value.code, error.value.cause) == ("bad-region", cause)
 
 
+IN_PIXELS = {
+    "boxes by corners": {"segmentation": [], "bbox": [[2, 3, 7, 9]]},
+    "box": {"segmentation": None, "bbox": [2, 3, 5, 6]},
+    "polygon": {"segmentation": [[2, 3, 7, 3, 7, 9, 2, 9]]},
+    "flat polygon": {"segmentation": [2, 3, 7, 3, 7, 9, 2, 9]},
+}
+OTHER_SIZES = {
+    "turned": {"width": HEIGHT, "height": WIDTH},
+    "scaled": {"width": 2 * WIDTH, "height": 2 * HEIGHT},
+    "one side": {"width": WIDTH + 1, "height": None},
+    "a text": {"width": str(HEIGHT), "height": str(WIDTH)},
+}
+
+
+@pytest.mark.parametrize("size", OTHER_SIZES.values(), ids=OTHER_SIZES)
+@pytest.mark.parametrize("fields", IN_PIXELS.values(), ids=IN_PIXELS)
+def test_a_region_in_pixels_of_a_picture_of_another_size_is_a_bad_region(
+    home: Path, fields: dict[str, Any], size: dict[str, Any]
+):
+    [found] = val(home, {**ROW, **fields}, images=[{**IMAGE, **size}])
+    assert isinstance(found, Annotation)
+    with pytest.raises(MentionError, match="The annotations give the picture as") as error:
+        read_mention(found)
+    assert (error.value.code, error.value.cause) == ("bad-region", "mask-size-mismatch")
+
+
+@pytest.mark.parametrize("fields", [{}, {"segmentation": [], "bbox": []}], ids=["RLEs", "the whole picture"])
+def test_a_region_that_needs_no_declared_size_is_not_held_against_one(home: Path, fields: dict[str, Any]):
+    [found] = val(home, {**ROW, **fields}, images=[{**IMAGE, "width": HEIGHT, "height": WIDTH}])
+    assert isinstance(found, Annotation)
+    assert read_mention(found)[1].any()
+
+
+@pytest.mark.parametrize("side", [None, 0, -1, "?", [], {}])
+def test_a_size_that_is_not_told_is_not_compared(home: Path, side: object):
+    [found] = val(home, {**ROW, **IN_PIXELS["box"]}, images=[{**IMAGE, "width": side, "height": side}])
+    assert isinstance(found, Annotation)
+    assert read_mention(found)[1].sum() == 30
+
+
 @pytest.mark.parametrize(
     ("row", "why"),
     [
