@@ -83,7 +83,7 @@ def fill_shards(
     ):
         name = f"{SHARDS}/{first + number:05d}"
         _once(folder / name, functools.partial(write_shard, chunks=stretch, kind=kind, shared=folder / SHARED))
-        stamps.append(stamp_shard(folder / name, name=name, image_root=plan.image_root))
+        stamps.append(stamp_shard(folder / name, name=name, image_root=plan.image_root, follow_links=plan.follow_links))
     return stamps
 
 

@@ -39,6 +39,12 @@ def build(
     everything: Annotated[
         bool, typer.Option("--everything", help="Also what cannot be seen, such as years and theorems, of wikipedia.")
     ] = False,
+    follow_links: Annotated[
+        bool,
+        typer.Option(
+            "--follow-links", help="Read and serve pictures that are links out of that folder, or behind one."
+        ),
+    ] = False,
     model: Annotated[str, typer.Option(help="The name of a packaged checkpoint, or a checkpoint's folder.")] = "tiny",
     out: Annotated[
         Path | None, typer.Option(help="The folder that keeps the index versions; var/index if left out.")
@@ -66,7 +72,8 @@ def build(
     """Embed a knowledge base and publish it as a new index version. A build that was stopped goes on where it was."""
     choice = Choice(index, memory() // 2 if memory_gb is None else int(memory_gb * 1e9))
     home = out or index_home()
-    source, loaded = open_kb(kb, records=records, images=images, everything=everything), WikiClip.load(model)
+    source = open_kb(kb, records=records, images=images, everything=everything, follow_links=follow_links)
+    loaded = WikiClip.load(model)
     if plan_only:
         expect(source, open_replicas(loaded, device), choice)
         return

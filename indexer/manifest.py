@@ -5,9 +5,16 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from indexer.errors import CorruptIndex
 from wikiclip.base.files import sha256
@@ -57,12 +64,22 @@ class ShardStamp(Strict):
     Attributes:
         entities, rows: how many it holds, those that are no more with them.
         image_root: the folder that its entities' pictures are named from.
+        follow_links: whether links are followed out of that folder.
     """
 
     folder: Annotated[str, Field(pattern=r"^shards/[0-9]{5}$")]
     entities: Annotated[int, Field(ge=1)]
     rows: Annotated[int, Field(ge=1)]
     image_root: str | None
+    follow_links: bool = False
+
+    @model_serializer(mode="wrap")
+    def _as_before_there_was_a_choice(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A program that knows of no links to follow reads a shard without any, and refuses one that has them."""
+        told: dict[str, Any] = write(self)
+        if not self.follow_links:
+            del told["follow_links"]
+        return told
 
 
 class Manifest(Strict):
@@ -89,6 +106,11 @@ class Manifest(Strict):
     counts: Counts
     shards: Annotated[tuple[ShardStamp, ...], Field(min_length=1)]
     files: dict[FileName, FileStamp]
+
+    @property
+    def follows_links(self) -> bool:
+        """Whether any of its pictures may be a link out of its folder."""
+        return any(shard.follow_links for shard in self.shards)
 
 
 def stamp_files(folder: Path, *, known: Mapping[str, FileStamp] = MappingProxyType({})) -> dict[str, FileStamp]:

@@ -1,5 +1,6 @@
 """Where a picture is: of an entity or an annotation, and nothing outside the folder that it is named from."""
 
+import errno
 import os
 import re
 import sqlite3
@@ -21,19 +22,23 @@ class OutOfFolder(NoPlace):
     """The name leads to a place outside."""
 
 
-def picture_file(image_root: Path, name: str) -> Path | None:
-    """The file that `name` means below `image_root`; None where there is none, or where it leads out of the folder."""
+def picture_file(image_root: Path, name: str, *, follow_links: bool = False) -> Path | None:
+    """As `found_picture`; None where there is none, or where it leads out of the folder."""
     try:
-        return found_picture(image_root, name)
+        return found_picture(image_root, name, follow_links=follow_links)
     except NoPlace:
         return None
 
 
-def found_picture(image_root: Path, name: str) -> Path:
+def found_picture(image_root: Path, name: str, *, follow_links: bool = False) -> Path:
     """The file that `name` means below `image_root`, with every link followed.
 
+    Args:
+        follow_links: whether a link may lead out of the folder. What the name itself says may not, nor two dots behind
+            a link, which would mean the folder above what it leads to.
+
     Raises:
-        NoPlace: there is none, or it lies out of the folder.
+        NoPlace: there is none, it lies out of the folder, or it is no regular file.
     """
     try:
         root = image_root.resolve(strict=True)
@@ -44,18 +49,26 @@ def found_picture(image_root: Path, name: str) -> Path:
         place = root / name.replace("\\", "/")
     try:
         path = place.resolve(strict=True)
-    except (OSError, ValueError, RuntimeError):  # missing; a zero byte in the name; a loop of links
-        raise NoPlace(_why_missing(place, name)) from None
+    except (OSError, ValueError, RuntimeError) as error:  # missing; a zero byte in the name; a loop of links
+        raise NoPlace(_why_missing(place, name, error)) from None
     if not path.is_relative_to(root):
-        if Path(os.path.normpath(place)).is_relative_to(root):
-            raise NoPlace("it is a link that leads out of the folder of pictures: copy the file into the folder")
-        raise NoPlace("its path leads out of the folder of pictures")
-    if not path.is_file():
+        if ".." in place.parts or not place.is_relative_to(root):
+            raise NoPlace("its path leads out of the folder of pictures")
+        if not follow_links:
+            raise NoPlace(
+                "it is a link that leads out of the folder of pictures: copy the file into the folder, or name"
+                " --follow-links if whoever can make links in it is to be trusted"
+            )
+    if not _is_file(path):
         raise NoPlace("it is no file")
     return path
 
 
-def _why_missing(place: Path, name: str) -> str:
+def _why_missing(place: Path, name: str, error: Exception) -> str:
+    if isinstance(error, RuntimeError) or getattr(error, "errno", None) == errno.ELOOP:
+        return "it is a link that leads round in a circle"
+    if isinstance(error, PermissionError):
+        return "it lies in a folder that may not be read"
     try:
         linked = place.is_symlink()
     except (OSError, ValueError):

@@ -133,10 +133,10 @@ class EntityIndex:
         """
         found = self._entities.number_of(entity_id)
         images = self._entities[found].images
-        image_root = self.manifest.shards[self._entities.shard_of(found)].image_root
-        if image_root is None or not 0 <= number < len(images):
+        shard = self.manifest.shards[self._entities.shard_of(found)]
+        if shard.image_root is None or not 0 <= number < len(images):
             return None
-        return picture_file(Path(image_root), images[number])
+        return picture_file(Path(shard.image_root), images[number], follow_links=shard.follow_links)
 
     def entities_titled(self, prefix: str, limit: int = 20) -> list[Entity]:
         """The first entities in the order of titles whose title starts so; neither case nor accents count."""

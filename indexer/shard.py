@@ -42,10 +42,10 @@ def write_shard(folder: Path, chunks: Sequence[StoredChunk], kind: IndexKind, sh
     kind.write(np.concatenate([chunk.vectors() for chunk in chunks]), folder, shared)
 
 
-def stamp_shard(folder: Path, *, name: str, image_root: str | None) -> ShardStamp:
+def stamp_shard(folder: Path, *, name: str, image_root: str | None, follow_links: bool) -> ShardStamp:
     """What the manifest says of a shard that was written."""
     entities, rows = len(read_array(folder / HASHES, np.uint64)), len(entity_of_row(folder))
-    return ShardStamp(folder=name, entities=entities, rows=rows, image_root=image_root)
+    return ShardStamp(folder=name, entities=entities, rows=rows, image_root=image_root, follow_links=follow_links)
 
 
 def entity_of_row(folder: Path) -> NDArray[np.uint32]:

@@ -45,6 +45,13 @@ def update(
         Path | None, typer.Option(help="JSON lines as of --kb jsonl: new entities, and new content of old ones.")
     ] = None,
     images: Annotated[Path | None, typer.Option(help="The folder that their pictures are named from.")] = None,
+    follow_links: Annotated[
+        bool | None,
+        typer.Option(
+            "--follow-links/--no-follow-links",
+            help="Read and serve pictures that are links out of that folder; as the version does if left out.",
+        ),
+    ] = None,
     delete: Annotated[Path | None, typer.Option(help="A file with ids of entities to remove, one a line.")] = None,
     model: Annotated[str, typer.Option(help="The checkpoint that the index was made with.")] = "tiny",
     out: Annotated[
@@ -71,7 +78,8 @@ def update(
         if records is None:
             changes = Changes(home / "building" / "deletions", None, [], [])
         else:
-            kb, loaded = JsonLines(records, images=images), WikiClip.load(model)
+            follows = base.manifest.follows_links if follow_links is None else follow_links
+            kb, loaded = JsonLines(records, images=images, follow_links=follows), WikiClip.load(model)
             changes = _embedded(kb, loaded, base, home, device, strict=strict)
         folder, manifest = changed(base, changes, gone, strict=strict)
         version = publish(folder, manifest, home)

@@ -37,7 +37,8 @@ def list_versions(home: Home = None) -> None:
         manifest = version.manifest
         size = sum(stamp.size for stamp in manifest.files.values()) / 1e9
         counts = (f"{manifest.counts.entities:,}", f"{manifest.counts.rows:,}", f"{size:.2f}")
-        source = manifest.knowledge_base if manifest.parent is None else f"{manifest.knowledge_base}, changed"
+        source = manifest.knowledge_base + ", changed" * (manifest.parent is not None)
+        source += ", follows links" * manifest.follows_links
         table.add_row(mark, name, source, manifest.kind, manifest.model.name, *counts)
     Console(width=150).print(table)
 

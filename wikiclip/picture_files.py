@@ -5,7 +5,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import BinaryIO, Literal, get_args
 
 import numpy as np
 from PIL import Image, ImageChops
@@ -15,6 +15,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from wikiclip.base.regular_files import open_regular
 from wikiclip.structure.gif import lean_gif
 from wikiclip.structure.jpeg import lean_jpeg
 from wikiclip.structure.lean import Box, BrokenFileError, LeanFile
@@ -82,13 +83,18 @@ def sniff_format(data: bytes) -> FileFormat | None:
 
 
 def media_type(path: Path) -> str | None:
-    """The media type of a picture that a browser shows without running anything, decided by its first bytes and not by
-    its name; None for any other file, and for one that cannot be read."""
+    """As `media_type_of`; None for a file that cannot be read, too."""
     try:
-        with path.open("rb") as file:
-            found = sniff_format(file.read(12))
+        with open_regular(path) as file:
+            return media_type_of(file)
     except OSError:
         return None
+
+
+def media_type_of(file: BinaryIO) -> str | None:
+    """The media type of a picture that a browser shows without running anything, decided by its first bytes and not by
+    its name; None for any other file. Reads those bytes."""
+    found = sniff_format(file.read(12))
     return None if found is None else f"image/{found.lower()}"
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from wikiclip.base.errors import WikiClipError
+from wikiclip.base.regular_files import open_regular
 from wikiclip.masks import Mask
 from wikiclip.picture_files import (
     FILE_FORMATS,
@@ -122,7 +123,7 @@ def _read(source: bytes | Path, max_bytes: int) -> bytes:
     """The bytes of the picture, never more than `max_bytes`."""
     if isinstance(source, Path):
         try:
-            with source.open("rb") as file:
+            with open_regular(source) as file:
                 data = file.read(max_bytes + 1)
         except OSError as error:
             raise PictureError("unreadable-image", f"The picture {source} cannot be read: {error.strerror}.") from error

@@ -49,7 +49,9 @@ def embed(kb: KnowledgeBase, replicas: Replicas, plan: Plan, workshop: Path, *, 
     ):
         while stretch := list(islice(records, plan.chunk_records)):
             chunk = stored_chunk(workshop, chunks)
-            pending = None if chunk.exists() else PendingChunk(stretch, kb.image_root, replicas, pool)
+            pending = None
+            if not chunk.exists():
+                pending = PendingChunk(stretch, kb.image_root, replicas, pool, follow_links=kb.follow_links)
             under_way.append(Queued(chunk=chunk, records=len(stretch), pending=pending))
             chunks += 1
             if len(under_way) == IN_FLIGHT:

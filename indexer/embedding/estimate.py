@@ -13,6 +13,7 @@ from itertools import islice
 
 import torch
 
+from indexer.embedding.chunks import Chunk
 from indexer.embedding.pending import BATCH_ROWS, PendingChunk, workers
 from indexer.embedding.plan import CHUNK_RECORDS
 from indexer.embedding.replicas import Replicas
@@ -147,9 +148,14 @@ class Stratum:
     def measure(self, kb: KnowledgeBase, replicas: Replicas) -> Measured:
         """Embeds the sample and scales up to what was seen."""
         with workers() as pool:
-            PendingChunk(self.kept[:8], kb.image_root, replicas, pool).finish(_ignore)  # the first batch is a slow one
+
+            def embedded(entities: list[Entity]) -> Chunk:
+                pending = PendingChunk(entities, kb.image_root, replicas, pool, follow_links=kb.follow_links)
+                return pending.finish(_ignore)
+
+            embedded(self.kept[:8])  # the first batch is a slow one
             started = time.perf_counter()
-            chunk = PendingChunk(self.kept, kb.image_root, replicas, pool).finish(_ignore)
+            chunk = embedded(self.kept)
             seconds = time.perf_counter() - started
         scale = self.seen / len(self.kept)
         return Measured(seconds=scale * seconds, table=round(scale * to_batch(chunk.entities).nbytes))

@@ -60,6 +60,7 @@ class PendingChunk:
     rows are batched depends on the stretch alone, so the same stretch gives the same bytes.
 
     Args:
+        image_root, follow_links: the knowledge base's.
         pool: threads that read pictures and encode.
     """
 
@@ -69,10 +70,12 @@ class PendingChunk:
         image_root: Path | None,
         replicas: Replicas,
         pool: ThreadPoolExecutor,
+        *,
+        follow_links: bool,
     ) -> None:
         self._entities = [record for record in stretch if isinstance(record, Entity)]
         self._problems = [record for record in stretch if isinstance(record, BadRecord)]
-        self._image_root, self._replicas = image_root, replicas
+        self._image_root, self._follow_links, self._replicas = image_root, follow_links, replicas
         self._rows = [
             Row(number, entity, image, first=place == 0)
             for number, entity in enumerate(self._entities)
@@ -100,7 +103,7 @@ class PendingChunk:
         """Embeds the rows of these numbers and returns how many records they begin."""
         rows = [self._rows[number] for number in batch]
         try:
-            prepared = [_prepare(row, self._image_root, self._replicas) for row in rows]
+            prepared = [self._prepare(row) for row in rows]
             vectors_BM = self._replicas.encode([entity for entity, _ in prepared])
         except (RuntimeError, MemoryError) as error:  # torch's own, such as for memory that is not there
             raise WikiClipError(
@@ -110,6 +113,23 @@ class PendingChunk:
         self._vectors_NM[batch] = _unit(vectors_BM)
         self._faults.update((n, fault) for n, (_, fault) in zip(batch, prepared, strict=True) if fault is not None)
         return sum(row.first for row in rows)
+
+    def _prepare(self, row: Row) -> tuple[PreparedEntity, BadRecord | None]:
+        picture, fault = None, None
+        if row.image is not None:
+            try:
+                picture = self._read(row.image)
+            except PictureError as error:
+                fault = BadRecord(where=f"{row.entity.entity_id}: {row.image}", why=str(error))
+        return self._replicas.prepare(describe(row.entity), picture), fault
+
+    def _read(self, image: str) -> Picture:
+        try:
+            if self._image_root is None:
+                raise NoPlace("the knowledge base has no folder of pictures")
+            return read_picture(found_picture(self._image_root, image, follow_links=self._follow_links))
+        except NoPlace as error:
+            raise PictureError("unreadable-image", str(error)) from None
 
     def _chunk(self) -> Chunk:
         rows, faults = self._rows, self._faults
@@ -134,25 +154,6 @@ def _batches(rows: Sequence[Row]) -> list[list[int]]:
     ones first, so that the workers end at nearly the same time."""
     order = sorted(range(len(rows)), key=lambda n: (rows[n].image is None, -len(describe(rows[n].entity))))
     return [order[start : start + BATCH_ROWS] for start in range(0, len(order), BATCH_ROWS)]
-
-
-def _prepare(row: Row, image_root: Path | None, replicas: Replicas) -> tuple[PreparedEntity, BadRecord | None]:
-    picture, fault = None, None
-    if row.image is not None:
-        try:
-            picture = _read(image_root, row.image)
-        except PictureError as error:
-            fault = BadRecord(where=f"{row.entity.entity_id}: {row.image}", why=str(error))
-    return replicas.prepare(describe(row.entity), picture), fault
-
-
-def _read(image_root: Path | None, image: str) -> Picture:
-    try:
-        if image_root is None:
-            raise NoPlace("the knowledge base has no folder of pictures")
-        return read_picture(found_picture(image_root, image))
-    except NoPlace as error:
-        raise PictureError("unreadable-image", str(error)) from None
 
 
 def _unit(vectors_BM: NDArray[np.float32]) -> NDArray[np.float32]:

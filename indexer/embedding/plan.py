@@ -24,6 +24,7 @@ class Plan:
     Attributes:
         records: the fingerprint of the knowledge base's content.
         dimension: the width of the vectors.
+        follow_links: whether links were followed out of the folder of pictures.
         chunk_records: records a chunk; what a crash may lose.
     """
 
@@ -33,6 +34,7 @@ class Plan:
     model_name: str
     model_fingerprint: str
     dimension: int
+    follow_links: bool = False
     chunk_records: int = CHUNK_RECORDS
     format: int = PLAN_VERSION
 
@@ -42,7 +44,10 @@ class Plan:
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
+        told = asdict(self)
+        if not self.follow_links:
+            del told["follow_links"]  # so that what was planned before there was a choice is found again
+        return json.dumps(told, indent=2, sort_keys=True) + "\n"
 
 
 def make_plan(kb: KnowledgeBase, model: WikiClip, *, chunk_records: int = CHUNK_RECORDS) -> Plan:
@@ -54,6 +59,7 @@ def make_plan(kb: KnowledgeBase, model: WikiClip, *, chunk_records: int = CHUNK_
         model_name=model.name,
         model_fingerprint=model.fingerprint,
         dimension=model.mention_width,
+        follow_links=kb.follow_links,
         chunk_records=chunk_records,
     )
 

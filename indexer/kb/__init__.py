@@ -27,7 +27,12 @@ FETCHED = (KnowledgeBaseName.WORDNET, KnowledgeBaseName.WIKIPEDIA)  # by indexer
 
 
 def open_kb(
-    name: KnowledgeBaseName, *, records: Path | None = None, images: Path | None = None, everything: bool = False
+    name: KnowledgeBaseName,
+    *,
+    records: Path | None = None,
+    images: Path | None = None,
+    everything: bool = False,
+    follow_links: bool = False,
 ) -> KnowledgeBase:
     """Opens a knowledge base.
 
@@ -35,14 +40,15 @@ def open_kb(
         records: its record file; required for `jsonl`, found by itself for the others if None.
         images: its folder of pictures; see each knowledge base for what it takes if None.
         everything: whether `wikipedia` has what cannot be seen, too.
+        follow_links: whether a picture may be a link that leads out of that folder, or lie behind one.
 
     Raises:
         WikiClipError: something it needs is missing, or an option does not apply to it.
     """
-    if name in FETCHED and (records or images):
+    if name in FETCHED and (records or images or follow_links):
         raise WikiClipError(
-            f"--records and --images do not apply to --kb {name}, whose files `python -m indexer.default_data fetch"
-            f" --kb {name}` fetches."
+            f"--records, --images and --follow-links do not apply to --kb {name}, whose files `python -m"
+            f" indexer.default_data fetch --kb {name}` fetches."
         )
     if everything and name != KnowledgeBaseName.WIKIPEDIA:
         raise WikiClipError(f"--everything does not apply to --kb {name}, which leaves nothing out that can be kept.")
@@ -56,6 +62,6 @@ def open_kb(
                 raise WikiClipError(
                     "--kb jsonl needs --records FILE: one JSON object a line with entity_id, title and text."
                 )
-            return JsonLines(records, images=images)
+            return JsonLines(records, images=images, follow_links=follow_links)
         case KnowledgeBaseName.OVEN:
-            return Oven(records, images=images)
+            return Oven(records, images=images, follow_links=follow_links)

@@ -69,6 +69,7 @@ class JsonLines:
     Args:
         records: the file.
         images: the folder that the records' pictures are named from; the file's own folder if None.
+        follow_links: whether a picture may be a link that leads out of the folder, or lie behind one.
 
     Raises:
         WikiClipError: the file or the folder is not there.
@@ -76,13 +77,14 @@ class JsonLines:
 
     name = "jsonl"
 
-    def __init__(self, records: Path, *, images: Path | None = None) -> None:
+    def __init__(self, records: Path, *, images: Path | None = None, follow_links: bool = False) -> None:
         if not records.is_file():
             raise WikiClipError(f"There is no file of records at {records}; name one with --records FILE.")
         if images is not None and not images.is_dir():
             raise WikiClipError(f"There is no folder of pictures at {images}; name one with --images DIR.")
         self._path = records
         self.image_root: Path | None = images or records.parent
+        self.follow_links = follow_links
 
     def __len__(self) -> int:
         return self._lines

@@ -48,6 +48,7 @@ class Oven:
     Args:
         records: the record file; if None, the first of `RECORD_FILES` in `oven_home()`.
         images: the folder that holds `wikipedia_images_full`; `oven_home()` if None. Pictures are optional.
+        follow_links: whether a picture may be a link that leads out of the folder, or lie behind one.
 
     Raises:
         WikiClipError: the record file is missing, or a folder was named that holds no pictures.
@@ -55,12 +56,13 @@ class Oven:
 
     name = "oven"
 
-    def __init__(self, records: Path | None = None, *, images: Path | None = None) -> None:
+    def __init__(self, records: Path | None = None, *, images: Path | None = None, follow_links: bool = False) -> None:
         if images is not None and not (images / PICTURES).is_dir():
             raise WikiClipError(f"{images} holds no folder {PICTURES}; name the folder above it with --images DIR.")
         self._path = _record_file(records)
         folder = images or oven_home()
         self.image_root: Path | None = folder if (folder / PICTURES).is_dir() else None
+        self.follow_links = follow_links
 
     def __len__(self) -> int:
         return self._records

@@ -39,6 +39,7 @@ class KnowledgeBase(Protocol):
 
     name: str
     image_root: Path | None
+    follow_links: bool  # in it, out of it
 
     def __len__(self) -> int:
         """How many records there are, for a progress bar; a bad record counts."""

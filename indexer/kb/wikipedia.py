@@ -42,6 +42,7 @@ class Wikipedia:
         self._all = read_articles(articles)
         self._everything = everything
         self.image_root: Path | None = root / SHARE
+        self.follow_links = False
 
     @cached_property
     def stamps(self) -> tuple[Stamp, ...]:

@@ -56,6 +56,7 @@ class WordNet:
     def __init__(self, root: Path) -> None:
         self._nouns = read_nouns(root / WORDNET)
         self.image_root: Path | None = root / STAMPS
+        self.follow_links = False
 
     @cached_property
     def stamps(self) -> tuple[Stamp, ...]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from starlette.datastructures import Headers
 from starlette.responses import FileResponse, Response
@@ -30,6 +31,20 @@ class WholeFile(FileResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = [(name, value) for name, value in scope["headers"] if name != b"range"]
         await super().__call__({**scope, "headers": headers}, receive, send)
+
+
+class OpenedFile(WholeFile):
+    """A file that is open: what was looked at is what is sent, whatever its name leads to by then."""
+
+    def __init__(self, file: BinaryIO, *, media_type: str, headers: Mapping[str, str]) -> None:
+        # Under this name the kernel opens the same file once more, for Starlette to read from its start.
+        path = f"/proc/self/fd/{file.fileno()}"
+        super().__init__(path, media_type=media_type, headers=headers, stat_result=os.fstat(file.fileno()))
+        self._file = file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._file:
+            await super().__call__(scope, receive, send)
 
 
 class PackagedFiles(StaticFiles):

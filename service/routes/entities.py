@@ -1,21 +1,24 @@
 """The paths of the knowledge base's records."""
 
 import re
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import unquote
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Query
+from fastapi import Path as PathParameter
 from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import Scope
 
 from service.engine.serving import Serving
 from service.errors import Cause, Problem
-from service.http.static import SHOWN_ONLY, WholeFile
+from service.http.static import SHOWN_ONLY, OpenedFile, WholeFile
 from service.routes.dependencies import serving_of
 from service.routes.openapi import documented
 from service.schemas import EntitiesResponse, EntityOut, NeighboursResponse
-from wikiclip.picture_files import media_type
+from wikiclip.base.regular_files import open_regular
+from wikiclip.picture_files import media_type_of
 
 SLASH_OF_ID = "\ud800"  # half of a character, which no decoded path holds
 
@@ -42,7 +45,7 @@ class EntityRoute(APIRoute):
 
 router = APIRouter(route_class=EntityRoute)
 
-EntityId = Annotated[str, Path(description="Percent-encoded where it holds characters such as `/`.")]
+EntityId = Annotated[str, PathParameter(description="Percent-encoded where it holds characters such as `/`.")]
 
 
 @router.get(
@@ -87,13 +90,13 @@ def entity_image(
     entity_id: EntityId,
     serving: Annotated[Serving, Depends(serving_of)],
     number: Annotated[int, Query(ge=0, le=1_000_000, description="Which of its pictures.")] = 0,
-) -> WholeFile:
+) -> OpenedFile:
     """The file as it is in the knowledge base: JPEG, PNG, WebP or GIF."""
     path = serving.linker.index.picture_path(entity_id, number)
-    kind = None if path is None else media_type(path)
-    if path is None or kind is None:
+    picture = None if path is None else _opened(path)
+    if picture is None:
         raise Problem(Cause.NO_PICTURE, "The record of the entity lists its pictures.")
-    return WholeFile(path, media_type=kind, headers=SHOWN_ONLY)
+    return picture
 
 
 @router.get(
@@ -104,3 +107,16 @@ def entity_image(
 def entity(entity_id: EntityId, serving: Annotated[Serving, Depends(serving_of)]) -> EntityOut:
     """The whole record, with the paths of its pictures."""
     return serving.presenter.entity(serving.linker.index.entity(entity_id))
+
+
+def _opened(path: Path) -> OpenedFile | None:
+    """The picture of a file, opened once: a name may lead to a picture now, and to a secret in a moment."""
+    try:
+        file = open_regular(path)
+        kind = media_type_of(file)
+    except OSError:
+        return None
+    if kind is None:
+        file.close()
+        return None
+    return OpenedFile(file, media_type=kind, headers=SHOWN_ONLY)

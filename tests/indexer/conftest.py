@@ -34,6 +34,7 @@ def make_version() -> Callable[..., Version]:
         entities: Sequence[Entity] | None = None,
         fingerprint: str = "f" * 64,
         image_root: Path | None = None,
+        follow_links: bool = False,
         problems: Sequence[BadRecord] = (),
         chunk_rows: int = 7,
         shard_rows: int = 5,
@@ -49,6 +50,7 @@ def make_version() -> Callable[..., Version]:
             model_name="tiny",
             model_fingerprint=fingerprint,
             dimension=vectors_NM.shape[1],
+            follow_links=follow_links,
         )
         workshop = open_workshop(plan, home, fresh=True)
         chunks = write_chunks(workshop, vectors_NM, owner_N, entities, problems, chunk_rows=chunk_rows)

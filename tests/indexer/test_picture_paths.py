@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,9 @@ def test_a_full_disk_for_temporary_files_is_one_line():
         ("out.png", "a link that leads out"),
         ("linked/secret.png", "a link that leads out"),
         ("broken.png", "a link to a file that is not there"),
+        ("loop.png", "round in a circle"),
+        ("loops/x.png", "round in a circle"),
+        ("pipe.png", "is no file"),
         ("../secret.png", "path leads out"),
         ("gone.png", "no such picture"),
         ("images\\gone.png", "backslash"),
@@ -61,9 +65,64 @@ def test_a_picture_that_is_not_found_is_told_why(tmp_path: Path, name: str, why:
     (root / "out.png").symlink_to("../secret.png")
     (root / "linked").symlink_to("..")
     (root / "broken.png").symlink_to("none")
+    (root / "loop.png").symlink_to("again.png")
+    (root / "again.png").symlink_to("loop.png")
+    (root / "loops").symlink_to("loops")
+    os.mkfifo(root / "pipe.png")
     with pytest.raises(NoPlace, match=why):
         found_picture(root, name)
     assert picture_file(root, name) is None
+
+
+@pytest.fixture
+def linked(tmp_path: Path) -> Path:
+    """A folder of pictures with links that lead out of it, beside a folder of somebody else."""
+    root, elsewhere = tmp_path / "pictures", tmp_path / "elsewhere"
+    for path in (root / "images" / "x.png", elsewhere / "deep" / "x.png", tmp_path / "secret.png"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    os.mkfifo(elsewhere / "pipe.png")
+    (root / "out.png").symlink_to("../elsewhere/deep/x.png")
+    (root / "far").symlink_to(elsewhere)
+    (root / "twice.png").symlink_to("far/deep/x.png")
+    (root / "pipe.png").symlink_to("../elsewhere/pipe.png")
+    (root / "zero.png").symlink_to("/dev/zero")
+    (root / "loop.png").symlink_to("loop.png")
+    (root / "broken.png").symlink_to("../elsewhere/none.png")
+    return root
+
+
+@pytest.mark.parametrize("name", ["out.png", "far/deep/x.png", "far\\deep\\x.png", "twice.png"])
+def test_a_link_out_of_the_folder_is_followed_where_that_is_asked_for(linked: Path, name: str):
+    with pytest.raises(NoPlace, match="--follow-links"):
+        found_picture(linked, name)
+    there = (linked.parent / "elsewhere" / "deep" / "x.png").resolve()
+    assert found_picture(linked, name, follow_links=True) == there
+    assert picture_file(linked, name, follow_links=True) == there
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("../secret.png", "path leads out"),
+        ("far/../secret.png", "path leads out"),
+        ("far\\..\\secret.png", "path leads out"),
+        ("far/deep/../../secret.png", "path leads out"),
+        ("images/../../secret.png", "path leads out"),
+        ("{outside}", "path leads out"),
+        ("far", "is no file"),
+        ("pipe.png", "is no file"),
+        ("far/pipe.png", "is no file"),
+        ("zero.png", "is no file"),
+        ("loop.png", "round in a circle"),
+        ("broken.png", "a link to a file that is not there"),
+        ("gone.png", "no such picture"),
+    ],
+)
+def test_what_is_no_picture_of_the_folder_stays_refused_where_links_are_followed(linked: Path, name: str, why: str):
+    name = name.replace("{outside}", str(linked.parent / "secret.png"))
+    with pytest.raises(NoPlace, match=why):
+        found_picture(linked, name, follow_links=True)
 
 
 @pytest.mark.parametrize("name", ["images/x.png", "images\\x.png", "inside.png"])

@@ -42,6 +42,14 @@ def test_lists_the_newest_first_and_marks_the_current(home: Path):
     assert [f" {entities} " in line for line, entities in zip(lines, (4, 9, 12), strict=True)] == [True] * 3
 
 
+def test_a_version_that_follows_links_is_told_from_others(tmp_path: Path, make_version):
+    for follow_links in (False, True):
+        make_version(tmp_path, ROWS, follow_links=follow_links)
+    newest, oldest = version_ids(tmp_path)
+    lines = command(tmp_path, "list").splitlines()
+    assert ["follows links" in line for name in (newest, oldest) for line in lines if name in line] == [True, False]
+
+
 def test_versions_follow_their_publication_and_no_clock(
     tmp_path: Path, make_version, monkeypatch: pytest.MonkeyPatch
 ) -> None:

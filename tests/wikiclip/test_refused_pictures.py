@@ -1,5 +1,6 @@
 """Pictures that are refused: too large, of no known format, cut off or damaged."""
 
+import os
 import random
 import struct
 import warnings
@@ -13,6 +14,7 @@ from PIL import Image, ImageFile
 
 from tests.wikiclip.picture_files import png, png_chunk, saved, with_right_checksums
 from tests.wikiclip.picture_kinds import GREY, HEIGHT, OPAQUE, PIXELS, PLAIN, TRANSPARENT, WIDTH, close, exif
+from wikiclip.picture_files import media_type
 from wikiclip.pictures import PICTURE_CODES, Picture, PictureError, PictureLimits, read_picture
 
 DEFAULT = PictureLimits()
@@ -148,6 +150,12 @@ def test_paths_are_read_like_bytes(tmp_path: Path) -> None:
     path.write_bytes(b"")
     assert code_of(path) == "empty-image"
     assert code_of(tmp_path) == "unreadable-image"
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "zero.png").symlink_to("/dev/zero")
+    for name in ("pipe.png", "zero.png"):  # the one would keep a reader waiting, the other has no end
+        assert "no regular file" in str(outcome(tmp_path / name))
+        assert code_of(tmp_path / name) == "unreadable-image"
+        assert media_type(tmp_path / name) is None
     with pytest.raises(PictureError, match=r"missing\.png cannot be read: No such file") as caught:
         read_picture(tmp_path / "missing.png")
     assert caught.value.code == "unreadable-image"

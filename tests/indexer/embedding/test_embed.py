@@ -32,13 +32,13 @@ def encode(
     done: Callable[[int], object] = lambda _: None,
 ) -> Chunk:
     with workers() as pool:
-        return PendingChunk(records, image_root, on_cpu(model), pool).finish(done)
+        return PendingChunk(records, image_root, on_cpu(model), pool, follow_links=False).finish(done)
 
 
 class Herons:
     """Records that tell, as they are read, how many chunks had been written by then."""
 
-    name, image_root = "herons", None
+    name, image_root, follow_links = "herons", None, False
 
     def __init__(self, count: int, workshop: Callable[[], Path] = Path) -> None:
         self._count, self._workshop = count, workshop

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from wikiclip.base.regular_files import read_regular
+from wikiclip.base.regular_files import open_regular, read_regular
 
 
 def test_a_regular_file_is_read_whole(tmp_path: Path) -> None:
@@ -24,3 +24,11 @@ def test_what_is_no_regular_file_or_too_large_is_refused_at_once(tmp_path: Path)
     for path in (pipe, tmp_path, Path("/dev/zero"), large, tmp_path / "none"):
         with pytest.raises(OSError, match=r"."):
             read_regular(path, most=8)
+
+
+def test_what_is_refused_stays_open_nowhere(tmp_path: Path) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for path in (tmp_path, Path("/dev/zero")):
+        with pytest.raises(OSError, match="no regular file"):
+            open_regular(path)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
