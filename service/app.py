@@ -11,12 +11,13 @@ from fastapi import FastAPI
 
 from service.engine.runtime import Runtime
 from service.http import problems
-from service.http.access import Access, read_rate
+from service.http.access import Access
 from service.http.answer_headers import AnswerHeaders
 from service.http.bodies import Bodies
 from service.http.head import HeadAsGet
 from service.http.key_ring import KeyRing
 from service.http.origin import OwnOrigin
+from service.http.rates import read_rate
 from service.http.request_log import RequestLog
 from service.routes import entities, linking, openapi, operations, pages, scenes
 from service.routes.together import Together
@@ -37,7 +38,7 @@ def create_app(settings: Settings | None = None, *, announce: Callable[[Runtime]
         announce: called once loading has ended, well or badly.
 
     Raises:
-        WikiClipError: the keys cannot be read, or the rate is none.
+        WikiClipError: the keys cannot be read, or a rate is none.
     """
     settings = settings or Settings()
     metrics = Metrics()
@@ -78,9 +79,11 @@ def create_app(settings: Settings | None = None, *, announce: Callable[[Runtime]
     app.state.keys = keys = None if settings.keys is None else KeyRing(settings.keys)
     if keys is not None:
         metrics.watch_keys(keys)
+    app.state.region_rate = read_rate(settings.region_rate, setting="WIKICLIP_REGION_RATE", counted="regions")
     # The last one added sees a request first.
     app.add_middleware(HeadAsGet)
-    app.add_middleware(Access, open_paths=open_paths, keys=keys, rate=read_rate(settings.rate))
+    rate = read_rate(settings.rate, setting="WIKICLIP_RATE", counted="requests")
+    app.add_middleware(Access, open_paths=open_paths, keys=keys, rate=rate)
     app.add_middleware(OwnOrigin, hosts=settings.hosts, origins=settings.origins)
     app.add_middleware(RequestLog, metrics=metrics)
     app.add_middleware(AnswerHeaders)

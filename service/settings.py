@@ -113,6 +113,9 @@ class Settings(BaseSettings):
         bool, Field(description="Whether callers need no key where others than this machine can reach the service.")
     ] = False
     rate: Annotated[str, Field(description="How often a key may ask, as 10/second or 1000/hour; empty: any.")] = ""
+    region_rate: Annotated[
+        str, Field(description="About how many regions a key may ask, as 600/minute; empty: any.")
+    ] = ""
     hosts: Annotated[
         tuple[str, ...],
         Words,

@@ -22,6 +22,11 @@ from wikiclip.pictures import Picture, PictureError, read_picture
 from wikiclip.segmenters import Box, Point, Prompt
 
 REGIONS_S = 2.0  # of one core, for all regions of a request
+Charge = Callable[[int], None]  # is told how many regions work is to be done on; raises Problem where they are too many
+
+
+def uncharged(_: int) -> None:
+    """The charge where nobody counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,8 @@ class ExplainQuery:
 class Reader:
     """Decodes pictures and regions. Safe on any thread.
 
-    Every method takes a picture's file and raises Problem for what cannot be read.
+    Every method takes a picture's file and raises Problem for what cannot be read. It charges for its regions once it
+    knows how many there are, before the picture is looked at; an outline and an explanation count as one.
 
     Args:
         serving: what answers now.
@@ -58,24 +64,31 @@ class Reader:
         read = partial(read_picture, limits=settings.picture_limits)
         self._pictures = DecodedPictures(read, most_bytes=settings.picture_cache_bytes)
 
-    def link(self, file: bytes, regions: Sequence[object], *, top_k: int, min_score: float | None) -> LinkQuery:
+    def link(
+        self, file: bytes, regions: Sequence[object], *, top_k: int, min_score: float | None, charge: Charge = uncharged
+    ) -> LinkQuery:
         """Regions that shall be linked."""
         if len(regions) > self._max_regions:
             raise Problem(Cause.TOO_MANY_REGIONS, f"A request may have {self._max_regions} regions.")
+        charge(len(regions))
         with _refusals():
             picture = self._picture(file)
             self._expect_few_pixels(picture, len(regions))
             mentions = tuple(self._mentions(self._serving().linker, picture, regions))
         return LinkQuery(mentions, top_k, min_score)
 
-    def segment(self, file: bytes, *, point: Sequence[float] | None, box: object) -> SegmentQuery:
+    def segment(
+        self, file: bytes, *, point: Sequence[float] | None, box: object, charge: Charge = uncharged
+    ) -> SegmentQuery:
         """A thing that shall be outlined, at a point or in a box; whatever stands out where both are None."""
+        charge(1)
         with _refusals():
             picture = self._picture(file).rgb
             return SegmentQuery(picture, _prompt(point, box, picture.width, picture.height))
 
-    def explain(self, file: bytes, region: object, entity_id: str) -> ExplainQuery:
+    def explain(self, file: bytes, region: object, entity_id: str, *, charge: Charge = uncharged) -> ExplainQuery:
         """A region whose score with an entity shall be explained. Raises UnknownEntity, too."""
+        charge(1)
         serving = self._serving()
         linker = serving.linker
         entity = linker.index.entity(entity_id)

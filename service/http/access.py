@@ -1,19 +1,14 @@
 """Who may ask, and how often: API keys and a rate for each."""
 
-import math
-import time
 from collections.abc import Collection
 
-from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import Cause, Problem
 from service.http.key_ring import Key, KeyRing, Role
 from service.http.problems import problem_response
-from wikiclip.base.errors import WikiClipError
+from service.http.rates import Rate
 
 ADMIN = ("/admin", "/metrics")
 SCHEME = "Bearer"
@@ -30,14 +25,11 @@ class Access:
         rate: None allows any.
     """
 
-    def __init__(
-        self, app: ASGIApp, *, open_paths: Collection[str], keys: KeyRing | None, rate: RateLimitItem | None
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, open_paths: Collection[str], keys: KeyRing | None, rate: Rate | None) -> None:
         self._app = app
         self._open_paths = open_paths
         self._keys = keys
         self._rate = rate
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in self._open_paths:
@@ -45,7 +37,8 @@ class Access:
             return
         try:
             caller = self._admitted(scope)
-            self._count(caller)
+            if self._rate is not None:
+                self._rate.take(caller)
         except Problem as problem:
             await problem_response(problem)(scope, receive, send)
             return
@@ -74,25 +67,8 @@ class Access:
             )
         return key
 
-    def _count(self, caller: str) -> None:
-        if self._rate is None or self._limiter.hit(self._rate, caller):
-            return
-        free_at = self._limiter.get_window_stats(self._rate, caller).reset_time
-        wait_s = max(1, math.ceil(free_at - time.time()))
-        raise Problem(Cause.RATE_LIMITED, f"Allowed are {self._rate}.", headers={"Retry-After": str(wait_s)})
-
 
 def key_of(headers: Headers, keys: KeyRing | None) -> Key | None:
     """The key that a request shows; None where it shows none that is valid."""
     scheme, _, secret = headers.get("authorization", "").partition(" ")
     return keys.find(secret.strip()) if keys and scheme.lower() == SCHEME.lower() else None
-
-
-def read_rate(text: str) -> RateLimitItem | None:
-    """A rate such as "10/second". Raises WikiClipError where it is none."""
-    if not text:
-        return None
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise WikiClipError(f"WIKICLIP_RATE is not a rate such as 10/second or 1000/hour: {text[:40]!r}.") from error

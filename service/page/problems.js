@@ -28,7 +28,14 @@ const WORDS = {
 };
 
 // The service's own detail says more than these words do, and speaks to a person.
-const DETAILED = new Set(["image-too-large", "body-too-large", "unsupported-image", "malformed-image", "rate-limited"]);
+const DETAILED = new Set([
+  "image-too-large",
+  "body-too-large",
+  "unsupported-image",
+  "malformed-image",
+  "rate-limited",
+  "too-many-regions",
+]);
 
 /** One or two sentences for a person. */
 export function inWords(problem) {

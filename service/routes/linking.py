@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -11,10 +12,11 @@ from pydantic import BaseModel
 
 from indexer.linker import LinkQuery
 from service.engine.pipeline import Pipeline
-from service.engine.reading import ExplainQuery, Reader, SegmentQuery
+from service.engine.reading import Charge, ExplainQuery, Reader, SegmentQuery, uncharged
 from service.errors import Cause, Problem
 from service.http.bodies import Bodies, ContentType, content_type
 from service.http.door import end_entry
+from service.http.rates import Rate
 from service.routes.dependencies import runtime_of
 from service.routes.openapi import (
     EXPLAIN_BODY,
@@ -66,7 +68,7 @@ async def link(request: Request) -> Response:
     """
     linked = await _answered(
         request,
-        lambda pipeline, body, kind: pipeline.link(partial(_link_query, body, kind), size=len(body)),
+        lambda pipeline, sent: pipeline.link(partial(_link_query, sent), size=len(sent.body)),
     )
     response = LinkResponse(
         results=linked.results,
@@ -91,7 +93,7 @@ async def segment(request: Request) -> Response:
     """
     segmented = await _answered(
         request,
-        lambda pipeline, body, kind: pipeline.segment(partial(_segment_query, body, kind), size=len(body)),
+        lambda pipeline, sent: pipeline.segment(partial(_segment_query, sent), size=len(sent.body)),
     )
     response = SegmentResponse(
         regions=segmented.regions, method=segmented.method, timings_ms=SegmentTimings(**segmented.timings)
@@ -115,26 +117,37 @@ async def explain(request: Request) -> Response:
     """
     found = await _answered(
         request,
-        lambda pipeline, body, kind: pipeline.explain(partial(_explain_query, body, kind), size=len(body)),
+        lambda pipeline, sent: pipeline.explain(partial(_explain_query, sent), size=len(sent.body)),
     )
     response = ExplainResponse(**dict(found.explanation), timings_ms=ExplainTimings(**found.timings))
     return _written(response)
 
 
-def _link_query(body: bytes, kind: ContentType, reader: Reader) -> LinkQuery:
-    asked = parse(body, kind, LINK)
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What came in: a body, what its head says it is, and where its regions are charged."""
+
+    body: bytes
+    kind: ContentType
+    charge: Charge
+
+
+def _link_query(sent: Sent, reader: Reader) -> LinkQuery:
+    asked = parse(sent.body, sent.kind, LINK)
     options = asked.options
-    return reader.link(asked.picture, options.asked, top_k=options.top_k, min_score=options.min_score)
+    return reader.link(
+        asked.picture, options.asked, top_k=options.top_k, min_score=options.min_score, charge=sent.charge
+    )
 
 
-def _segment_query(body: bytes, kind: ContentType, reader: Reader) -> SegmentQuery:
-    asked = parse(body, kind, SEGMENT)
-    return reader.segment(asked.picture, point=asked.options.point, box=asked.options.box)
+def _segment_query(sent: Sent, reader: Reader) -> SegmentQuery:
+    asked = parse(sent.body, sent.kind, SEGMENT)
+    return reader.segment(asked.picture, point=asked.options.point, box=asked.options.box, charge=sent.charge)
 
 
-def _explain_query(body: bytes, kind: ContentType, reader: Reader) -> ExplainQuery:
-    asked = parse(body, kind, EXPLAIN)
-    return reader.explain(asked.picture, asked.options.region, asked.options.entity_id)
+def _explain_query(sent: Sent, reader: Reader) -> ExplainQuery:
+    asked = parse(sent.body, sent.kind, EXPLAIN)
+    return reader.explain(asked.picture, asked.options.region, asked.options.entity_id, charge=sent.charge)
 
 
 def _written(answer: BaseModel) -> Response:
@@ -142,9 +155,7 @@ def _written(answer: BaseModel) -> Response:
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
-async def _answered(
-    request: Request, work: Callable[[Pipeline, bytes, ContentType], Coroutine[Any, Any, Answer]]
-) -> Answer:
+async def _answered(request: Request, work: Callable[[Pipeline, Sent], Coroutine[Any, Any, Answer]]) -> Answer:
     """Takes a body in and does `work` on it."""
     runtime = await runtime_of(request)
     pipeline = runtime.pipeline
@@ -153,7 +164,13 @@ async def _answered(
     bodies: Bodies = request.app.state.bodies
     async with bodies.received(request) as body:
         end_entry(request.scope)
-        return await _while_connected(request, work(pipeline, body, kind))
+        return await _while_connected(request, work(pipeline, Sent(body, kind, _charge_of(request))))
+
+
+def _charge_of(request: Request) -> Charge:
+    """To the caller, where there is a rate of regions."""
+    rate: Rate | None = request.app.state.region_rate
+    return uncharged if rate is None else partial(rate.take, request.state.caller)
 
 
 async def _while_connected(request: Request, work: Coroutine[Any, Any, Answer]) -> Answer:
