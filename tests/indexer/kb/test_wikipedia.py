@@ -4,10 +4,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from indexer.build import build
 from indexer.kb import KnowledgeBaseName, open_kb
 from indexer.kb.articles import SUMMARIES
 from indexer.kb.record import Entity
 from indexer.kb.wikipedia import CLIPART_PREFIX, OVERRIDES, STAMPS_PREFIX, Wikipedia, first_sentence
+from indexer.search import EntityIndex
+from indexer.version import read_version
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.paths import articles_root, debian_root
 
@@ -90,6 +93,13 @@ def test_stamps_know_their_photographs(small: Path):
         "openclipart/png/animals/red_fox.png",
         "openclipart/png/recreation/music/harp_02.png",
     }
+
+
+def test_an_index_is_built_of_them(small: Path, checkpoint: Path):
+    build(KnowledgeBaseName.WIKIPEDIA, model=str(checkpoint), out=small / "index")
+    version = read_version(small / "index")
+    assert (version.manifest.counts.entities, version.manifest.counts.problems) == (3, 0)
+    assert EntityIndex(version).entity("Fox").title == "Fox"
 
 
 @pytest.mark.data
