@@ -40,6 +40,9 @@ def assemble(
     """
     folder = workshop / f"version-{kind.name}"
     (folder / SHARDS).mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        if path.is_file():  # of a process that was killed on the point of publishing: a manifest, and all read-only
+            path.unlink()
     problems = write_problems(problems_of(workshop, chunks), folder / PROBLEMS)
     np.save(folder / DELETED, np.empty(0, np.uint32))
     stored = with_rows(workshop, chunks)

@@ -1,8 +1,8 @@
 """Index versions: immutable folders, of which one is current.
 
-`HOME/CURRENT` names the current one of `HOME/versions`. A version is filled elsewhere, put on the disk, and moved
-into place; then the pointer is replaced. A crash between any two steps leaves the old version current and whole.
-`HOME/LOCK` is held by whoever changes any of this, and holds the number of that process.
+`HOME/CURRENT` names the current one of `HOME/versions`. A version is filled elsewhere, made read-only, put on the disk,
+and moved into place; then the pointer is replaced. A crash between any two steps leaves the old version current and
+whole. `HOME/LOCK` is held by whoever changes any of this, and holds the number of that process.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from indexer.entities import read_array
 from indexer.errors import CorruptIndex, IndexBusy, NoIndex, WrongModel
 from indexer.manifest import MANIFEST, Manifest, read_manifest, verify_files
 from indexer.shard import FILES as SHARD_FILES
-from wikiclip.base.files import publish_folder, write_text
+from wikiclip.base.files import make_read_only, publish_folder, write_text
 from wikiclip.base.locks import Held, locked
 from wikiclip.base.regular_files import read_regular
 
@@ -149,9 +149,13 @@ def newest(home: Path, fits: Callable[[Version], bool]) -> Version | None:
 
 
 def publish(filled: Path, manifest: Manifest, home: Path) -> Version:
-    """Makes a filled folder the current version. The folder must be on the same file system as `home`."""
+    """Makes a filled folder the current version, whose files nobody may write to from then on.
+
+    The folder must be on the same file system as `home`.
+    """
     text = manifest.model_dump_json(indent=2) + "\n"
     write_text(filled / MANIFEST, text)
+    make_read_only(filled)
     name = f"{datetime.now(UTC):%Y%m%dt%H%M%S%f}-{_checksum(text.encode())}"
     folder = home / VERSIONS / name
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """What tests of every package share."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,11 @@ import pytest
 from indexer.default_data.__main__ import fetch
 from indexer.default_data.needs import Fetched
 from wikiclip.base.paths import debian_root, home
+
+# What a command begins with that shall be refused what others are refused: root may write to files that are read-only.
+WITHOUT_PRIVILEGES = (
+    [] if os.geteuid() else ["setpriv", "--inh-caps=-dac_override", "--bounding-set=-dac_override,-dac_read_search"]
+)
 
 
 @pytest.fixture(scope="session")

@@ -59,6 +59,12 @@ def make_version() -> Callable[..., Version]:
     return make
 
 
+def spoil(path: Path, content: bytes) -> None:
+    """Gives a file of a published version another content, whoever runs the tests: it is read-only."""
+    path.unlink()
+    path.write_bytes(content)
+
+
 def published_as(kind: str, version: Version, home: Path) -> Version:
     """The same files as the current version of a kind that this program may not know."""
     copied = home / "building" / kind

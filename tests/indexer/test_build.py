@@ -14,7 +14,7 @@ from PIL import Image
 from indexer import build
 from indexer.search import EntityIndex
 from indexer.version import PROBLEMS, only_builder, read_version
-from tests.indexer.conftest import published_as
+from tests.indexer.conftest import published_as, spoil
 from wikiclip.base.command import run as run_command
 from wikiclip.model import WikiClip
 
@@ -66,7 +66,7 @@ def test_builds_an_index_that_finds_what_it_holds_and_does_it_once(run, birds: P
     assert (code, forced != index.version) == (0, True)
 
     shard = home / "versions" / forced / "shards" / "00000" / "exact.faiss"
-    shard.write_bytes(shard.read_bytes()[:-1])
+    spoil(shard, shard.read_bytes()[:-1])
     assert run()[0] == 0
     mended = read_version(home)
     assert mended.id != forced

@@ -17,6 +17,7 @@ from indexer.kb.record import Entity
 from indexer.manifest import MANIFEST
 from indexer.search import EntityIndex
 from indexer.version import read_version
+from tests.indexer.conftest import spoil
 
 ROWS = np.eye(12, 16, dtype=np.float32)
 
@@ -109,7 +110,7 @@ def test_a_flipped_bit_in_any_file_is_refused(home: Path, tmp_path: Path):
         path = copy / original.relative_to(home)
         content = bytearray(path.read_bytes() or b"\0")
         content[random.integers(len(content))] ^= 1 << int(random.integers(8))
-        path.write_bytes(content)
+        spoil(path, content)
         with pytest.raises(CorruptIndex, match=re.escape(path.name)):
             EntityIndex.open(copy)
 
@@ -122,7 +123,7 @@ def test_a_file_that_is_cut_off_or_gone_is_refused(home: Path, tmp_path: Path):
             if change == "gone":
                 path.unlink()
             elif path.stat().st_size:
-                path.write_bytes(path.read_bytes()[:-1])
+                spoil(path, path.read_bytes()[:-1])
             else:
                 continue
             with pytest.raises(CorruptIndex, match=re.escape(path.name)):

@@ -13,7 +13,7 @@ from indexer.errors import CorruptIndex, IndexBusy, NoIndex
 from indexer.search import EntityIndex
 from indexer.version import only_builder, read_version, version_ids
 from indexer.versions import app
-from tests.indexer.conftest import published_as
+from tests.indexer.conftest import published_as, spoil
 from wikiclip.base.errors import WikiClipError
 
 ROWS = np.eye(12, 16, dtype=np.float32)
@@ -77,7 +77,7 @@ def test_versions_follow_their_publication_and_no_clock(
 def test_a_damaged_version_is_listed_and_fails_verification(home: Path):
     newest, middle, oldest = version_ids(home)
     manifest = home / "versions" / middle / "manifest.json"
-    manifest.write_text(manifest.read_text() + " ")
+    spoil(manifest, manifest.read_bytes() + b" ")
     assert "damaged" in command(home, "list")
     assert "is whole" in command(home, "verify")
     assert oldest in command(home, "verify", oldest)
@@ -96,7 +96,7 @@ def test_a_flipped_bit_in_a_shard_fails_verification_and_rollback(home: Path, se
     path = files[random.integers(len(files))]
     content = bytearray(path.read_bytes())
     content[random.integers(len(content))] ^= 1 << int(random.integers(8))
-    path.write_bytes(content)
+    spoil(path, content)
     for name in ("verify", "rollback"):
         with pytest.raises(CorruptIndex, match=path.name):
             command(home, name, middle)

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -60,6 +61,18 @@ def publish_folder(finished: Path, target: Path) -> None:
     sync(finished)
     finished.rename(target)
     sync(target.parent)
+
+
+def make_read_only(folder: Path) -> None:
+    """Takes the right to write from all files of a folder. Folders keep it: files can still be moved and removed.
+
+    It keeps accidents away, such as a program that writes into a file which another one has mapped. A file of another
+    owner, or on a file system that has no such rights, stays as it is.
+    """
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with suppress(OSError):
+                path.chmod(stat.S_IMODE(path.stat().st_mode) & ~0o222)
 
 
 def sync(path: Path) -> None:
