@@ -33,6 +33,7 @@ class Catalogue:
 
     Attributes:
         numbers: how many numbers there are, those of deleted entities with them.
+        counts: how many of them each shard has.
         first_numbers: the first number of each shard.
 
     Raises:
@@ -42,10 +43,11 @@ class Catalogue:
     def __init__(self, shards: Sequence[Path], deleted_E: NDArray[np.uint32]) -> None:
         self._tables = [EntityTable(shard) for shard in shards]
         self._titles = [Titles(shard, table) for shard, table in zip(shards, self._tables, strict=True)]
-        *firsts, self.numbers = accumulate((len(table) for table in self._tables), initial=0)
+        self.counts = tuple(len(table) for table in self._tables)
+        *firsts, self.numbers = accumulate(self.counts, initial=0)
         self.first_numbers = tuple(firsts)
         if len(deleted_E) and (deleted_E[-1] >= self.numbers or (deleted_E[1:] <= deleted_E[:-1]).any()):
-            raise CorruptIndex("The list of deleted entities does not fit the shards; build the index again.")
+            raise CorruptIndex("deleted.npy lists entities that the shards do not hold; build the index again.")
         # A byte an entity, 6 MB at six million, is asked several times faster than a search in the sorted list.
         self._living_E = np.ones(self.numbers, dtype=np.bool_)
         self._living_E[deleted_E] = False

@@ -11,13 +11,13 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from indexer.arrays import expect_ascending, expect_each_once, read_array
 from indexer.errors import CorruptIndex, UnknownEntity
 from indexer.kb.record import Entity
 
@@ -110,18 +110,20 @@ class EntityTable:
 
     def __init__(self, folder: Path) -> None:
         batches = read_batches(folder / TABLE, scattered=True)
-        self._blocks = [_Block(batch) for batch in batches]
+        self._blocks = [_Block(batch, folder / TABLE) for batch in batches]
         self._starts = [0, *accumulate(len(batch) for batch in batches)]
         self._hashes = read_array(folder / HASHES, np.uint64)
         self._numbers = read_array(folder / NUMBERS, np.uint32)
-        if not len(self) == len(self._hashes) == len(self._numbers):
-            raise CorruptIndex(f"{folder} has an index of ids that does not fit its entities; build the index again.")
+        if len(self._hashes) != len(self):
+            raise CorruptIndex(f"{folder / HASHES} is not of {len(self):,} entities; build the index again.")
+        expect_ascending(self._hashes, where=folder / HASHES)
+        expect_each_once(self._numbers, len(self), where=folder / NUMBERS)
 
     def __len__(self) -> int:
         return self._starts[-1]
 
     def __getitem__(self, number: int) -> Entity:
-        """Raises IndexError where there is no such number."""
+        """Raises IndexError where there is no such number, and CorruptIndex where what lies there is no entity."""
         if not 0 <= number < self._starts[-1]:
             raise IndexError(number)
         block = bisect_right(self._starts, number) - 1
@@ -140,30 +142,32 @@ class EntityTable:
 
 
 class _Block:
-    """The entities of one of the table's blocks, straight out of the column's buffers: Arrow would copy each first."""
-
-    def __init__(self, batch: pa.RecordBatch) -> None:
-        _, offsets, data = batch["entity"].buffers()
-        self._offsets = memoryview(offsets or b"").cast("i")  # a column without rows may have no such buffer
-        self._data = memoryview(data or b"")
-
-    def __getitem__(self, row: int) -> Entity:
-        return _decode(self._data[self._offsets[row] : self._offsets[row + 1]])
-
-
-def read_array(path: Path, kind: type[np.generic], *, axes: int = 1) -> NDArray[Any]:
-    """An array that stays on the disk until it is looked at.
+    """The entities of one of the table's blocks, straight out of the column's buffers: Arrow would copy each first.
 
     Raises:
-        CorruptIndex: the file is not an array of that kind.
+        CorruptIndex: an entity begins or ends where there is none.
     """
-    try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise CorruptIndex(f"{path} is not an array ({error}); build the index again.") from error
-    if array.dtype != kind or array.ndim != axes:
-        raise CorruptIndex(f"{path} holds {array.dtype} of {array.ndim} axes; build the index again.")
-    return array
+
+    def __init__(self, batch: pa.RecordBatch, path: Path) -> None:
+        _, offsets, data = batch["entity"].buffers()
+        view = memoryview(offsets or b"")  # a column without rows may have no such buffer
+        self._path = path
+        self._offsets = view[: len(view) // 4 * 4].cast("i")
+        self._data = memoryview(data or b"")
+        ends_E = np.asarray(self._offsets)[: len(batch) + 1]
+        if len(batch) and (
+            len(ends_E) <= len(batch)
+            or ends_E[0] < 0
+            or ends_E[-1] > len(self._data)
+            or (ends_E[1:] <= ends_E[:-1]).any()
+        ):
+            raise CorruptIndex(f"{path} names entities where there are none; build the index again.")
+
+    def __getitem__(self, row: int) -> Entity:
+        try:
+            return _decode(self._data[self._offsets[row] : self._offsets[row + 1]])
+        except msgspec.DecodeError as error:
+            raise CorruptIndex(f"{self._path} holds what is no entity ({error}); build the index again.") from error
 
 
 def _hash(entity_id: str) -> int:

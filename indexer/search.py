@@ -3,6 +3,7 @@
 Axes: B query, M vector width, K hit.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,14 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.catalogue import Catalogue
+from indexer.entities import TABLE
 from indexer.errors import CorruptIndex
 from indexer.kb.record import Entity
 from indexer.kinds import kind_of
 from indexer.kinds.kind import Searcher
 from indexer.kinds.placement import place
+from indexer.manifest import MANIFEST
 from indexer.picture_paths import picture_file
-from indexer.shard import entity_of_row
-from indexer.version import Version, read_version
+from indexer.shard import ROWS, entity_of_row
+from indexer.version import DELETED, Version, read_version
 from wikiclip.base.machine import DeviceChoice
 
 
@@ -41,18 +44,18 @@ class EntityIndex:
     def __init__(self, version: Version, *, threads: int = 1, device: DeviceChoice = "cpu") -> None:
         """Opens the files of a version that was verified; `open` is the way in for those who did not."""
         self.version, self.manifest = version.id, version.manifest
-        kind = kind_of(self.manifest.kind)
-        counts, shards = self.manifest.counts, version.shards
+        kind, shards = kind_of(self.manifest.kind), version.shards
         self._entities = Catalogue(shards, version.deleted())
-        self._entity_of_row = np.concatenate(
-            [entity_of_row(s) + np.uint32(n) for s, n in zip(shards, self._entities.first_numbers, strict=True)]
-        )
+        counts = self._entities.counts
+        owners = [entity_of_row(shard, entities=count) for shard, count in zip(shards, counts, strict=True)]
         opened = kind.open(shards, version.shared, width=self.manifest.dimension, threads=threads)
+        _expect_counts(version, {TABLE: counts, ROWS: [len(own) for own in owners], kind.mapped[0]: opened.counts})
+        self._entity_of_row = np.concatenate(
+            [own + np.uint32(first) for own, first in zip(owners, self._entities.first_numbers, strict=True)]
+        )
         self.rows: Searcher
         self.rows, self.where = place(opened, kind.name, wanted=device)
         self._one_row_each = len(self._entity_of_row) == len(self._entities) == self._entities.numbers
-        if len(self._entities) != counts.entities or not counts.rows == len(self.rows) == len(self._entity_of_row):
-            raise CorruptIndex(f"{version.folder} holds other counts than its manifest says; build the index again.")
 
     @classmethod
     def open(
@@ -178,3 +181,23 @@ class EntityIndex:
                     short.append(query)
             pending, fetch = np.array(short, dtype=np.intp), min(rows, 4 * fetch)
         return numbers, scores
+
+
+def _expect_counts(version: Version, held: Mapping[str, Sequence[int]]) -> None:
+    """Raises CorruptIndex where shards hold more or less than the manifest says, or it contradicts itself.
+
+    Args:
+        held: by the name of a file, how many entities or rows it holds in each shard.
+    """
+    counts, stamps = version.manifest.counts, version.manifest.shards
+    for name, of_shards in held.items():
+        for stamp, found in zip(stamps, of_shards, strict=True):
+            said = stamp.entities if name == TABLE else stamp.rows
+            if found != said:
+                path = version.folder / stamp.folder / name
+                raise CorruptIndex(f"{path} holds {found:,}, and its manifest says {said:,}; build the index again.")
+    if len(version.deleted()) != counts.deleted:
+        raise CorruptIndex(f"{version.folder / DELETED} is not of {counts.deleted:,}; build the index again.")
+    in_all = sum(stamp.entities for stamp in stamps), sum(stamp.rows for stamp in stamps)
+    if in_all != (counts.entities + counts.deleted, counts.rows):
+        raise CorruptIndex(f"{version.folder / MANIFEST} has counts that do not add up; build the index again.")

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.arrays import read_array
 from indexer.embedding.chunks import StoredChunk
-from indexer.entities import HASHES, NUMBERS, TABLE, read_array, write_table
+from indexer.entities import HASHES, NUMBERS, TABLE, write_table
 from indexer.errors import CorruptIndex
 from indexer.kinds.kind import IndexKind
 from indexer.manifest import ShardStamp
@@ -44,17 +45,25 @@ def write_shard(folder: Path, chunks: Sequence[StoredChunk], kind: IndexKind, sh
 
 def stamp_shard(folder: Path, *, name: str, image_root: str | None, follow_links: bool) -> ShardStamp:
     """What the manifest says of a shard that was written."""
-    entities, rows = len(read_array(folder / HASHES, np.uint64)), len(entity_of_row(folder))
+    entities = len(read_array(folder / HASHES, np.uint64))
+    rows = len(entity_of_row(folder, entities=entities))
     return ShardStamp(folder=name, entities=entities, rows=rows, image_root=image_root, follow_links=follow_links)
 
 
-def entity_of_row(folder: Path) -> NDArray[np.uint32]:
+def entity_of_row(folder: Path, *, entities: int) -> NDArray[np.uint32]:
     """Which of the shard's own entities a row [N] belongs to, ascending, so that the rows of one are together; mapped.
+
+    Args:
+        entities: how many the shard holds; each has a row at least.
 
     Raises:
         CorruptIndex: the file is not such a list.
     """
-    owners_N = read_array(folder / ROWS, np.uint32)
-    if (owners_N[1:] < owners_N[:-1]).any():
-        raise CorruptIndex(f"{folder / ROWS} is not in the order of entities; build the index again.")
+    owners_N: NDArray[np.uint32] = read_array(folder / ROWS, np.uint32)
+    first, last = (owners_N[0], owners_N[-1]) if len(owners_N) else (0, -1)
+    # What is less than the one before comes round to a large number.
+    if first != 0 or last != entities - 1 or (owners_N[1:] - owners_N[:-1] > 1).any():
+        raise CorruptIndex(
+            f"{folder / ROWS} is not in the order of entities, of which each has a row; build the index again."
+        )
     return owners_N

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from indexer.entities import TABLE, EntityTable, from_batch, read_array, read_batches
-from indexer.errors import CorruptIndex
+from indexer.arrays import expect_each_once, read_array
+from indexer.entities import TABLE, EntityTable, from_batch, read_batches
 
 TITLES = "titles.npy"
 
@@ -61,8 +61,7 @@ class Titles:
     def __init__(self, folder: Path, table: EntityTable) -> None:
         self._table = table
         self._order_E: NDArray[np.uint32] = read_array(folder / TITLES, np.uint32)
-        if len(self._order_E) != len(table) or (len(table) and self._order_E.max() >= len(table)):
-            raise CorruptIndex(f"{folder / TITLES} does not fit the shard's entities; build the index again.")
+        expect_each_once(self._order_E, len(table), where=folder / TITLES)
 
     def starting_with(self, prefix: str) -> NDArray[np.uint32]:
         """Entity numbers [K] in the shard, in the order of their titles: a part of the mapped file. All for ""."""

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.entities import read_array
+from indexer.arrays import read_array
 from indexer.errors import CorruptIndex, IndexBusy, NoIndex, WrongModel
 from indexer.manifest import MANIFEST, Manifest, read_manifest, verify_files
 from indexer.shard import FILES as SHARD_FILES

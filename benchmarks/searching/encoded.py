@@ -15,8 +15,8 @@ from tqdm import tqdm
 
 from benchmarks import benchmarks_home
 from benchmarks.searching.texts import stream
+from indexer.arrays import read_array
 from indexer.embedding.pending import workers
-from indexer.entities import read_array
 from indexer.kb.nouns import WORDNET, read_nouns
 from wikiclip.base.paths import debian_root
 from wikiclip.model import PreparedEntity, WikiClip

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from indexer.entities import read_array
+from indexer.arrays import read_array
 
 BLOCK_ROWS = 2**16
 

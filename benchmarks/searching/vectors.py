@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from benchmarks.searching.encoded import CHUNK_TEXTS, encode_texts, encoded_home, read_held_out, read_texts
-from indexer.entities import read_array
+from indexer.arrays import read_array
 from wikiclip.base.files import sync, write_text
 from wikiclip.model import WikiClip
 

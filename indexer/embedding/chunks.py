@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from indexer.entities import TABLE, read_array, read_batches, to_batch, write_batches
+from indexer.arrays import read_array
+from indexer.entities import TABLE, read_batches, to_batch, write_batches
 from indexer.kb.record import BadRecord, Entity
 from wikiclip.base.files import appearing_folder
 

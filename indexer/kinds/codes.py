@@ -115,7 +115,7 @@ def rabitq(quantizer: Any, width: int, lists: int) -> Any:
 
 def check(codes: Any, graph: Any, path: Path) -> None:
     """Raises CorruptIndex where they do not belong together."""
-    if not isinstance(graph, faiss.IndexHNSW) or not codes.is_trained or graph.ntotal != codes.nlist:
+    if not isinstance(graph, faiss.IndexHNSW) or graph.ntotal != codes.nlist or codes.ntotal:
         raise CorruptIndex(f"{path} is not trained; build the index again.")
 
 

@@ -14,7 +14,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.entities import read_array
+from indexer.arrays import read_array
 from indexer.errors import CorruptIndex
 from indexer.kinds.codes import TRAINED, Shared, check
 from indexer.kinds.files import read_faiss, unwritten, write_faiss

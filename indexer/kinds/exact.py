@@ -35,6 +35,7 @@ class Exact:
     """
 
     name: str = "exact-fp16"
+    mapped = (SHARD,)
 
     def train(self, sample_SM: NDArray[np.float32], *, rows: int, folder: Path) -> None:
         """Writes nothing: vectors that stay as they are need nothing that shards share."""
@@ -75,6 +76,9 @@ class ExactSearcher:
         width: M.
         threads: how many threads one search may take.
 
+    Attributes:
+        counts: how many rows each shard has.
+
     Raises:
         CorruptIndex: a file does not hold such a shard.
     """
@@ -83,7 +87,8 @@ class ExactSearcher:
         self._threads, self._empty = threads, _empty(width)
         # FAISS does not own what Python hands it, so the shards are kept here.
         self._shards = [read_faiss(path, like=self._empty, flags=faiss.IO_FLAG_MMAP_IFC) for path in paths]
-        self._starts = np.cumsum([0, *(shard.ntotal for shard in self._shards)])
+        self.counts = [shard.ntotal for shard in self._shards]
+        self._starts = np.cumsum([0, *self.counts])
         self._index = faiss.IndexShards(width)  # counts rows on from shard to shard
         for shard in self._shards:
             self._index.add_shard(shard)

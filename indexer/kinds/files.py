@@ -1,5 +1,8 @@
 """FAISS's files to and from the disk."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +10,9 @@ import faiss
 
 from indexer.errors import CorruptIndex
 from wikiclip.base.errors import WikiClipError
+
+TABLE_BYTES = 2**31  # of a table that FAISS computes beside what it reads, at the most
+_limit = threading.Lock()
 
 
 def write_faiss(index: Any, path: Path) -> None:
@@ -34,14 +40,34 @@ def read_faiss(path: Path, *, like: Any, flags: int = 0) -> Any:
         CorruptIndex: the file holds something else.
     """
     try:
-        index: Any = faiss.read_index(str(path), flags)
-    except (RuntimeError, MemoryError) as error:  # a length that was changed asks for any amount of memory
+        with _no_vector_over(path.stat().st_size + TABLE_BYTES):
+            index: Any = faiss.read_index(str(path), flags)
+    except (OSError, RuntimeError, MemoryError) as error:
         reason = " ".join(str(error).split())[-200:]
         raise CorruptIndex(f"{path} cannot be read by the FAISS that is installed ({reason}).") from error
-    if _form(index) != _form(like):
+    if _form(index) != _form(like) or not index.is_trained:
         raise CorruptIndex(f"{path} holds {type(index).__name__} of width {index.d}; build the index again.")
     return index
 
 
-def _form(index: Any) -> tuple[type, int, int | None]:
-    return type(index), index.d, getattr(index, "code_size", None)  # a graph has none
+@contextmanager
+def _no_vector_over(size: int) -> Iterator[None]:
+    """A length that was changed asks for any amount of memory, and nothing in a file is longer than the file.
+
+    The limit is FAISS's own, in bytes, for the whole process; older versions have none.
+    """
+    if not hasattr(faiss, "set_deserialization_vector_byte_limit"):
+        yield
+        return
+    with _limit:
+        before = faiss.get_deserialization_vector_byte_limit()
+        faiss.set_deserialization_vector_byte_limit(size)
+        try:
+            yield
+        finally:
+            faiss.set_deserialization_vector_byte_limit(before)
+
+
+def _form(index: Any) -> tuple[object, ...]:
+    scalar = getattr(index, "sq", None)  # of the kinds that have one
+    return type(index), index.d, index.metric_type, getattr(index, "code_size", None), getattr(scalar, "qtype", None)

@@ -19,7 +19,7 @@ from indexer.kinds.files import read_faiss, write_faiss
 from indexer.kinds.kind import Cost, Hits
 from indexer.kinds.merge import merge
 from indexer.kinds.order import best_first
-from indexer.kinds.rerank import VectorStore, read_vectors, write_vectors
+from indexer.kinds.rerank import VECTORS, VectorStore, read_vectors, write_vectors
 from indexer.kinds.training import LINKS, centres, enough, graph, list_count
 from wikiclip.base.machine import give_memory_back
 
@@ -45,6 +45,7 @@ class Inverted:
     code: Code
     probes: int
     depth: int
+    mapped = (VECTORS,)
 
     def train(self, sample_SM: NDArray[np.float32], *, rows: int, folder: Path) -> None:
         lists = list_count(rows, len(sample_SM))
@@ -64,7 +65,8 @@ class Inverted:
         together = self.code.read(shared, width=width)
         for shard, rows in zip(shards, store.counts, strict=True):
             part = read_faiss(shard / CODES, like=together.codes)
-            _merge(together.codes, part, rows, where=shard / CODES)
+            _expect_rows(part, rows, where=shard / CODES)
+            _merge(together.codes, part, where=shard / CODES)
         give_memory_back()  # lists that grew from shard to shard left holes, a tenth of what they take
         return InvertedSearcher(together, store, probes=self.probes, depth=self.depth, threads=threads)
 
@@ -94,10 +96,14 @@ class InvertedSearcher:
         probes: how many lists a query looks into: more where k asks for it, and all where too few rows are found.
         depth: how many of the best codes are compared by their vectors; k where that is more.
         threads: how many threads one search may take.
+
+    Attributes:
+        counts: how many rows each shard has.
     """
 
     def __init__(self, shared: Shared, store: VectorStore, *, probes: int, depth: int, threads: int) -> None:
         self._shared, self._codes, self._store = shared, shared.codes, store
+        self.counts = store.counts
         self._probes, self._depth, self._threads = probes, depth, threads
 
     def __len__(self) -> int:
@@ -164,14 +170,26 @@ class InvertedSearcher:
         return rows_BR
 
 
-def _merge(merged: Any, part: Any, rows: int, *, where: Path) -> None:
+def _expect_rows(part: Any, rows: int, *, where: Path) -> None:
+    """Raises CorruptIndex where a shard's lists do not hold each of its rows once."""
+    if part.ntotal != rows:
+        raise CorruptIndex(f"{where} holds {part.ntotal} codes for {rows} vectors; build the index again.")
+    try:
+        part.make_direct_map(True)  # the place of each row; FAISS refuses a row that is out of range
+    except RuntimeError as error:
+        raise CorruptIndex(f"{where} has rows in its lists that there are not; build the index again.") from error
+    places_N = faiss.vector_to_array(part.direct_map.array)
+    part.set_direct_map_type(faiss.DirectMap.NoMap)
+    if (places_N < 0).any():
+        raise CorruptIndex(f"{where} does not have each of its {rows:,} rows in a list; build the index again.")
+
+
+def _merge(merged: Any, part: Any, *, where: Path) -> None:
     """Moves one shard's codes behind those that are there.
 
     Raises:
-        CorruptIndex: they are of another training, or not as many as the shard has vectors.
+        CorruptIndex: they are of another training.
     """
-    if part.ntotal != rows:
-        raise CorruptIndex(f"{where} holds {part.ntotal} codes for {rows} vectors; build the index again.")
     try:
         with finding_lists_by(merged.quantizer, part):
             merge(merged, part)

@@ -30,6 +30,13 @@ class Searcher(Protocol):
     def vectors(self, rows_K: NDArray[np.int64]) -> NDArray[np.float32]: ...  # [K, M], as stored
 
 
+class OpenShards(Searcher, Protocol):
+    """A searcher over the files of shards."""
+
+    @property
+    def counts(self) -> Sequence[int]: ...  # how many rows each shard has
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
     """What an index of some size takes.
@@ -51,6 +58,9 @@ class IndexKind(Protocol):
     @property
     def name(self) -> str: ...  # what `--index` calls it
 
+    @property
+    def mapped(self) -> tuple[str, ...]: ...  # files of a shard that are read while it is open, and must not shrink
+
     def train(self, sample_SM: NDArray[np.float32], *, rows: int, folder: Path) -> None:
         """Writes what all shards share into `folder`: nothing, for a kind that learns nothing.
 
@@ -68,8 +78,8 @@ class IndexKind(Protocol):
             CorruptIndex: what the shards share cannot be read.
         """
 
-    def open(self, shards: Sequence[Path], shared: Path, *, width: int, threads: int = 1) -> Searcher:
-        """Opens the shards' folders, in the order of their rows, as one.
+    def open(self, shards: Sequence[Path], shared: Path, *, width: int, threads: int = 1) -> OpenShards:
+        """Opens the shards' folders, in the order of their rows, as one; no row that it finds will be out of range.
 
         Args:
             threads: how many threads one search may take. OpenMP counts them for each calling thread, so a server

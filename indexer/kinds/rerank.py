@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.entities import read_array
+from indexer.arrays import read_array
 from indexer.errors import CorruptIndex
 from indexer.kinds.files import unwritten
 from indexer.kinds.half import decode

@@ -11,7 +11,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from indexer.entities import EntityTable, read_array, to_batch, write_table
+from indexer.arrays import read_array
+from indexer.entities import EntityTable, to_batch, write_table
 from indexer.errors import CorruptIndex
 from indexer.kb.record import Entity, KnowledgeBase, describe
 from wikiclip.base.files import appearing_folder
