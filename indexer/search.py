@@ -18,8 +18,9 @@ from indexer.kinds import kind_of
 from indexer.kinds.kind import Searcher
 from indexer.kinds.placement import place
 from indexer.manifest import MANIFEST
+from indexer.open_files import OpenFiles
 from indexer.picture_paths import picture_file
-from indexer.shard import ROWS, entity_of_row
+from indexer.shard import MAPPED, ROWS, entity_of_row
 from indexer.version import DELETED, Version, read_version
 from wikiclip.base.machine import DeviceChoice
 
@@ -39,12 +40,15 @@ class EntityIndex:
         manifest: what the version says about itself.
         rows: finds rows; an entity has one for each of its pictures.
         where: on what it is searched, in a sentence that says why.
+        files: those that are mapped. Every method looks at them first, and raises CorruptIndex where one was cut off.
     """
 
     def __init__(self, version: Version, *, threads: int = 1, device: DeviceChoice = "cpu") -> None:
         """Opens the files of a version that was verified; `open` is the way in for those who did not."""
         self.version, self.manifest = version.id, version.manifest
         kind, shards = kind_of(self.manifest.kind), version.shards
+        mapped = (*MAPPED, *kind.mapped)
+        self.files = OpenFiles(version, [f"{stamp.folder}/{name}" for stamp in self.manifest.shards for name in mapped])
         self._entities = Catalogue(shards, version.deleted())
         counts = self._entities.counts
         owners = [entity_of_row(shard, entities=count) for shard, count in zip(shards, counts, strict=True)]
@@ -101,6 +105,7 @@ class EntityIndex:
             raise ValueError(f"queries are {queries_BM.shape}, not finite [B, {self.manifest.dimension}]")
         if k < 1:
             raise ValueError(f"k is {k}, below 1")
+        self.files.expect_whole()
         numbers, scores = self._distinct(queries_BM, min(k, len(self._entities)))
         return [
             [
@@ -112,6 +117,7 @@ class EntityIndex:
 
     def entity(self, entity_id: str) -> Entity:
         """Raises UnknownEntity where no entity has the id."""
+        self.files.expect_whole()
         return self._entities[self._entities.number_of(entity_id)]
 
     def neighbours(self, entity_id: str, k: int) -> list[Candidate]:
@@ -122,6 +128,7 @@ class EntityIndex:
         Raises:
             UnknownEntity: no entity has the id.
         """
+        self.files.expect_whole()
         number = self._entities.number_of(entity_id)
         # Of their own kind: another would have all of them copied first.
         row = np.searchsorted(self._entity_of_row, np.array([number], dtype=self._entity_of_row.dtype))
@@ -134,6 +141,7 @@ class EntityIndex:
         Raises:
             UnknownEntity: no entity has the id.
         """
+        self.files.expect_whole()
         found = self._entities.number_of(entity_id)
         images = self._entities[found].images
         shard = self.manifest.shards[self._entities.shard_of(found)]
@@ -143,6 +151,7 @@ class EntityIndex:
 
     def entities_titled(self, prefix: str, limit: int = 20) -> list[Entity]:
         """The first entities in the order of titles whose title starts so; neither case nor accents count."""
+        self.files.expect_whole()
         return self._entities.starting_with(prefix, limit)
 
     def __len__(self) -> int:

@@ -20,7 +20,9 @@ from indexer.manifest import ShardStamp
 from indexer.titles import TITLES, write_titles
 
 ROWS = "rows.npy"
-FILES = (TABLE, HASHES, NUMBERS, TITLES, ROWS)  # besides the index kind's own
+# Besides the index kind's own: those that are read for as long as they are open, and all.
+MAPPED = (TABLE, HASHES, NUMBERS, TITLES)
+FILES = (*MAPPED, ROWS)
 
 
 def write_shard(folder: Path, chunks: Sequence[StoredChunk], kind: IndexKind, shared: Path) -> None:

@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -93,14 +94,23 @@ def create_app(settings: Settings | None = None, *, announce: Callable[[Runtime]
 
 
 async def _keep(runtime: Runtime, announce: Callable[[Runtime], None] | None) -> None:
-    """Loads, then follows the published index for as long as the server runs."""
+    """Loads, then follows the published index and tries the one that answers, for as long as the server runs."""
     await _load(runtime, announce)
-    while runtime.is_ready and runtime.settings.follow_s:
-        await asyncio.sleep(runtime.settings.follow_s)
+    if runtime.probe is not None:
+        await asyncio.gather(
+            _every(runtime.settings.follow_s, partial(asyncio.to_thread, runtime.follower.look)),
+            _every(runtime.settings.probe_s, runtime.probe.look),
+        )
+
+
+async def _every(seconds: float, look: Callable[[], Awaitable[object]]) -> None:
+    """Looks again and again; not at all where the seconds are 0."""
+    while seconds:
+        await asyncio.sleep(seconds)
         try:
-            await asyncio.to_thread(runtime.follower.look)
-        except Exception:  # that nobody foresaw: the next version may do
-            logger.exception("Looking for a new index failed.")
+            await look()
+        except Exception:  # that nobody foresaw: the next look may do
+            logger.exception("A regular look failed.")
 
 
 async def _load(runtime: Runtime, announce: Callable[[Runtime], None] | None) -> None:

@@ -55,6 +55,8 @@ class Cause(Enum):
     RATE_LIMITED = "rate-limited", About(429, "The caller asks more often than is allowed.")
     INTERNAL_ERROR = "internal-error", About(500, "The service failed; the fault is not the caller's.")
     NOT_READY = "not-ready", About(503, "The service cannot answer yet.")
+    INDEX_DAMAGED = "index-damaged", About(503, "A file of the index is not what was published.")
+    SEARCH_FAILED = "search-failed", About(503, "A search of the service's own did not find what it should.")
     BUSY = "busy", About(503, "The service has as much work waiting as it accepts.")
     DEADLINE = "deadline", About(504, "The work was not done in time.")
 
@@ -101,6 +103,11 @@ class Problem(Exception):
         if self.errors is not None:
             body["errors"] = self.errors
         return body
+
+
+def index_damaged() -> Problem:
+    """What is refused while the index must not be read."""
+    return Problem(Cause.INDEX_DAMAGED, "The server's log names the file; the index has to be restored.")
 
 
 def busy() -> Problem:

@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     follow_s: Annotated[
         float, Field(ge=0, description="Seconds between looks for a newly published index; 0 never looks.")
     ] = 2.0
+    probe_s: Annotated[
+        float, Field(ge=0, description="Seconds between searches that the service tries itself with; 0 never tries.")
+    ] = 10.0
     device: Annotated[
         DeviceChoice, Field(description="Where to encode and search: cpu, gpu, or auto, GPUs where there are some.")
     ] = "auto"

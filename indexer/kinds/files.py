@@ -11,6 +11,8 @@ import faiss
 from indexer.errors import CorruptIndex
 from wikiclip.base.errors import WikiClipError
 
+# That a file has and a search goes by, of any of FAISS's types: with others it raises, or takes any amount of memory.
+SETTINGS = ("metric_type", "code_size", "by_residual", "implem", "bbs", "qbs", "qbs2", "M", "M2", "nbits", "ksub")
 TABLE_BYTES = 2**31  # of a table that FAISS computes beside what it reads, at the most
 _limit = threading.Lock()
 
@@ -34,7 +36,7 @@ def unwritten(path: Path, error: OSError) -> WikiClipError:
 
 
 def read_faiss(path: Path, *, like: Any, flags: int = 0) -> Any:
-    """Reads an index of the same type, width and code as another.
+    """Reads an index of the same type, width, code and settings as another.
 
     Raises:
         CorruptIndex: the file holds something else.
@@ -46,7 +48,8 @@ def read_faiss(path: Path, *, like: Any, flags: int = 0) -> Any:
         reason = " ".join(str(error).split())[-200:]
         raise CorruptIndex(f"{path} cannot be read by the FAISS that is installed ({reason}).") from error
     if _form(index) != _form(like) or not index.is_trained:
-        raise CorruptIndex(f"{path} holds {type(index).__name__} of width {index.d}; build the index again.")
+        found = f"{type(index).__name__} of width {index.d}"
+        raise CorruptIndex(f"{path} holds another index than belongs there, {found}; build the index again.")
     return index
 
 
@@ -69,5 +72,5 @@ def _no_vector_over(size: int) -> Iterator[None]:
 
 
 def _form(index: Any) -> tuple[object, ...]:
-    scalar = getattr(index, "sq", None)  # of the kinds that have one
-    return type(index), index.d, index.metric_type, getattr(index, "code_size", None), getattr(scalar, "qtype", None)
+    settings = tuple(getattr(index, name, None) for name in SETTINGS)
+    return type(index), index.d, *settings, getattr(getattr(index, "sq", None), "qtype", None)

@@ -5,6 +5,7 @@ Axes: B mention, M width of mention vectors.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +22,7 @@ from service.engine.presenting import explained, outlined
 from service.engine.reading import ExplainQuery, Reader, SegmentQuery
 from service.engine.serving import Serving
 from service.engine.stage import Stage
-from service.errors import Cause, Problem, busy
+from service.errors import Cause, Problem, busy, index_damaged
 from service.schemas import ExplanationOut, RegionOut, ResultOut
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
@@ -104,9 +105,11 @@ class Pipeline:
         )
         self._segment_way: Way = (decoding, Step(name="segment", stage=segment))
         self._explain_way: Way = (decoding, Step(name="explain", stage=explain))
+        self._probe: Stage[Serving, Timed[None]] = self._stage("probe", _each(Serving.try_search))
 
     async def link(self, read: Callable[[Reader], LinkQuery], *, size: int) -> Linked:
         """Links the mentions that are read; `size` is the bytes that are read, for the span."""
+        self._expect_whole_index()
         async with self._admitted(self._link_way) as course:
             results, serving = await course.run(read, noted={"bytes": size})
             return Linked(results, serving, course.timings())
@@ -119,8 +122,13 @@ class Pipeline:
 
     async def explain(self, read: Callable[[Reader], ExplainQuery], *, size: int) -> Explained:
         """Explains the pair that is read. Raises UnknownEntity, too."""
+        self._expect_whole_index()
         async with self._admitted(self._explain_way) as course:
             return Explained(await course.run(read, noted={"bytes": size}), course.timings())
+
+    def probe(self) -> "Future[Timed[None]]":
+        """Searches as for a caller, before all that waits: `Serving.try_search`. Raises Full once the crew leaves."""
+        return self._probe.submit(self.serving)
 
     def has_room(self, coming: int = 0) -> bool:
         """Whether one more request would find a place, so that its body is worth reading.
@@ -149,6 +157,10 @@ class Pipeline:
             ) from None
         finally:
             self._inside -= 1
+
+    def _expect_whole_index(self) -> None:
+        if self.serving.is_damaged:
+            raise index_damaged()
 
     def _stage(
         self,

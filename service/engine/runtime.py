@@ -1,9 +1,10 @@
-"""What lives as long as the server: the pipeline, and what keeps it at the published index."""
+"""What lives as long as the server: the pipeline, what keeps it at the published index, and what tries it."""
 
 import cv2
 import torch
 
 from service.engine.pipeline import Pipeline
+from service.engine.probe import Probe
 from service.engine.serving import Follower, Serving, open_serving
 from service.errors import Cause, Problem
 from service.settings import Settings
@@ -19,27 +20,34 @@ class Runtime:
         metrics: what the service tells of itself.
         follower: follows the published index.
         failure: why loading failed, once it did.
+        probe: tries the pipeline; None before it is there.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.settings = settings
         self.metrics = metrics
         self.failure: WikiClipError | None = None
+        self.probe: Probe | None = None
         self._pipeline: Pipeline | None = None
         self.follower = Follower(lambda: self.serving, self._swap, settings, self.metrics)
 
+        metrics.watch_readiness(lambda: self.why_not_ready() is None)
+
     @property
     def is_ready(self) -> bool:
+        """Whether model and index are loaded."""
         return self._pipeline is not None
+
+    def why_not_ready(self) -> Problem | None:
+        """What `/readyz` answers; None where mentions are linked."""
+        return self._not_loaded() if self.probe is None else self.probe.problem
 
     @property
     def pipeline(self) -> Pipeline:
         """Raises Problem where model and index are not loaded."""
-        if self._pipeline is not None:
-            return self._pipeline
-        if self.failure is not None:
-            raise Problem(Cause.NOT_READY, "Model or index could not be loaded; the server's log says why.")
-        raise Problem(Cause.NOT_READY, "Model and index are being loaded.", headers={"Retry-After": "2"})
+        if self._pipeline is None:
+            raise self._not_loaded()
+        return self._pipeline
 
     @property
     def serving(self) -> Serving:
@@ -58,12 +66,18 @@ class Runtime:
             raise
         pipeline = Pipeline(serving, segmenter, self.settings, self.metrics)
         self._pipeline = pipeline
+        self.probe = Probe(pipeline, deadline_s=self.settings.deadline_s)
         self._note(serving)
 
     def close(self, *, seconds: float | None = None) -> None:
         """Finishes what was accepted; see `Crew.close`."""
         if self._pipeline is not None:
             self._pipeline.close(seconds=seconds)
+
+    def _not_loaded(self) -> Problem:
+        if self.failure is not None:
+            return Problem(Cause.NOT_READY, "Model or index could not be loaded; the server's log says why.")
+        return Problem(Cause.NOT_READY, "Model and index are being loaded.", headers={"Retry-After": "2"})
 
     def _swap(self, serving: Serving) -> None:
         self.pipeline.serving = serving

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.errors import CorruptIndex
 from indexer.linker import Linker, LinkQuery
 from indexer.search import Candidate, EntityIndex
 from indexer.self_check import expect_rows_find_themselves
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 SAMPLE = 20  # entities that an example finds
 FIRST_BATCH = 8  # queries of the first search
+ROUNDING = 1e-2  # of a score, which a GPU sums in another order for another number of queries
 # What else may come of a file that vanishes while it is read, or of a C++ reader: the old version is as good as before.
 UNOPENED = (OSError, RuntimeError, MemoryError, ValueError)
 
@@ -33,7 +35,7 @@ class Serving:
 
     Attributes:
         presenter: shows candidates and records.
-        example_1M: the vector of the example picture, for a first search.
+        example_1M: the vector of the example picture, for a first search, and one every few seconds.
         sample: what that found; examples in the OpenAPI document name these.
     """
 
@@ -46,6 +48,22 @@ class Serving:
     def version(self) -> str:
         """The index version's id."""
         return self.linker.index.version
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether a file of the index is known to be another than was opened, so that nothing may be read from it."""
+        return self.linker.index.files.fault is not None
+
+    def try_search(self) -> None:
+        """Searches for the example once more, as for a caller.
+
+        Raises:
+            CorruptIndex: it finds something else than when the version was opened.
+        """
+        (found,) = self.linker.index.search(self.example_1M, SAMPLE)
+        scores, before = ([one.score for one in each] for each in (found, self.sample))
+        if len(scores) != len(before) or not np.allclose(scores, before, atol=ROUNDING):
+            raise CorruptIndex(f"The index {self.version} does not find any more what it found when it was opened.")
 
     def results(self, queries_BM: NDArray[np.float32], asked: Sequence[LinkQuery]) -> list[list[ResultOut]]:
         """For each query, for each of its mentions, the answer as it is shown."""
@@ -99,8 +117,9 @@ def serving_of(linker: Linker) -> Serving:
 
 
 def _first(linker: Linker, example_1M: NDArray[np.float32]) -> list[Candidate]:
-    # As a batch, so that what an index makes for those is there before somebody waits.
-    return linker.index.search(np.repeat(example_1M, FIRST_BATCH, axis=0), SAMPLE)[0]
+    # As a batch first, so that what an index makes for those is there before somebody waits.
+    linker.index.search(np.repeat(example_1M, FIRST_BATCH, axis=0), SAMPLE)
+    return linker.index.search(example_1M, SAMPLE)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +152,8 @@ class Follower:
         self.refused: Refused | None = None
 
     def look(self, *, again: bool = False) -> str:
-        """Takes over the version that is current, where it is another; returns the id of the one that answers then.
+        """Takes over the version that is current, where it is another, or where the one that answers was damaged;
+        returns the id of the one that answers then.
 
         Takes as long as reading all its files. What cannot be used is noted in `refused`, logged once, and not tried
         again before another is published.
@@ -145,7 +165,7 @@ class Follower:
             version = None
             try:
                 version = read_version(self._settings.index).id
-                if version == self._current().version:
+                if version == self._current().version and not self._current().is_damaged:
                     self.refused = None
                 elif again or self.refused is None or self.refused.version != version:
                     self._take(version)
@@ -164,6 +184,6 @@ class Follower:
 
     def _refuse(self, refused: Refused) -> None:
         if refused != self.refused:
-            logger.error("%s answers still: %s", self._current().version, refused.why)
+            logger.error("The index version %s stays: %s", self._current().version, refused.why)
             self._metrics.reload(taken=False)
         self.refused = refused

@@ -1,13 +1,16 @@
 """Problem documents (RFC 9457): what an application answers in place of every refusal, its own and its framework's."""
 
+import logging
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from indexer.errors import UnknownEntity
-from service.errors import Cause, Problem
+from indexer.errors import CorruptIndex, UnknownEntity
+from service.errors import Cause, Problem, index_damaged
 
+logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -22,6 +25,7 @@ def install(app: FastAPI) -> None:
     """Makes every refusal of `app` a problem document; what nobody foresaw is made one by `request_log`."""
     app.add_exception_handler(Problem, _answer_problem)
     app.add_exception_handler(UnknownEntity, _answer_unknown_entity)
+    app.add_exception_handler(CorruptIndex, _answer_corrupt_index)
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_exception_handler(RequestValidationError, _answer_parameters)
 
@@ -33,6 +37,12 @@ async def _answer_problem(_: Request, error: Exception) -> JSONResponse:
 
 async def _answer_unknown_entity(_: Request, __: Exception) -> JSONResponse:
     return problem_response(Problem(Cause.UNKNOWN_ENTITY, "Take the id from an answer of /link."))
+
+
+async def _answer_corrupt_index(_: Request, error: Exception) -> JSONResponse:
+    """It was whole when it was opened."""
+    logger.error("%s", error)
+    return problem_response(index_damaged())
 
 
 async def _answer_http(_: Request, error: Exception) -> JSONResponse:

@@ -7,6 +7,7 @@ const WORDS = {
   "foreign-origin": "The service does not take orders from a page at this address.",
   "wrong-host": "The service does not answer to this name. Open the page by its address, or add the name to WIKICLIP_HOSTS.",
   "not-ready": "The service is still starting.",
+  "index-damaged": "The knowledge base's files are damaged. Whoever runs the service has to restore them.",
   busy: "The service is busy.",
   deadline: "The service did not get round to it in time.",
   "rate-limited": "You asked more often than is allowed.",

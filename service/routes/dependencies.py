@@ -6,6 +6,7 @@ from fastapi import Depends, Request
 
 from service.engine.runtime import Runtime
 from service.engine.serving import Serving
+from service.errors import index_damaged
 
 
 async def runtime_of(request: Request) -> Runtime:
@@ -16,5 +17,8 @@ async def runtime_of(request: Request) -> Runtime:
 
 
 async def serving_of(runtime: Annotated[Runtime, Depends(runtime_of)]) -> Serving:
-    """What answers now. Raises Problem where nothing is loaded."""
-    return runtime.serving
+    """What answers now. Raises Problem where nothing is loaded, or the index must not be read."""
+    serving = runtime.serving
+    if serving.is_damaged:
+        raise index_damaged()
+    return serving

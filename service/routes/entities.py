@@ -50,7 +50,7 @@ EntityId = Annotated[str, PathParameter(description="Percent-encoded where it ho
 
 @router.get(
     "/entities",
-    responses=documented(Cause.INVALID_REQUEST, Cause.NOT_READY),
+    responses=documented(Cause.INVALID_REQUEST, Cause.NOT_READY, Cause.INDEX_DAMAGED),
     summary="Entities by the start of a title",
 )
 def entities(
@@ -67,7 +67,7 @@ def entities(
 
 @router.get(
     "/entities/{entity_id:path}/neighbours",
-    responses=documented(Cause.UNKNOWN_ENTITY, Cause.INVALID_REQUEST, Cause.NOT_READY),
+    responses=documented(Cause.UNKNOWN_ENTITY, Cause.INVALID_REQUEST, Cause.NOT_READY, Cause.INDEX_DAMAGED),
     summary="The entities nearest to one",
 )
 def neighbours(
@@ -83,7 +83,9 @@ def neighbours(
 @router.get(
     "/entities/{entity_id:path}/image",
     response_class=WholeFile,
-    responses=documented(Cause.UNKNOWN_ENTITY, Cause.NO_PICTURE, Cause.INVALID_REQUEST, Cause.NOT_READY),
+    responses=documented(
+        Cause.UNKNOWN_ENTITY, Cause.NO_PICTURE, Cause.INVALID_REQUEST, Cause.NOT_READY, Cause.INDEX_DAMAGED
+    ),
     summary="An entity's picture",
 )
 def entity_image(
@@ -101,7 +103,7 @@ def entity_image(
 
 @router.get(
     "/entities/{entity_id:path}",
-    responses=documented(Cause.UNKNOWN_ENTITY, Cause.NOT_READY),
+    responses=documented(Cause.UNKNOWN_ENTITY, Cause.NOT_READY, Cause.INDEX_DAMAGED),
     summary="An entity's record",
 )
 def entity(entity_id: EntityId, serving: Annotated[Serving, Depends(serving_of)]) -> EntityOut:

@@ -35,6 +35,7 @@ _ELSEWHERE = {
     Cause.METHOD_NOT_ALLOWED,
     Cause.UNREADABLE_IMAGE,
     Cause.FORBIDDEN,
+    Cause.SEARCH_FAILED,
 }
 # What protocol and middleware answer, whatever route is asked for.
 ANYWHERE = (
@@ -51,7 +52,8 @@ EXPLAIN_CAUSES = (*(cause for cause in LINK_CAUSES if cause is not Cause.TOO_MAN
 SEGMENT_CAUSES = tuple(
     cause
     for cause in LINK_CAUSES
-    if cause not in _OF_REGIONS or cause in (Cause.MALFORMED_BOX, Cause.OUTSIDE_PICTURE, Cause.EMPTY_MASK)
+    if cause not in (*_OF_REGIONS, Cause.INDEX_DAMAGED)
+    or cause in (Cause.MALFORMED_BOX, Cause.OUTSIDE_PICTURE, Cause.EMPTY_MASK)
 )
 
 _REGION_PART = {

@@ -24,9 +24,16 @@ async def healthz() -> Health:
     return Health(status="alive")
 
 
-@router.get("/readyz", responses=documented(Cause.NOT_READY), summary="Can it link?")
+@router.get(
+    "/readyz",
+    responses=documented(Cause.NOT_READY, Cause.INDEX_DAMAGED, Cause.SEARCH_FAILED),
+    summary="Can it link?",
+)
 async def readyz(request: Request, runtime: Annotated[Runtime, Depends(runtime_of)]) -> Readiness:
-    """Model and index are loaded, and a search has answered. An admin's key is told of the keys, too."""
+    """Model and index are loaded, the index's files are whole, and a search, tried every few seconds, finds what it
+    should. An admin's key is told of the keys, too."""
+    if (problem := runtime.why_not_ready()) is not None:
+        raise problem
     keys: KeyRing | None = request.app.state.keys
     asks = key_of(request.headers, keys)
     linker = runtime.serving.linker

@@ -6,6 +6,7 @@ Both lie in folders of the service, each file under its own name, so that no oth
 from importlib.resources import files
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
 
 from service.http.static import PackagedFiles
 
@@ -65,5 +66,7 @@ async def reference(request: Request) -> Response:
 
 @router.get("/docs/{name}")
 async def reference_file(name: str, request: Request) -> Response:
-    """A file that the description asks for."""
+    """A file that the description asks for. Its own page is at `/docs`, from where its links lead somewhere."""
+    if name == FRONT:
+        return RedirectResponse("../docs", status_code=308)
     return await REFERENCE.get_response(name, request.scope)

@@ -1,5 +1,6 @@
 """What the service tells Prometheus: each stage's time, queue and batches, pictures kept, requests, index versions."""
 
+from collections.abc import Callable
 from functools import cache
 from typing import Protocol
 
@@ -108,6 +109,13 @@ class Metrics:
     def bodies(self, held: int) -> None:
         """Notes the bytes of bodies that are held."""
         self._bodies.set(held)
+
+    def watch_readiness(self, is_ready: Callable[[], bool]) -> None:
+        """Asks whether the service is ready, whenever the metrics are read."""
+        gauge = Gauge(
+            "wikiclip_ready", "1 where mentions are linked, as /readyz says, else 0.", registry=self._registry
+        )
+        gauge.set_function(is_ready)
 
     def watch_keys(self, keys: Keys) -> None:
         """Asks whether the file of keys can be read, whenever the metrics are read."""

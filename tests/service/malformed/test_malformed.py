@@ -37,6 +37,8 @@ def test_every_cause_that_a_caller_can_bring_about_is_in_the_table() -> None:
         Cause.CONNECTION_CLOSED,
         Cause.INTERNAL_ERROR,
         Cause.NOT_READY,
+        Cause.INDEX_DAMAGED,
+        Cause.SEARCH_FAILED,
         Cause.BUSY,
         Cause.UNREADABLE_IMAGE,
         Cause.MALFORMED_HTTP,

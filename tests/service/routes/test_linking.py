@@ -8,6 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from indexer.errors import CorruptIndex
 from indexer.linker import Linker
 from service import examples
 from service.app import create_app
@@ -170,6 +171,21 @@ def test_a_fault_of_the_service_is_a_problem_too(settings: Settings) -> None:
     assert "hunter2" not in answer.text
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert len(answer.headers["x-request-id"]) == 32
+
+
+def test_damage_that_a_search_comes_upon_is_named_in_the_log_alone(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = create_app(settings)
+
+    @app.get("/damage")
+    def damage() -> None:
+        raise CorruptIndex("/srv/index/entities.arrow holds what is no entity.")
+
+    answer = TestClient(app, base_url="http://localhost").get("/damage")
+    assert (answer.status_code, answer.json()["type"]) == (503, Cause.INDEX_DAMAGED.type)
+    assert "srv" not in answer.text
+    assert "entities.arrow" in caplog.text
 
 
 def test_an_answer_carries_the_caller_s_own_request_id_where_it_is_plain(client: httpx.Client) -> None:

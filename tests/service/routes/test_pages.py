@@ -34,6 +34,21 @@ def test_a_file_that_a_browser_has_is_not_sent_again(client: httpx.Client) -> No
     assert client.get("/page/rle.js").headers["etag"] != tag
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_the_description_is_at_one_address_from_which_its_links_lead_somewhere(
+    client: httpx.Client, method: str
+) -> None:
+    moved = client.request(method, "/docs/index.html")
+    assert moved.status_code == 308
+    assert (moved.has_redirect_location, moved.next_request.url.path) == (True, "/docs")
+    description = client.get("/docs/index.html", follow_redirects=True)
+    assert description.url.path == "/docs"
+    links = re.findall(r'(?:src|href)="(docs/[^"]+)"', description.text)
+    assert len(links) == 3
+    for link in links:
+        assert client.get(description.url.join(link)).status_code == 200
+
+
 @pytest.mark.parametrize("name", ["none.js", "..%2Fweb.py", "%2e%2e/web.py", "index.html/", ""])
 def test_nothing_else_is_served(client: httpx.Client, name: str) -> None:
     answer = client.get(f"/page/{name}")
