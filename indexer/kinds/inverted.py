@@ -179,7 +179,7 @@ def _expect_rows(part: Any, rows: int, *, where: Path) -> None:
     except RuntimeError as error:
         raise CorruptIndex(f"{where} has rows in its lists that there are not; build the index again.") from error
     places_N = faiss.vector_to_array(part.direct_map.array)
-    part.set_direct_map_type(faiss.DirectMap.NoMap)
+    part.set_direct_map_type(faiss.DirectMap.NoMap)  # type: ignore[attr-defined]
     if (places_N < 0).any():
         raise CorruptIndex(f"{where} does not have each of its {rows:,} rows in a list; build the index again.")
 

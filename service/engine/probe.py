@@ -4,6 +4,7 @@ import asyncio
 import logging
 
 from indexer.errors import CorruptIndex
+from service.engine.course import Timed
 from service.engine.pipeline import Pipeline
 from service.engine.stage import Full
 from service.errors import Cause, Problem, index_damaged
@@ -25,7 +26,7 @@ class Probe:
     def __init__(self, pipeline: Pipeline, *, deadline_s: float) -> None:
         self._pipeline = pipeline
         self._deadline_s = deadline_s
-        self._under_way: asyncio.Future[object] | None = None
+        self._under_way: asyncio.Future[Timed[None]] | None = None
         self._failed = self._told = False
 
     @property
