@@ -1,7 +1,6 @@
 """A picture with masks to try the service on, made from the default data: `python -m training.demo`."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,7 @@ from indexer.kb.pictures.tuxpaint import STAMPS
 from training.data.scenes.compose import Scene, SceneConfig, compose
 from wikiclip.base.command import run
 from wikiclip.base.errors import WikiClipError
-from wikiclip.base.files import appearing_folder
+from wikiclip.base.files import appearing_folder, remove_folder
 from wikiclip.base.paths import debian_root, home
 from wikiclip.masks import encode_rle
 
@@ -45,7 +44,7 @@ def demo(out: Annotated[Path | None, typer.Option(help="The folder to write; var
         scene.picture.save(partial / "scene.png")
         for name, placed in zip(SHOWN, scene.placed, strict=True):
             (partial / f"{name}.json").write_text(json.dumps(encode_rle(placed.mask)) + "\n", encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)
     typer.echo(f"A scene to try, and a mask of each thing in it: {folder}")
 
 

@@ -3,13 +3,12 @@ need not be done again."""
 
 import hashlib
 import json
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from indexer.errors import CorruptIndex
 from indexer.kb.record import KnowledgeBase
-from wikiclip.base.files import write_text
+from wikiclip.base.files import remove_folder, write_text
 from wikiclip.model import WikiClip
 
 PLAN_VERSION = 2  # counts up with each change to how records become vectors, or to how chunks keep both
@@ -64,16 +63,24 @@ def make_plan(kb: KnowledgeBase, model: WikiClip, *, chunk_records: int = CHUNK_
     )
 
 
-def open_workshop(plan: Plan, home: Path, *, fresh: bool = False, suffix: str = "") -> Path:
+def workshop_of(plan: Plan, home: Path, *, suffix: str = "") -> Path:
     """The folder below `home` that keeps a plan's chunks until they are published.
 
     Args:
-        fresh: removes chunks that are there from before.
         suffix: tells apart folders of a plan whose chunks are cut differently.
     """
-    folder = home / "building" / f"{plan.id}{suffix}"
+    return home / "building" / f"{plan.id}{suffix}"
+
+
+def open_workshop(plan: Plan, home: Path, *, fresh: bool = False, suffix: str = "") -> Path:
+    """`workshop_of`, made where it is not there.
+
+    Args:
+        fresh: removes chunks that are there from before.
+    """
+    folder = workshop_of(plan, home, suffix=suffix)
     if fresh:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / PLAN
     if not path.exists():

@@ -75,6 +75,19 @@ def make_read_only(folder: Path) -> None:
                 path.chmod(stat.S_IMODE(path.stat().st_mode) & ~0o222)
 
 
+def remove_folder(folder: Path) -> None:
+    """Removes a folder if it is there. Its name goes first: killed at any moment, the folder is whole or not there.
+
+    The next attempt removes what a killed one left.
+    """
+    doomed = folder.with_name(f".{folder.name}.removed")
+    if doomed.exists():
+        shutil.rmtree(doomed)
+    if folder.exists():
+        folder.rename(doomed)
+        shutil.rmtree(doomed)
+
+
 def sync(path: Path) -> None:
     """Makes a file's content, or a folder's list of names, survive a power cut."""
     handle = os.open(path, os.O_RDONLY)

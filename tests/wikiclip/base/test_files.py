@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from wikiclip.base.files import appearing_file, appearing_folder, write_text
+from wikiclip.base.files import appearing_file, appearing_folder, remove_folder, write_text
 
 KILLED = """
 import os, signal, sys
@@ -86,3 +86,24 @@ def test_text_is_written_over_what_a_crash_left(tmp_path: Path) -> None:
     assert contents(tmp_path) == {"text": "né"}
     with pytest.raises(FileNotFoundError):
         write_text(tmp_path / "nowhere" / "text", "")
+
+
+def test_a_folder_whose_removal_is_cut_off_is_gone_and_the_next_attempt_clears_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_off(path: Path) -> None:
+        (path / "a").unlink()
+        raise InterruptedError
+
+    folder = tmp_path / "folder"
+    for _ in range(2):
+        folder.mkdir()
+        (folder / "a").write_text("a")
+        with monkeypatch.context() as patched:
+            patched.setattr("wikiclip.base.files.shutil.rmtree", cut_off)
+            with pytest.raises(InterruptedError):
+                remove_folder(folder)
+        assert not folder.exists()
+        assert len(list(tmp_path.iterdir())) == 1
+        remove_folder(folder)
+        assert not list(tmp_path.iterdir())
