@@ -1,15 +1,16 @@
 """Index versions: immutable folders, of which one is current.
 
-`HOME/CURRENT` names the current one of `HOME/versions`. A version is filled elsewhere, made read-only, put on the disk,
-and moved into place; then the pointer is replaced. A crash between any two steps leaves the old version current and
-whole. `HOME/LOCK` is held by whoever changes any of this, and holds the number of that process.
+`HOME/CURRENT` names the current one of `HOME/versions`. A version is filled elsewhere, made read-only, put on the
+disk, and moved into place; then the pointer is replaced, which publishes it. A crash between any two steps leaves the
+old version current and whole. `HOME/PUBLISHED` keeps the order in which versions were published. `HOME/LOCK` is held by
+whoever changes any of this, and holds the number of that process.
 """
 
 import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -123,21 +124,29 @@ def read_version(home: Path, version: str | None = None) -> Version:
 
 
 def version_ids(home: Path) -> list[str]:
-    """All versions that a folder keeps, the newest first.
+    """The versions that were published and are kept, the newest first.
 
     They follow the order in which they were published: their names have the time, which a clock that is set back
     makes a lie of.
     """
-    folder = home / VERSIONS
-    names = {path.name for path in folder.iterdir() if VERSION_ID.fullmatch(path.name)} if folder.is_dir() else set()
-    listed = [name for name in _published(home) if name in names]
-    # The others are from before the list was kept, or, where there is one, of a publication that was cut off.
-    return [*listed, *sorted(names - set(listed))][::-1]
+    folders, order = _folders(home), _order(home)
+    if order is None:  # from before it was kept
+        order = sorted(folders)
+    with suppress(NoIndex, CorruptIndex):
+        # A version is published by the pointer, and the order is kept only then.
+        if (current := _current(home)) not in order:
+            order.append(current)
+    return [name for name in reversed(order) if name in folders]
+
+
+def unpublished_ids(home: Path) -> list[str]:
+    """Folders that are whole, and whose publication was cut off before the pointer named them; the newest first."""
+    return sorted(_folders(home).difference(version_ids(home)), reverse=True)
 
 
 def newest(home: Path, fits: Callable[[Version], bool]) -> Version | None:
-    """The newest version that fits and is whole; None where there is none."""
-    for name in version_ids(home):
+    """The newest version that fits and is whole, published or not; None where there is none."""
+    for name in (*unpublished_ids(home), *version_ids(home)):
         try:
             version = read_version(home, name)
             if fits(version):
@@ -159,25 +168,37 @@ def publish(filled: Path, manifest: Manifest, home: Path) -> Version:
     name = f"{datetime.now(UTC):%Y%m%dt%H%M%S%f}-{_checksum(text.encode())}"
     folder = home / VERSIONS / name
     folder.parent.mkdir(parents=True, exist_ok=True)
-    before = version_ids(home)[::-1]
+    _keep_order(home)  # without the new one, which is not published before the pointer names it
     publish_folder(filled, folder)
-    write_text(home / PUBLISHED, "".join(f"{one}\n" for one in (*before, name)))
     version = Version(name, folder, manifest)
     make_current(version, home)
     return version
 
 
 def make_current(version: Version, home: Path) -> None:
-    """Points at a version that `home` keeps, in one step."""
+    """Points at a version that `home` keeps, in one step, which also publishes one that was not."""
+    _keep_order(home)
     write_text(home / CURRENT, version.id + "\n")
+    _keep_order(home)
 
 
-def _published(home: Path) -> list[str]:
-    """The ids that were published, the oldest first; none where the list cannot be read, which names stand in for."""
+def _folders(home: Path) -> set[str]:
+    folder = home / VERSIONS
+    return {path.name for path in folder.iterdir() if VERSION_ID.fullmatch(path.name)} if folder.is_dir() else set()
+
+
+def _keep_order(home: Path) -> None:
+    order = version_ids(home)[::-1]
+    if order != _order(home):
+        write_text(home / PUBLISHED, "".join(f"{name}\n" for name in order))
+
+
+def _order(home: Path) -> list[str] | None:
+    """The ids that were published, the oldest first; None where the list cannot be read, which names stand in for."""
     try:
         return read_regular(home / PUBLISHED, most=MOST_BYTES).decode("ascii").split()
     except (OSError, UnicodeDecodeError):
-        return []
+        return None
 
 
 def _current(home: Path) -> str:

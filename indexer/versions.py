@@ -12,8 +12,9 @@ from indexer.errors import CorruptIndex, NoIndex
 from indexer.kinds import kind_of
 from indexer.search import EntityIndex
 from indexer.self_check import expect_rows_find_themselves
-from indexer.version import Version, make_current, only_builder, read_version, version_ids
+from indexer.version import Version, make_current, only_builder, read_version, unpublished_ids, version_ids
 from wikiclip.base.command import run
+from wikiclip.base.files import remove_folder
 from wikiclip.base.paths import index_home
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
@@ -83,14 +84,14 @@ def prune(
         current = read_version(home)
         others = [name for name in version_ids(home) if name != current.id]
         for name in others[keep:]:
-            # The name goes first: what is half removed is no version any more.
-            doomed = current.folder.parent / f".{name}.removed"
-            (current.folder.parent / name).rename(doomed)
+            remove_folder(current.folder.parent / name)
             typer.echo(f"Removed {name}.")
-        for doomed in current.folder.parent.glob(".*.removed"):
+        for doomed in current.folder.parent.glob(".*.removed"):  # of a prune that was cut off
             shutil.rmtree(doomed)
         if unfinished:
-            shutil.rmtree(home / "building", ignore_errors=True)
+            for name in unpublished_ids(home):
+                remove_folder(current.folder.parent / name)
+            remove_folder(home / "building")
     typer.echo(f"Kept {current.id} and {min(keep, len(others))} more.")
 
 

@@ -16,7 +16,7 @@ from indexer.errors import CorruptIndex, NoIndex, WrongModel
 from indexer.kb.record import Entity
 from indexer.manifest import MANIFEST
 from indexer.search import EntityIndex
-from indexer.version import read_version
+from indexer.version import Version, make_current, newest, publish, read_version, unpublished_ids, version_ids
 from tests.indexer.conftest import spoil
 
 ROWS = np.eye(12, 16, dtype=np.float32)
@@ -130,7 +130,8 @@ def test_a_file_that_is_cut_off_or_gone_is_refused(home: Path, tmp_path: Path):
                 EntityIndex.open(copy)
 
 
-# For each number on its input: a child that publishes, and kills itself before its step of that number on the disk.
+# For each number on its input: a child that publishes, and kills itself before its step of that number on the disk. It
+# begins anew; for a number below zero it goes on with what the last one left, and lives.
 FAULTY_PUBLISHER = """
 import os, shutil, signal, sys
 from pathlib import Path
@@ -153,10 +154,11 @@ def dies_before(function):
 
 os.fsync, Path.rename, Path.replace, Path.mkdir = map(dies_before, (os.fsync, Path.rename, Path.replace, Path.mkdir))
 for line in sys.stdin:
-    left = 1000
+    left, step = 1000, int(line)
     workshop = open_workshop(plan, home)
-    shutil.rmtree(workshop / "version-exact-fp16", ignore_errors=True)
-    left = int(line)
+    if step >= 0:
+        shutil.rmtree(workshop / "version-exact-fp16", ignore_errors=True)
+        left = step
     child = os.fork()
     if child == 0:
         publish(*assemble(workshop, 2, plan, kind_of("exact-fp16")), home)
@@ -165,7 +167,9 @@ for line in sys.stdin:
 """
 
 
-def test_a_crash_between_any_two_steps_leaves_a_whole_version_current(tmp_path: Path, make_version):
+def test_a_crash_between_any_two_steps_leaves_a_whole_version_current_and_the_next_attempt_ends(
+    tmp_path: Path, make_version
+):
     """The process kills itself before its n-th step on the disk, for every n."""
     old = make_version(tmp_path, ROWS)
     plan = Plan(
@@ -182,15 +186,57 @@ def test_a_crash_between_any_two_steps_leaves_a_whole_version_current(tmp_path: 
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as publisher:
         assert publisher.stdin is not None
         assert publisher.stdout is not None
-        for step in range(100):
+
+        def publish_until(step: int) -> tuple[int, str]:
+            """How it ended, and which version is current and finds what it holds."""
             print(step, file=publisher.stdin, flush=True)
             status = int(publisher.stdout.readline())
             index = EntityIndex.open(tmp_path)
             (candidates,) = index.search(np.eye(1, 16, k=4, dtype=np.float32), 1)
             assert candidates[0].entity.entity_id == ("Q4" if index.version == old.id else "N4")
+            return status, index.version
+
+        for step in range(100):
+            status, current = publish_until(step)
+            assert version_ids(tmp_path) == ([old.id] if current == old.id else [current, old.id])
             if status == 0:
                 break
             assert status == signal.SIGKILL
+            status, current = publish_until(-1)
+            assert (status, current != old.id) == (0, True)
+            assert version_ids(tmp_path)[0] == current
+            make_current(old, tmp_path)
+            for name in {*version_ids(tmp_path), *unpublished_ids(tmp_path)} - {old.id}:
+                shutil.rmtree(tmp_path / "versions" / name)
     assert status == 0
     assert step > 15
-    assert index.version != old.id
+    assert current != old.id
+
+
+def test_a_version_is_published_by_the_pointer(copy: Path, monkeypatch: pytest.MonkeyPatch):
+    """A publication that is cut off before that leaves a whole folder which is listed nowhere, and can be finished."""
+    old, filled = read_version(copy), copy / "building" / "filled"
+
+    def cut_off(version: Version, home: Path) -> None:
+        raise InterruptedError
+
+    shutil.copytree(old.folder, filled)
+    monkeypatch.setattr("indexer.version.make_current", cut_off)
+    with pytest.raises(InterruptedError):
+        publish(filled, old.manifest.model_copy(update={"plan": "new"}), copy)
+    assert version_ids(copy) == [old.id]
+    (left,) = unpublished_ids(copy)
+    found = newest(copy, lambda version: version.manifest.plan == "new")
+    assert found is not None
+    assert found.id == left
+    make_current(found, copy)
+    assert (read_version(copy).id, version_ids(copy), unpublished_ids(copy)) == (left, [left, old.id], [])
+
+
+def test_a_version_whose_publisher_died_after_the_pointer_stays_listed(copy: Path, make_version):
+    old = read_version(copy)
+    new = make_version(copy, ROWS[:5])
+    (copy / "PUBLISHED").write_text(f"{old.id}\n")
+    assert version_ids(copy) == [new.id, old.id]
+    make_current(old, copy)
+    assert version_ids(copy) == [new.id, old.id]

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from indexer.errors import CorruptIndex, IndexBusy, NoIndex
 from indexer.search import EntityIndex
-from indexer.version import only_builder, read_version, version_ids
+from indexer.version import only_builder, read_version, unpublished_ids, version_ids
 from indexer.versions import app
 from tests.indexer.conftest import published_as, spoil
 from wikiclip.base.errors import WikiClipError
@@ -137,7 +137,13 @@ def test_prunes_the_oldest_and_never_the_current(home: Path):
     assert version_ids(home) == [newest, oldest]
     assert (home / "building" / "left").is_dir()
     assert len(opened.search(ROWS[:2], 3)[0]) == 3, "who has it open keeps it"
+    shutil.copytree(
+        home / "versions" / oldest, home / "versions" / f"20250101t000000000000-{'0' * 16}"
+    )  # not published
+    command(home, "prune", "--keep", "0")
+    assert len(unpublished_ids(home)) == 1
     command(home, "prune", "--keep", "0", "--unfinished")
+    assert unpublished_ids(home) == []
     assert version_ids(home) == [oldest]
     assert not (home / "building").exists()
     assert len(EntityIndex.open(home)) == 12
