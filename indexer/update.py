@@ -17,7 +17,7 @@ from indexer.assemble import fill_shards, with_rows
 from indexer.catalogue import Catalogue
 from indexer.embedding.chunks import StoredChunk, problems_of, read_problems, write_problems
 from indexer.embedding.embed import embed
-from indexer.embedding.plan import Plan, make_plan, open_workshop
+from indexer.embedding.plan import Plan, make_plan, open_workshop, workshop_of
 from indexer.embedding.replicas import open_replicas
 from indexer.entities import from_batch
 from indexer.errors import UnknownEntity
@@ -26,15 +26,16 @@ from indexer.kb.record import BadRecord
 from indexer.kinds import kind_of
 from indexer.manifest import Counts, Manifest, stamp_files
 from indexer.self_check import expect_rows_find_themselves
-from indexer.version import DELETED, PROBLEMS, Version, only_builder, publish, read_version
+from indexer.version import DELETED, PROBLEMS, Version, make_current, newest, only_builder, publish, read_version
 from wikiclip.base.command import run
 from wikiclip.base.errors import WikiClipError
-from wikiclip.base.files import link
+from wikiclip.base.files import link, remove_folder
 from wikiclip.base.machine import DeviceChoice
 from wikiclip.base.paths import index_home
 from wikiclip.base.text_files import read_text
 from wikiclip.model import WikiClip
 
+DELETIONS = "deletions"  # the workshop where nothing is embedded
 WORN = 0.2  # share of entities that are no more from which on a build pays
 app = typer.Typer(add_completion=False)
 
@@ -66,7 +67,8 @@ def update(
 ) -> None:
     """Add, replace and remove entities of the current version, and publish the result as a new one.
 
-    Nothing else is embedded again. A later `indexer.build` makes an index of its knowledge base without these changes.
+    Nothing else is embedded again. The same changes, made once more of the same version, are made already. A later
+    `indexer.build` makes an index of its knowledge base without these changes.
     """
     if records is None and delete is None:
         raise WikiClipError("Name what to change: --records FILE, --delete FILE, or both.")
@@ -75,16 +77,22 @@ def update(
         base = read_version(home)
         kind_of(base.manifest.kind)  # before anything is embedded: one of a kind that is gone cannot be changed
         gone = [] if delete is None else _listed(delete)
-        if records is None:
-            changes = Changes(home / "building" / "deletions", None, [], [])
-        else:
+        source = None
+        if records is not None:
             follows = base.manifest.follows_links if follow_links is None else follow_links
-            kb, loaded = JsonLines(records, images=images, follow_links=follows), WikiClip.load(model)
-            changes = _embedded(kb, loaded, base, home, device, strict=strict)
-        folder, manifest = changed(base, changes, gone, strict=strict)
-        version = publish(folder, manifest, home)
-        shutil.rmtree(changes.workshop)
-    _report(base, version)
+            kb = JsonLines(records, images=images, follow_links=follows)
+            source = _planned(kb, WikiClip.load(model), base)
+        workshop = home / "building" / DELETIONS if source is None else workshop_of(source.plan, home)
+        version = _made_before(base, source, gone, home, strict=strict)
+        if version is None:
+            changes = Changes(workshop, None, [], []) if source is None else _embedded(source, home, device, strict)
+            folder, manifest = changed(base, changes, gone, strict=strict)
+            version = publish(folder, manifest, home)
+            _report(base, version)
+        else:
+            make_current(version, home)
+            typer.echo(f"Index {version.id} in {version.folder} holds these changes already.")
+        remove_folder(workshop)
 
 
 def _listed(path: Path) -> list[str]:
@@ -108,14 +116,42 @@ class Changes:
                 yield from (entity.entity_id for entity in from_batch(batch))
 
 
-def _embedded(
-    kb: JsonLines, model: WikiClip, base: Version, home: Path, device: DeviceChoice, *, strict: bool
-) -> Changes:
+@dataclass(frozen=True)
+class Source:
+    """Records that are to be embedded."""
+
+    kb: JsonLines
+    model: WikiClip
+    plan: Plan
+
+
+def _planned(kb: JsonLines, model: WikiClip, base: Version) -> Source:
     base.expect_model(model.fingerprint)
-    plan = make_plan(kb, model)
-    workshop = open_workshop(plan, home)
-    chunks = embed(kb, open_replicas(model, device), plan, workshop, strict=strict)
-    return Changes(workshop, plan, with_rows(workshop, chunks), list(problems_of(workshop, chunks)))
+    return Source(kb, model, make_plan(kb, model))
+
+
+def _embedded(source: Source, home: Path, device: DeviceChoice, strict: bool) -> Changes:
+    workshop = open_workshop(source.plan, home)
+    chunks = embed(source.kb, open_replicas(source.model, device), source.plan, workshop, strict=strict)
+    return Changes(workshop, source.plan, with_rows(workshop, chunks), list(problems_of(workshop, chunks)))
+
+
+def _made_before(
+    base: Version, source: Source | None, gone: Sequence[str], home: Path, *, strict: bool
+) -> Version | None:
+    """The version that these changes made of the current one, or that is current because of them.
+
+    So an update that was killed while it published is finished when it is run again, and not made of its own outcome.
+    """
+    plan = None if source is None else source.plan
+
+    def is_theirs(version: Version) -> bool:
+        parent = version.manifest.parent
+        if parent is None or base.id not in (parent, version.id):
+            return False
+        return version.manifest.plan == _identity(parent, plan, gone, strict=strict)
+
+    return newest(home, is_theirs)
 
 
 def changed(base: Version, changes: Changes, gone: Sequence[str], *, strict: bool) -> tuple[Path, Manifest]:
@@ -160,7 +196,7 @@ def changed(base: Version, changes: Changes, gone: Sequence[str], *, strict: boo
         problems=write_problems([*read_problems(base.folder / PROBLEMS), *problems], folder / PROBLEMS),
     )
     manifest = Manifest(
-        plan=_identity(base, changes, gone),
+        plan=_identity(base.id, changes.plan, gone, strict=strict),
         parent=base.id,
         knowledge_base=base.manifest.knowledge_base,
         model=base.manifest.model,
@@ -184,8 +220,9 @@ def _numbers(catalogue: Catalogue, ids: Iterator[str] | Sequence[str]) -> tuple[
     return known, unknown
 
 
-def _identity(base: Version, changes: Changes, gone: Sequence[str]) -> str:
-    told = [base.id, "" if changes.plan is None else changes.plan.id, *gone]
+def _identity(base: str, plan: Plan | None, gone: Sequence[str], *, strict: bool) -> str:
+    """Names what was asked for: what was made without `strict` may lack what it would have stopped at."""
+    told = [base, "strict" if strict else "", "" if plan is None else plan.id, *gone]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
 
 

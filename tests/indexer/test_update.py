@@ -17,7 +17,7 @@ from indexer.kb import KnowledgeBaseName
 from indexer.kb.record import Entity
 from indexer.search import EntityIndex
 from indexer.update import Changes, app, changed
-from indexer.version import Version, publish, read_version
+from indexer.version import Version, make_current, publish, read_version, version_ids
 from tests.indexer.conftest import published_as, write_chunks
 from wikiclip.base.errors import WikiClipError
 
@@ -158,6 +158,35 @@ def test_the_command_adds_replaces_and_removes(built: Path, birds: Path, checkpo
     gone.write_text("one\n")
     with pytest.raises(UnknownEntity, match="'one'"):
         run("--delete", gone, "--strict", *options)
+
+
+@pytest.mark.parametrize("died", ["before the pointer", "after the pointer"])
+def test_an_update_that_was_killed_as_it_published_is_finished_and_not_made_twice(
+    built: Path, checkpoint: Path, tmp_path: Path, died: str
+):
+    base = read_version(built)
+    changes, gone = tmp_path / "changes.jsonl", tmp_path / "gone.txt"
+    changes.write_text('{"entity_id": "one", "title": "Great egret", "text": "White and large."}\n')
+    gone.write_text("title\n")
+    arguments = ("--records", changes, "--delete", gone, "--strict", "--out", built, "--model", checkpoint)
+    run(*arguments)
+    made = read_version(built)
+    left = built / "building" / "deletions"
+    if died == "before the pointer":
+        make_current(base, built)
+        (built / "PUBLISHED").write_text(f"{base.id}\n")
+        assert version_ids(built) == [base.id]
+    assert "already" in run(*arguments)
+    assert version_ids(built) == [made.id, base.id]
+    assert read_version(built).id == made.id
+
+    gone.write_text("three\n")
+    assert "1 replaced or removed" in run("--delete", gone, "--out", built), "other changes are made"
+    left.mkdir()
+    assert "already" in run("--delete", gone, "--out", built)
+    assert not left.exists()
+    with pytest.raises(UnknownEntity):  # what was made without it is not what --strict asks for
+        run("--delete", gone, "--strict", "--out", built)
 
 
 def test_a_version_of_a_kind_that_is_gone_is_not_changed(built: Path, tmp_path: Path):
