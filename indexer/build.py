@@ -1,6 +1,5 @@
 """The command line that makes an index: `python -m indexer.build --kb wordnet`."""
 
-import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +8,7 @@ import typer
 from indexer.assemble import assemble, with_rows
 from indexer.embedding.embed import embed
 from indexer.embedding.estimate import estimate
-from indexer.embedding.plan import Plan, make_plan, open_workshop
+from indexer.embedding.plan import Plan, make_plan, open_workshop, workshop_of
 from indexer.embedding.replicas import Replicas, open_replicas
 from indexer.embedding.reuse import embedded_before, unpack
 from indexer.errors import BadRecordFound, CorruptIndex, NoIndex
@@ -22,12 +21,14 @@ from indexer.self_check import expect_rows_find_themselves
 from indexer.version import PROBLEMS, Version, make_current, newest, only_builder, publish, read_version
 from wikiclip.base.command import run
 from wikiclip.base.errors import WikiClipError
+from wikiclip.base.files import remove_folder
 from wikiclip.base.machine import DeviceChoice, memory
 from wikiclip.base.paths import index_home
 from wikiclip.model import WikiClip
 
 AUTO = "auto"
-HELD_BACK = "held-back"  # in a workshop: its chunks are whole, and their version waits for --force
+UNPACKED = "-again"  # the suffix of a workshop whose chunks were a version's
+HELD_BACK = "held-back"  # in a workshop: all that its plan takes is embedded, and waits for --force
 app = typer.Typer(add_completion=False)
 
 
@@ -79,23 +80,27 @@ def build(
         return
     with only_builder(home):
         plan = make_plan(source, loaded)
-        version = None if force else published(plan, home, choice)
-        if version is None:
-            before = None if force else embedded_before(plan, home)
+        # What was embedded for a version that was held back is what --force publishes.
+        anew = force and not (workshop_of(plan, home) / HELD_BACK).exists()
+        version = None if anew else made_before(plan, home, choice)
+        if version is not None:
+            if not force:
+                expect_no_collapse(version.manifest.counts.entities, plan, home)
+            make_current(version, home)
+        else:
+            before = None if anew else embedded_before(plan, home)
             if before is None:
-                # What was embedded for a version that was held back is what --force publishes.
-                workshop = open_workshop(plan, home)
-                if force and not (workshop / HELD_BACK).exists():
-                    workshop = open_workshop(plan, home, fresh=True)
+                workshop = open_workshop(plan, home, fresh=anew)
                 chunks = embed(source, open_replicas(loaded, device), plan, workshop, strict=strict)
             else:
                 if strict:
                     expect_no_problems(before)
                 typer.echo(f"Index {before.id} holds these vectors; nothing is embedded again.")
-                workshop = open_workshop(plan, home, suffix="-again")
+                workshop = open_workshop(plan, home, suffix=UNPACKED)
                 chunks = unpack(before, workshop)
             version = make(workshop, chunks, plan, choice, home, force=force)
-            shutil.rmtree(workshop)
+        for suffix in ("", UNPACKED):  # whatever a build left that was killed, too
+            remove_folder(workshop_of(plan, home, suffix=suffix))
         report(version, strict=strict)
 
 
@@ -143,15 +148,15 @@ def make(workshop: Path, chunks: int, plan: Plan, choice: Choice, home: Path, *,
     rows = sum(len(chunk.vectors()) for chunk in with_rows(workshop, chunks))
     folder, manifest = assemble(workshop, chunks, plan, choice.kind(rows, plan.dimension))
     if not force:
-        expect_no_collapse(manifest.counts.entities, workshop, home)
+        expect_no_collapse(manifest.counts.entities, plan, home)
     expect_rows_find_themselves(EntityIndex(Version("unpublished", folder, manifest)).rows)
     return publish(folder, manifest, home)
 
 
-def expect_no_collapse(entities: int, workshop: Path, home: Path) -> None:
+def expect_no_collapse(entities: int, plan: Plan, home: Path) -> None:
     """A file of records that was cut off, or another one, should not replace what is served without a word.
 
-    What was embedded stays.
+    What was embedded stays, and is noted as held back.
 
     Raises:
         WikiClipError: the current version holds more than twice as many.
@@ -161,7 +166,7 @@ def expect_no_collapse(entities: int, workshop: Path, home: Path) -> None:
     except (NoIndex, CorruptIndex):
         return
     if 2 * entities < current.manifest.counts.entities:
-        (workshop / HELD_BACK).touch()
+        (open_workshop(plan, home) / HELD_BACK).touch()
         raise WikiClipError(
             f"This would leave {entities} of the {current.manifest.counts.entities} entities that {current.id} holds,"
             " so it was not published. If that is meant, add --force: nothing is embedded again. Else mend the"
@@ -169,12 +174,9 @@ def expect_no_collapse(entities: int, workshop: Path, home: Path) -> None:
         )
 
 
-def published(plan: Plan, home: Path, choice: Choice) -> Version | None:
-    """The newest version that was made by this plan, is of a kind that will do, and is whole. It is made current."""
-    version = newest(home, lambda one: one.manifest.plan == plan.id and choice.allows(one.manifest.kind))
-    if version is not None:
-        make_current(version, home)
-    return version
+def made_before(plan: Plan, home: Path, choice: Choice) -> Version | None:
+    """The newest version that was made by this plan, is of a kind that will do, and is whole."""
+    return newest(home, lambda one: one.manifest.plan == plan.id and choice.allows(one.manifest.kind))
 
 
 def report(version: Version, *, strict: bool) -> None:

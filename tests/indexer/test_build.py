@@ -146,6 +146,42 @@ def test_a_build_that_would_lose_most_of_the_index_asks_first_and_embeds_once(
     assert list((home / "building").iterdir()) == []
 
 
+@pytest.mark.parametrize("options", [(), ("--index", "balanced")])
+def test_an_older_version_with_fewer_than_half_asks_first_too(
+    run, birds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+):
+    """Whether it becomes current as it is, or its vectors do in another kind of index."""
+    home, whole = tmp_path / "index", birds.read_text()
+    birds.write_text("".join(whole.splitlines(keepends=True)[:2]))
+    assert run()[0] == 0
+    small = read_version(home).id
+    birds.write_text(whole)
+    assert run()[0] == 0
+    large = read_version(home).id
+    birds.write_text("".join(whole.splitlines(keepends=True)[:2]))
+    code, said = run(*options)
+    assert code == 1
+    assert "2 of the 5 entities" in said
+    assert read_version(home).id == large
+    monkeypatch.delattr(WikiClip, "prepare_entity")  # so that nothing can be embedded
+    assert run(*options, "--force")[0] == 0
+    current = read_version(home)
+    assert current.manifest.counts.entities == 2
+    assert (current.id == small) == (options == ())
+    assert list((home / "building").iterdir()) == []
+
+
+def test_a_build_that_was_killed_as_it_published_leaves_no_workshop_behind(run, tmp_path: Path):
+    home = tmp_path / "index"
+    assert run()[0] == 0
+    version = read_version(home)
+    for suffix in ("", "-again"):
+        (home / "building" / f"{version.manifest.plan}{suffix}" / "chunks").mkdir(parents=True)
+    assert run()[0] == 0
+    assert read_version(home).id == version.id
+    assert list((home / "building").iterdir()) == []
+
+
 def test_a_second_build_in_the_same_folder_is_refused_with_the_holder_named(run, tmp_path: Path):
     with only_builder(tmp_path / "index"):
         code, said = run()
