@@ -26,7 +26,7 @@ from training.measure.doubt import confidence_of, doubt, doubt_lines, doubt_row,
 from training.measure.frozen import CONTENDERS, best_form, in_form
 from training.measure.oven_score import oven_score, oven_table
 from training.measure.predictions import write_predictions
-from training.measure.quality import Results, compared, differences, quality_table, table_rows
+from training.measure.quality import Results, compared, differences, marks_table, quality_table, table_rows
 from training.measure.recipe import answers_of_recipe, recipe_of
 from training.measure.scenes_answers import answers_of_checkpoint
 from training.options import with_options
@@ -216,7 +216,9 @@ for data_name, title in RELEASES.items():
 
 def _print_table(results: Results, imagenet_rows: NDArray[np.int64] | None) -> list[dict[str, Any]]:
     rows = list(table_rows(results, imagenet_rows))
-    console.print(quality_table(rows))
+    console.print(quality_table([row for row in rows if "mark" not in row]))
+    if marked := [row for row in rows if "mark" in row]:
+        console.print(marks_table(marked))
     return rows
 
 

@@ -16,6 +16,7 @@ from indexer.kb.pictures.match import Stamp
 from tests.training.data.small_release import write_release
 from tests.wikiclip.conftest import bert_folder, clip_file, plain_preset, text_folder, vision_backbone
 from training.data.scenes.dataset import ScenesData, scenes_data
+from training.data.scenes.folds import FOLDS
 from wikiclip.model import WikiClip
 from wikiclip.presets import Preset, SpaceConfig
 
@@ -38,6 +39,14 @@ def draw(path, number, *, tilted):
     stamp.save(path)
 
 
+def draw_place(folder: Path, number: int) -> str:
+    """Ground below a sky; the name of its file."""
+    place = Image.new("RGB", (96, 64), (90, 140, 200 - 20 * number))
+    place.paste((60 + 20 * number, 110, 60), (0, 36, 96, 64))
+    place.save(folder / f"place-{number}.png")
+    return f"place-{number}.png"
+
+
 @pytest.fixture(scope="module")
 def small_scenes(tmp_path_factory, plain_preset) -> Iterator[ScenesData]:
     """16 entities with a picture, 8 of them in a second photograph, and 120 without, in a mention space of its own."""
@@ -58,7 +67,14 @@ def small_scenes(tmp_path_factory, plain_preset) -> Iterator[ScenesData]:
     preset = dataclasses.replace(plain_preset, space=SpaceConfig(width=16, classes=3))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WIKICLIP_HOME", str(folder / "var"))
-        yield scenes_data(WikiClip(preset), JsonLines(folder / "kb.jsonl", images=folder), stamps, classes=())
+        yield scenes_data(
+            WikiClip(preset),
+            JsonLines(folder / "kb.jsonl", images=folder),
+            stamps,
+            classes=(),
+            places_root=folder,
+            places=[draw_place(folder, number) for number in range(FOLDS)],
+        )
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from torch import Tensor
 from indexer.kinds import kind_of
 from training.data.annotation import Task, TestSplit
 from training.data.scenes.folds import Photo
+from training.data.scenes.marks import Mark
 from training.measure.ranking import NOT_FOUND, RANKS
 from wikiclip.entity import EntityEncoder
 
@@ -38,6 +39,7 @@ class Cell:
         photo: whether the query shows the record's own photograph or another, where a set knows.
         record: "text-only" takes the pictures from the unseen entities' records, and from their training too.
         task: of OVEN's two, where a set has them.
+        mark: how a person marked the thing in a photograph of a place; None for scenes with true masks.
     """
 
     method: Method
@@ -46,6 +48,7 @@ class Cell:
     record: RecordForm = "full"
     candidates: Candidates = "all"
     task: Task | None = None
+    mark: Mark | None = None
 
 
 @dataclass(frozen=True)

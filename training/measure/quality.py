@@ -2,8 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, astuple
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from rich.table import Table
 
 from training.data.annotation import TEST_SPLITS
 from training.data.scenes.folds import DEVELOPMENT_FOLD, FOLDS
+from training.data.scenes.marks import MARKS, Mark
 from training.measure.answers import Cell, RankedAnswers
 from training.measure.ranking import RANKS, Interval, bootstrap, harmonic_mean, within
 from wikiclip.base.errors import WikiClipError
@@ -26,7 +27,7 @@ def table_rows(results: Results, imagenet_rows: NDArray[np.int64] | None) -> Ite
     Args:
         imagenet_rows: rows of entities that are classes of ImageNet; None where nobody knows.
     """
-    for cell, folds in sorted(results.items()):
+    for cell, folds in sorted(results.items(), key=lambda item: [value or "" for value in astuple(item[0])]):
         rank_Q = np.concatenate([answers.rank_Q for answers in folds])
         entity_Q = np.concatenate([answers.entity_Q for answers in folds])
         kept = {"all": np.full(len(entity_Q), True)}
@@ -42,6 +43,7 @@ def table_rows(results: Results, imagenet_rows: NDArray[np.int64] | None) -> Ite
                 "imagenet": imagenet,
                 "candidates": cell.candidates,
                 **({} if cell.task is None else {"task": cell.task}),
+                **({} if cell.mark is None else {"mark": cell.mark}),
                 "n": int(kept_Q.sum()),
                 "n_entities": len(np.unique(entity_Q[kept_Q])),
                 **{f"r{k}": round(100 * float(within(rank_Q[kept_Q], k).mean()), 2) for k in RANKS},
@@ -67,6 +69,27 @@ def quality_table(rows: list[dict[str, Any]]) -> Table:
     return table
 
 
+def marks_table(rows: list[dict[str, Any]]) -> Table:
+    """Returns how often the right entity is found by each mark in photographs of places."""
+    table = Table("candidates", "mark", title="On photographs of places: right entity at rank 1 / 5 / 10, percent")
+    for column in ("all", "rank 1, 95% interval", "without ImageNet's classes", "queries (entities)"):
+        table.add_column(column, justify="right")
+    cells: dict[tuple[str, str], dict[str, dict[str, Any]]] = defaultdict(dict)
+    for row in rows:
+        cells[row["candidates"], row["mark"]][row["imagenet"]] = row
+    for candidates, mark in sorted(cells, key=lambda key: (key[0], MARKS.index(cast(Mark, key[1])))):
+        every, without = cells[candidates, mark]["all"], cells[candidates, mark].get("without")
+        table.add_row(
+            candidates,
+            mark,
+            _shares([every[f"r{k}"] for k in PRINTED]),
+            f"{every['r1_lo']:.1f} to {every['r1_hi']:.1f}",
+            _shares(None if without is None else [without[f"r{k}"] for k in PRINTED]),
+            f"{every['n']} ({every['n_entities']})",
+        )
+    return table
+
+
 def _shares(percent: list[float] | None) -> str:
     return "-" if percent is None else " / ".join(f"{share:.1f}" for share in percent)
 
@@ -78,7 +101,7 @@ def compared(first: Results, second: Results) -> Iterator[str]:
         WikiClipError: they were not asked the same.
     """
     methods = {cell.method for cell in second}
-    for cell, folds in sorted(first.items()):
+    for cell, folds in sorted(first.items(), key=lambda item: [value or "" for value in astuple(item[0])]):
         if cell.method not in methods:
             continue
         others = second.get(cell)

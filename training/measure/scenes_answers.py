@@ -17,6 +17,7 @@ from torch import Tensor
 from training.data.annotation import TestSplit
 from training.data.scenes.dataset import SceneQueries, ScenesData
 from training.data.scenes.folds import FOLDS, Photo, Pool
+from training.data.scenes.marks import MARKS
 from training.learn.config import TrainConfig
 from training.learn.fit import fit_encoder
 from training.learn.run import Run
@@ -45,6 +46,7 @@ def answers_of_fold(
     encoder = fit_encoder(data.model, data.training_set(fold), config, run)
     vectors_NM = data.records.encode(encoder, every)
     yield from _model_answers(data, encoder, vectors_NM, queries, "full")
+    yield from _marked_answers(data, encoder, vectors_NM, fold)
     yield from _text_answers(data, encoder, queries)
     yield from _image_answers(frozen, asked_of_fold(frozen, fold), "image")
     if data.model.vision.uses_mask:
@@ -68,6 +70,7 @@ def answers_of_checkpoint(data: ScenesData, fold: int | None) -> Iterator[tuple[
         queries = asked_of_fold(data, fold)
     vectors_NM = data.records.encode(data.model.entity, np.arange(len(data.records)))
     yield from _model_answers(data, data.model.entity, vectors_NM, queries, "full")
+    yield from _marked_answers(data, data.model.entity, vectors_NM, fold)
 
 
 def asked_of_fold(data: ScenesData, fold: int) -> Asked:
@@ -100,6 +103,20 @@ def _model_answers(
             for candidates, rows in _candidates(data):
                 cell = Cell(method, split, photo, record, candidates)
                 yield cell, ask(mentions_QM, vectors_NM[rows], rows, asked.record_Q)
+
+
+def _marked_answers(
+    data: ScenesData, encoder: EntityEncoder, vectors_NM: Tensor, fold: int | None
+) -> Iterator[tuple[Cell, RankedAnswers]]:
+    """Of other photographs alone, on photographs of places; by a fold's model those of its unseen entities."""
+    pools = [pool for pool in _of(data, "other") if fold is None or pool.group == fold]
+    split: TestSplit = "seen" if fold is None else "unseen"
+    for mark in MARKS if data.places else ():
+        asked = data.queries(pools, test=True, mark=mark)
+        mentions_QM = mention_vectors(encoder, asked.pooled_QW)
+        for candidates, rows in _candidates(data):
+            cell = Cell("model", split, "other", "full", candidates, mark=mark)
+            yield cell, ask(mentions_QM, vectors_NM[rows], rows, asked.record_Q)
 
 
 def _text_answers(data: ScenesData, encoder: EntityEncoder, queries: Asked) -> Iterator[tuple[Cell, RankedAnswers]]:

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from training.data.scenes.folds import FOLDS
+from training.data.scenes.marks import MARKS
 from training.learn.config import TrainConfig
 from training.measure.answers import Cell
 from training.measure.doubt import confidence_of, without_some
-from training.measure.quality import compared, differences, quality_table, table_rows
+from training.measure.quality import compared, differences, marks_table, quality_table, table_rows
 from training.measure.recipe import answers_of_recipe, recipe_of
 from training.measure.scenes_answers import answers_of_checkpoint, answers_of_fold
 from wikiclip.base.errors import WikiClipError
@@ -43,16 +44,24 @@ def test_every_question_is_asked_in_every_fold_and_answered_once(small_scenes, r
         assert set(answers.entity_Q) <= set(small_scenes.group(fold))
     rows = list(table_rows(results, small_scenes.imagenet_rows))
     json.dumps(rows)
-    settings = ("method", "split", "photo", "record", "imagenet", "candidates")
-    assert len({tuple(row[name] for name in settings) for row in rows}) == len(rows)
+    settings = ("method", "split", "photo", "record", "imagenet", "candidates", "mark")
+    assert len({tuple(row.get(name) for name in settings) for row in rows}) == len(rows)
     assert all(row["r1"] <= row["r5"] <= row["r10"] <= row["r100"] <= 100 for row in rows)
     image = next(row for row in rows if row["method"] == "image" and row["photo"] == "own" and row["split"] == "unseen")
     assert image["r10"] > 50, "a frozen tower finds the very photograph"
-    assert quality_table(rows).row_count > 10
+    assert quality_table([row for row in rows if "mark" not in row]).row_count > 10
+    marked = [row for row in rows if "mark" in row]
+    assert {row["mark"] for row in marked} == set(MARKS)
+    assert {row["n"] for row in marked if row["imagenet"] == "all"} == {len(asked_on_places(results))}
+    assert marks_table(marked).row_count == 2 * len(MARKS)
     assert len(list(differences(results))) == 3
     assert sorted(path.name for path in runs.glob("*/*")) == sorted(
         f"fold-{fold}{kind}" for fold in range(FOLDS) for kind in ("", "-text-only")
     )
+
+
+def asked_on_places(results):
+    return np.concatenate([found.entity_Q for found in results[Cell("model", "unseen", "other", mark="true")]])
 
 
 def test_a_second_evaluation_trains_nothing_again(small_scenes, results, runs):

@@ -3,7 +3,7 @@
 A scene is settled by its seed alone, so a data set is a list of seeds and is never stored.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +13,8 @@ from PIL import Image, ImageEnhance
 
 from training.data.scenes.backgrounds import draw_background
 from wikiclip.masks import Mask
+
+Backdrop = Callable[[np.random.Generator, int, int], Image.Image]  # width and height -> RGB
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +55,13 @@ class Scene:
     placed: tuple[Placed, ...]
 
 
-def compose(paths: Sequence[Path], seed: Sequence[int], config: SceneConfig) -> Scene:
-    """Lays the stamps on a background in order; later ones may cover earlier ones, the first is laid last."""
+def compose(
+    paths: Sequence[Path], seed: Sequence[int], config: SceneConfig, backdrop: Backdrop = draw_background
+) -> Scene:
+    """Lays the stamps on a backdrop in order; later ones may cover earlier ones, the first is laid last."""
     rng = np.random.default_rng(seed)
     width, height = config.size
-    picture = draw_background(rng, width, height)
+    picture = backdrop(rng, width, height)
     owner_HW = np.full((height, width), -1, dtype=np.int16)
     areas = {}
     for number, path in reversed(list(enumerate(paths))):

@@ -6,6 +6,7 @@ Axes: Q mention, W width of pooled vectors.
 import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,8 +20,11 @@ from indexer.kb.record import KnowledgeBase
 from indexer.kb.wordnet import WordNet
 from training.data.feature_cache import GB, Budget
 from training.data.records import Records
+from training.data.scenes.compose import SceneConfig
 from training.data.scenes.features import SceneSet, mention_features
-from training.data.scenes.folds import Photo, Pool, in_training, make_pools
+from training.data.scenes.folds import FOLDS, Photo, Pool, in_training, make_pools
+from training.data.scenes.marks import Mark
+from training.data.scenes.places import PLACES
 from training.data.training_set import TrainingSet
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.paths import debian_root
@@ -30,6 +34,8 @@ from wikiclip.presets import Preset
 TRAIN_SCENES = 3  # scenes with each stamp as the target
 TEST_SCENES: dict[Photo, int] = {"own": 1, "other": 5}  # few stamps show another photograph, and they matter most
 TRAIN_SEED, TEST_SEED = 1, 2
+PLACE_SCENES: dict[Photo, int] = {"own": 1, "other": 2}  # for each kind of mark
+ON_PLACES = SceneConfig(distractors=(0, 2), stamp=(0.35, 0.85))  # as a photograph of something: it is large, and alone
 CACHE_GB = 20.0
 
 
@@ -54,6 +60,7 @@ class ScenesData:
 
     Attributes:
         imagenet_rows: for each class of ImageNet the row of its record, -1 where it has none.
+        places_root, places: photographs that scenes can stand on; none where there are none.
         cache_gb: how much of the records' features is kept on the disk.
     """
 
@@ -62,6 +69,8 @@ class ScenesData:
     records: Records
     imagenet_rows: NDArray[np.int64]
     pools: tuple[Pool, ...]
+    places_root: Path | None
+    places: tuple[str, ...]
     cache_gb: float
 
     @property
@@ -81,9 +90,9 @@ class ScenesData:
             return dataclasses.replace(self, model=model)
         return dataclasses.replace(self, model=model, records=_records(model, self.kb, self.cache_gb))
 
-    def queries(self, pools: Iterable[Pool], *, test: bool) -> SceneQueries:
-        """Returns the mentions of all scenes of some pools, those to train on or those to measure on."""
-        parts = [(pool, mention_features(self.model, self.scenes(pool, test=test))) for pool in pools]
+    def queries(self, pools: Iterable[Pool], *, test: bool, mark: Mark | None = None) -> SceneQueries:
+        """Returns the mentions of all scenes of some pools, those to train on or those to measure on; see `scenes`."""
+        parts = [(pool, mention_features(self.model, self.scenes(pool, test=test, mark=mark))) for pool in pools]
         row_of = [np.array([self.records.row_of(stamp.entity_id) for stamp in pool.stamps]) for pool, _ in parts]
         return SceneQueries(
             pooled_QW=torch.from_numpy(np.concatenate([features.pooled_QW for _, features in parts])),
@@ -91,15 +100,31 @@ class ScenesData:
             record_Q=np.concatenate([rows[found.stamp_Q] for rows, (_, found) in zip(row_of, parts, strict=True)]),
         )
 
-    def scenes(self, pool: Pool, *, test: bool) -> SceneSet:
-        """Returns the scenes themselves."""
+    def scenes(self, pool: Pool, *, test: bool, mark: Mark | None = None) -> SceneSet:
+        """Returns the scenes themselves.
+
+        Args:
+            mark: how mentions are marked in scenes on photographs of places, of which each group has its own; None for
+                drawn backgrounds and true masks.
+        """
         assert self.kb.image_root is not None
-        return SceneSet(
+        drawn = SceneSet(
             name=f"{'test' if test else 'train'}-{pool.group}-{pool.photo}",
             root=self.kb.image_root,
             stamps=tuple(stamp.path for stamp in pool.stamps),
             per_stamp=TEST_SCENES[pool.photo] if test else TRAIN_SCENES,
             seed=TEST_SEED if test else TRAIN_SEED,
+        )
+        if mark is None:
+            return drawn
+        return dataclasses.replace(
+            drawn,
+            name=f"{drawn.name}-{mark.replace(' ', '-')}",
+            per_stamp=PLACE_SCENES[pool.photo],
+            config=ON_PLACES,
+            places_root=self.places_root,
+            places=self.places[pool.group :: FOLDS],
+            mark=mark,
         )
 
     def training_set(self, fold: int | None = None, *, hide_pictures: bool = False, masks: bool = True) -> TrainingSet:
@@ -133,16 +158,32 @@ def load_scenes(model: WikiClip, *, cache_gb: float = CACHE_GB) -> ScenesData:
         WikiClipError: the default data is missing; the message says what fetches it.
     """
     kb = WordNet(debian_root())
-    return scenes_data(model, kb, kb.stamps, classes=imagenet_synsets(), cache_gb=cache_gb)
+    return scenes_data(
+        model,
+        kb,
+        kb.stamps,
+        classes=imagenet_synsets(),
+        places_root=debian_root(),
+        places=PLACES,
+        cache_gb=cache_gb,
+    )
 
 
 def scenes_data(
-    model: WikiClip, kb: KnowledgeBase, stamps: Sequence[Stamp], *, classes: Sequence[str], cache_gb: float = CACHE_GB
+    model: WikiClip,
+    kb: KnowledgeBase,
+    stamps: Sequence[Stamp],
+    *,
+    classes: Sequence[str],
+    places_root: Path | None = None,
+    places: Sequence[str] = (),
+    cache_gb: float = CACHE_GB,
 ) -> ScenesData:
     """Makes scenes of these stamps, which show entities of a knowledge base and lie where its pictures do.
 
     Args:
         classes: entity ids of the classes that the vision tower's classifier knows, in its order; empty without one.
+        places: photographs below `places_root`, at least one for each of the folds.
     """
     records = _records(model, kb, cache_gb)
     pictured = (records.entities[int(row)] for row in records.pictured)
@@ -152,6 +193,8 @@ def scenes_data(
         records=records,
         imagenet_rows=np.array([_row_or_none(records, entity_id) for entity_id in classes], np.int64),
         pools=make_pools(stamps, {entity.entity_id: entity.images[0] for entity in pictured}),
+        places_root=places_root,
+        places=tuple(places),
         cache_gb=cache_gb,
     )
 

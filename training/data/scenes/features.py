@@ -5,16 +5,21 @@ Axes: Q mention, W width of pooled vectors.
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.data.feature_cache import Budget, Column, Features, Made
 from training.data.scenes.compose import Scene, SceneConfig, compose
-from wikiclip.masks import whole
+from training.data.scenes.marks import MARKS_VERSION, Mark, mark
+from training.data.scenes.places import cut_place
+from wikiclip.masks import Mask, whole
 from wikiclip.mention import VIEWS_VERSION
 from wikiclip.model import PreparedMention, WikiClip
+from wikiclip.segmenters.grabcut import GrabCut
 
 SCENES_VERSION = 1  # counts up with each change to what a scene of the same seed looks like
 BATCH = 32
@@ -27,6 +32,8 @@ class SceneSet:
     Attributes:
         name: for the cache's folder.
         stamps: paths below `root`, the only pictures that may stand in these scenes.
+        places: photographs below `places_root` that scenes stand on; drawn backgrounds where there are none.
+        mark: how a mention's mask is made of the true one.
     """
 
     name: str
@@ -35,6 +42,9 @@ class SceneSet:
     per_stamp: int
     seed: int
     config: SceneConfig = field(default_factory=SceneConfig)
+    places_root: Path | None = None
+    places: tuple[str, ...] = ()
+    mark: Mark = "true"
 
     def __len__(self) -> int:
         return len(self.stamps) * self.per_stamp
@@ -47,7 +57,33 @@ class SceneSet:
         count = int(rng.integers(self.config.distractors[0], self.config.distractors[1] + 1))
         others = [stamp for stamp in self.stamps if stamp != target]
         drawn = rng.choice(len(others), size=min(count, len(others)), replace=False)
-        return compose([self.root / target, *(self.root / others[i] for i in drawn)], [*seed, 1], self.config)
+        paths = [self.root / target, *(self.root / others[i] for i in drawn)]
+        if self.places_root is None:
+            return compose(paths, [*seed, 1], self.config)
+        photographs = [self.places_root / place for place in self.places]
+        return compose(paths, [*seed, 1], self.config, partial(cut_place, photographs))
+
+    def marked(self, number: int, scene: Scene) -> list[Mask]:
+        """Returns the mask of each mention of the scene of that number, as it is marked; the same at each call."""
+        rng = np.random.default_rng([self.seed, number, 2])
+        return [mark(self.mark, scene.picture, placed.mask, GrabCut(), rng) for placed in scene.placed]
+
+    def key(self) -> dict[str, Any]:
+        """JSON values that settle the scenes and their mentions."""
+        on_places = (
+            {
+                "places": [[place, (self.places_root / place).stat().st_size] for place in self.places],
+                "mark": [MARKS_VERSION, self.mark],
+            }
+            if self.places_root is not None
+            else {}
+        )
+        return {
+            "stamps": [[stamp, (self.root / stamp).stat().st_size] for stamp in self.stamps],
+            "seed": self.seed,
+            "config": asdict(self.config),
+            **on_places,
+        }
 
 
 @dataclass(frozen=True)
@@ -69,9 +105,7 @@ def mention_features(model: WikiClip, scenes: SceneSet) -> MentionFeatures:
             "code": [SCENES_VERSION, VIEWS_VERSION],
             "vision": asdict(model.preset.vision),
             "mention": asdict(model.preset.mention),
-            "stamps": [[stamp, (scenes.root / stamp).stat().st_size] for stamp in scenes.stamps],
-            "seed": scenes.seed,
-            "config": asdict(scenes.config),
+            **scenes.key(),
         },
         rows=len(scenes),
         columns=(
@@ -103,7 +137,8 @@ def _prepare(model: WikiClip, scenes: SceneSet, numbers: NDArray[np.int64]) -> _
     for number in numbers:
         scene = scenes.scene(int(number))
         prepared.full.append(model.prepare_mention(scene.picture, whole(scene.picture.height, scene.picture.width)))
-        prepared.mentions.extend(model.prepare_mention(scene.picture, placed.mask) for placed in scene.placed)
+        masks = scenes.marked(int(number), scene)
+        prepared.mentions.extend(model.prepare_mention(scene.picture, mask) for mask in masks)
         prepared.stamps.append(
             [scenes.stamps.index(placed.path.relative_to(scenes.root).as_posix()) for placed in scene.placed]
         )
