@@ -134,7 +134,7 @@ def recipe(
     """
     runs = runs or home() / "runs" / "evaluate"
     other = None if against is None else recipe_of(against)
-    data = load_scenes(WikiClip(PRESETS[preset]).to(best_device()), cache_gb=source.cache_gb)
+    data = load_scenes(WikiClip(PRESETS[preset]).to(best_device()), on_places=True, cache_gb=source.cache_gb)
     frozen = in_form(data, best_form(data))
     results = answers_of_recipe(data, frozen, PRESETS[preset], config, runs)
     rows = _print_table(results, data.imagenet_rows)
@@ -160,7 +160,7 @@ def scenes(*, checkpoint: Measured, against: Against = None, json_file: JsonFile
     """
 
     def answers(directory: Path) -> tuple[Results, NDArray[np.int64]]:
-        data = load_scenes(WikiClip.load(directory).to(best_device()), cache_gb=source.cache_gb)
+        data = load_scenes(WikiClip.load(directory).to(best_device()), on_places=True, cache_gb=source.cache_gb)
         fold = made_by(directory).get("data", {}).get("fold")
         return {cell: [found] for cell, found in answers_of_checkpoint(data, fold)}, data.imagenet_rows
 

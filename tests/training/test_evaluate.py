@@ -181,7 +181,8 @@ def test_the_default_data_s_commands_print_and_write_their_tables(
     quick = {"steps": 4, "annotated": 8, "own": 4, "text_negatives": 8}
     monkeypatch.setattr("training.evaluate.PRESETS", {"tiny": small_scenes.model.preset})
     monkeypatch.setattr(
-        "training.evaluate.load_scenes", lambda model, *, cache_gb: dataclasses.replace(small_scenes, model=model)
+        "training.evaluate.load_scenes",
+        lambda model, *, on_places, cache_gb: dataclasses.replace(small_scenes, model=model),
     )
     small_scenes.model.save(checkpoint, made_by={"config": quick, "data": {"fold": 1}})
     options = [word for name, value in quick.items() for word in (f"--{name.replace('_', '-')}", value)]

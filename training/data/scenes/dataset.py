@@ -13,6 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from indexer.default_data.debian import fetch_packages
+from indexer.default_data.needs import PLACES as PLACE_PACKAGES
 from indexer.errors import UnknownEntity
 from indexer.kb.imagenet import imagenet_synsets
 from indexer.kb.pictures.match import Stamp
@@ -148,15 +150,18 @@ class ScenesData:
         )
 
 
-def load_scenes(model: WikiClip, *, cache_gb: float = CACHE_GB) -> ScenesData:
+def load_scenes(model: WikiClip, *, on_places: bool = False, cache_gb: float = CACHE_GB) -> ScenesData:
     """Reads the default data, and computes what is not in the cache yet.
 
     Args:
+        on_places: whether photographs of places are needed, too; they are fetched where they are missing.
         cache_gb: what of the records' features may be kept on the disk; what is more is computed when needed.
 
     Raises:
         WikiClipError: the default data is missing; the message says what fetches it.
     """
+    if on_places:
+        fetch_packages(PLACE_PACKAGES)
     kb = WordNet(debian_root())
     return scenes_data(
         model,
@@ -164,7 +169,7 @@ def load_scenes(model: WikiClip, *, cache_gb: float = CACHE_GB) -> ScenesData:
         kb.stamps,
         classes=imagenet_synsets(),
         places_root=debian_root(),
-        places=PLACES,
+        places=PLACES if on_places else (),
         cache_gb=cache_gb,
     )
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from indexer.default_data.needs import PLACES as NEEDED
+from indexer.default_data.needs import how_to_fetch
 from wikiclip.base.errors import WikiClipError
 
 PACKAGES: Mapping[str, tuple[str, ...]] = {
@@ -66,6 +68,6 @@ def _load(photograph: Path) -> Image.Image:
             file.draft("RGB", (SIDE, SIDE))  # libjpeg's own scaling; a PNG is read whole
             place = file.convert("RGB")
     except FileNotFoundError as error:
-        raise WikiClipError(f"There is no photograph {photograph}; `make places` fetches it.") from error
+        raise WikiClipError(f"There is no photograph {photograph}; {how_to_fetch(NEEDED)} fetches it.") from error
     place.thumbnail((SIDE, SIDE))
     return place

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from indexer.default_data.needs import PLACES as NEEDED
 from training.data.scenes.compose import SceneConfig, compose
 from training.data.scenes.features import SceneSet
-from training.data.scenes.places import PLACES, cut_place
+from training.data.scenes.places import PACKAGES, PLACES, cut_place
 from wikiclip.base.errors import WikiClipError
 
 SHORE = (20, 120, 90)
@@ -38,7 +39,7 @@ def test_parts_differ_and_are_settled_by_the_seed(root: Path):
 
 
 def test_a_place_that_is_missing_is_said(tmp_path: Path):
-    with pytest.raises(WikiClipError, match="`make places` fetches it"):
+    with pytest.raises(WikiClipError, match="fetch --places` fetches it"):
         cut_place([tmp_path / "none.jpg"], np.random.default_rng(0), 64, 48)
 
 
@@ -65,5 +66,6 @@ def test_a_set_s_marks_are_the_same_at_each_call(root: Path):
     assert not np.array_equal(first[0], scenes.scene(1).placed[0].mask)
 
 
-def test_every_place_is_named_once():
+def test_every_place_is_named_once_and_its_package_is_fetched():
     assert len(set(PLACES)) == len(PLACES) == 29
+    assert set(PACKAGES) == set(NEEDED)
