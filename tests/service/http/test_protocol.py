@@ -1,158 +1,31 @@
-"""Callers who dawdle, on sockets of a real server with short deadlines."""
+"""Callers who dawdle, and what is no HTTP, on sockets of a real server with short deadlines."""
 
-import asyncio
-import json
 import socket
-import threading
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from http.client import HTTPResponse
-from typing import Any
 
 import pytest
-import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
 
-from service.http.protocol import with_deadlines
 from service.schemas import ProblemOut
-
-SECONDS = 0.5
-PATIENT_S = 30.0  # where no deadline is what is tested
-LARGE = 32 * 1024 * 1024  # more than the buffers of both ends hold
-MOST_CONNECTIONS = 16
-ended = threading.Event()
-unsendable: list[BaseException] = []
-
-
-async def echo(request: Request) -> Response:
-    return Response(await request.body())
-
-
-async def large(_: Request) -> Response:
-    class Noted(Response):
-        async def __call__(self, scope, receive, send):
-            try:
-                await super().__call__(scope, receive, send)
-            finally:
-                ended.set()
-
-    return Noted(bytes(LARGE))
-
-
-async def patient(request: Request) -> Response:
-    """Answers also who broke off."""
-
-    class Noted(Response):
-        async def __call__(self, scope, receive, send):
-            try:
-                await super().__call__(scope, receive, send)
-            except BaseException as error:
-                unsendable.append(error)
-                raise
-            finally:
-                ended.set()
-
-    try:
-        await request.body()
-    except ClientDisconnect:
-        return Noted(b"gone")
-    return Noted(b"whole")
-
-
-async def unread(_: Request) -> Response:
-    return Response(b"refused")
-
-
-async def slow(_: Request) -> Response:
-    await asyncio.sleep(3 * SECONDS)
-    return Response(b"late")
-
-
-async def begun(request: Request) -> Response:
-    """Fails after its head."""
-
-    class Failing(Response):
-        async def __call__(self, scope, receive, send):
-            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
-            raise ZeroDivisionError
-
-    return Failing()
-
-
-async def in_parts(_: Request) -> Response:
-    async def parts() -> AsyncIterator[bytes]:
-        yield b"one"
-        await asyncio.sleep(SECONDS / 5)
-        yield b"two"
-
-    return StreamingResponse(parts())
-
-
-@contextmanager
-def serving(seconds: float = SECONDS, **bounds: Any) -> Iterator[int]:
-    app = Starlette(
-        routes=[
-            Route("/begun", begun),
-            Route("/in-parts", in_parts),
-            Route("/echo", echo, methods=["POST", "GET"]),
-            Route("/patient", patient, methods=["POST"]),
-            Route("/large", large),
-            Route("/slow", slow),
-            Route("/alive", echo),
-            Route("/unread", unread, methods=["POST"]),
-        ]
-    )
-    config = uvicorn.Config(
-        app,
-        port=0,
-        http=with_deadlines(SECONDS, most_connections=MOST_CONNECTIONS, always_answered=("/alive",), **bounds),
-        timeout_keep_alive=2 * seconds,
-        log_level="critical",
-    )
-    listening = config.bind_socket()
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield listening.getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join()
+from tests.service.http.raw_server import (
+    LARGE,
+    SECONDS,
+    answer,
+    connect,
+    ended,
+    read_until,
+    seconds_until_closed,
+    serving,
+    unsendable,
+)
 
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     with serving() as port:
         yield port
-
-
-def connect(port: int) -> socket.socket:
-    connection = socket.create_connection(("127.0.0.1", port))
-    connection.settimeout(20)
-    return connection
-
-
-def seconds_until_closed(connection: socket.socket) -> float:
-    start = time.monotonic()
-    try:
-        while connection.recv(65536):
-            pass
-    except ConnectionResetError:
-        pass
-    return time.monotonic() - start
-
-
-def read_until(connection: socket.socket, end: bytes) -> bytes:
-    received = b""
-    while not received.endswith(end):
-        received += connection.recv(65536)
-    return received
 
 
 @pytest.mark.parametrize("begun", [b"", b"P", b"GET /echo HTTP/1.1\r\nHost: x\r\n"])
@@ -270,13 +143,6 @@ def test_a_body_that_breaks_while_it_is_read_gets_one_answer(port: int) -> None:
     assert unsendable == []
 
 
-def get(connection: socket.socket, path: str) -> HTTPResponse:
-    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-    response = HTTPResponse(connection)
-    response.begin()
-    return response
-
-
 def in_chunks(size: int, number: int) -> bytes:
     head = b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     return head + (b"%x\r\n" % size + b"x" * size + b"\r\n") * number + b"0\r\n\r\n"
@@ -303,41 +169,6 @@ def test_a_body_in_crumbs_is_refused(port: int, path: bytes) -> None:
             while piece := connection.recv(65_536):
                 told += piece
     assert path == b"/unread" or told.startswith(b"HTTP/1.1 400 ")
-
-
-def test_a_connection_too_many_is_told_to_come_back_and_whether_the_service_lives(port: int) -> None:
-    with ExitStack() as stack:
-        for _ in range(MOST_CONNECTIONS):
-            stack.enter_context(connect(port)).sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
-        time.sleep(SECONDS / 4)
-        response = get(stack.enter_context(connect(port)), "/echo")
-        assert (response.status, response.headers["retry-after"]) == (503, "1")
-        assert json.loads(response.read())["type"] == "urn:wikiclip:problem:busy"
-        assert get(stack.enter_context(connect(port)), "/alive").status == 200
-
-
-def test_where_no_place_is_left_the_longest_idle_is_let_go() -> None:
-    with serving(PATIENT_S) as port, ExitStack() as stack:
-        connections = [stack.enter_context(connect(port)) for _ in range(MOST_CONNECTIONS)]
-        for connection in (*connections, connections[0]):  # so that the second has idled longest
-            assert get(connection, "/echo").read() == b""
-        for _ in range(2):
-            assert get(stack.enter_context(connect(port)), "/echo").status == 200
-        assert [connection.recv(1) for connection in connections[1:3]] == [b"", b""]
-        for connection in (connections[0], *connections[3:]):
-            assert get(connection, "/echo").status == 200
-
-
-def test_an_address_may_have_so_many_and_no_more() -> None:
-    with serving(PATIENT_S, most_of_an_address=2) as port, ExitStack() as stack:
-        first, second, third = (stack.enter_context(connect(port)) for _ in range(3))
-        assert [get(each, "/echo").status for each in (first, second, third)] == [200, 200, 503]
-        second.close()
-        deadline = time.monotonic() + PATIENT_S
-        while get(stack.enter_context(connect(port)), "/echo").status != 200:  # until the server has noticed
-            assert time.monotonic() < deadline
-    with serving(PATIENT_S, most_of_an_address=2, unbounded=("127.0.0.1",)) as port, ExitStack() as stack:
-        assert [get(stack.enter_context(connect(port)), "/echo").status for _ in range(3)] == [200] * 3
 
 
 @pytest.mark.parametrize(
@@ -388,13 +219,6 @@ def test_a_body_that_nobody_read_does_not_end_the_connection(port: int) -> None:
         for _ in range(2):
             connection.sendall(b"POST /unread HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n" + bytes(300_000))
             assert read_until(connection, b"refused").startswith(b"HTTP/1.1 200")
-
-
-def answer(connection: socket.socket) -> tuple[int, dict[str, object]]:
-    response = HTTPResponse(connection)
-    response.begin()
-    assert response.headers["content-type"] == "application/problem+json"
-    return response.status, json.loads(response.read())
 
 
 def test_head_and_body_leave_in_one_piece(port: int) -> None:
