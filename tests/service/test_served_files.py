@@ -10,8 +10,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from indexer.version import read_version
+from service.keys import app as keys_app
 from service.settings import Settings
 from tests.service.test_faults import POST, free_port, running
 
@@ -101,14 +103,17 @@ def test_a_version_whose_file_was_replaced_is_opened_anew_when_it_is_asked_for(
     settings: Settings, home: Path, tmp_path: Path
 ) -> None:
     port, old = free_port(), read_version(home)
-    path = old.folder / "shards" / "00000" / "exact.faiss"
+    path, keys = old.folder / "shards" / "00000" / "exact.faiss", tmp_path / "keys"
+    made = CliRunner().invoke(keys_app, ["add", "operator", "--admin", "--file", str(keys)])
+    key = {"authorization": f"Bearer {made.stdout.split()[0]}"}
     own = settings.model_copy(update={"index": home})
     with (
-        running(own, port, WIKICLIP_PROBE_S=PROBE_S, WIKICLIP_FOLLOW_S="0.2"),
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
+        running(own, port, WIKICLIP_PROBE_S=PROBE_S, WIKICLIP_FOLLOW_S="0.2", WIKICLIP_KEYS=str(keys)),
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=key, timeout=60) as client,
     ):
         whole = cut(path)
         within(30, lambda: client.get("/readyz").status_code == 503)
+        assert client.post("/admin/reload").json()["refused"], "nothing is tried again of itself from here on"
         path.unlink()  # as rsync restores it: another file of the same name
         path.write_bytes(whole)
         time.sleep(3 * float(PROBE_S))

@@ -63,6 +63,8 @@ TOO_MUCH: dict[str, tuple[Callable[[], bytes], str]] = {
     "WebP chunks": (lambda: webp_with(b"abcd\0\0\0\0", 20 * MEGABYTE // 8), "65536 chunks"),
 }
 
+AT_MOST_S = 1.0  # of a core, beyond what a picture's pixels take: what docs/security.md promises
+
 
 def seconds(work: Callable[[], object]) -> float:
     begin = time.process_time()
@@ -80,7 +82,7 @@ def test_too_much_of_anything_is_named_and_refused_at_once(kind: str) -> None:
             read_picture(data)
         assert caught.value.code == "malformed-image"
 
-    assert seconds(refused) < 0.5
+    assert seconds(refused) < AT_MOST_S
 
 
 HEAVY_EXIF = b"II*\0\x08\0\0\0\xff\xff" + b"".join(
@@ -101,7 +103,7 @@ BURDENED: dict[str, Callable[[], bytes]] = {
 @pytest.mark.parametrize("kind", BURDENED)
 def test_what_shows_nothing_costs_next_to_nothing(kind: str) -> None:
     data = BURDENED[kind]()
-    assert seconds(lambda: read_picture(data)) < 0.5
+    assert seconds(lambda: read_picture(data)) < AT_MOST_S
     assert close(read_picture(data), PIXELS, tolerance=12)  # a GIF has but 64 of the colours
 
 
