@@ -109,6 +109,7 @@ def open_header(data: bytes, file_format: FileFormat, *, max_pixels: int) -> Pic
     """
     _check_size(_declared_size(data, file_format), max_pixels)
     lean = WALKS[file_format](data)
+    _check_size(_declared_size(lean.data, file_format), max_pixels)  # another part stood where the size is looked for
     image = _open(lean.data, file_format)
     _check_size(image.size, max_pixels)
     return PictureFile(image=image, orientation=lean.orientation, frame=lean.frame, twin=lean.twin)

@@ -4,6 +4,7 @@ import os
 import random
 import struct
 import warnings
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
+from PIL.WebPImagePlugin import WebPImageFile
 
 from tests.wikiclip.picture_files import png, png_chunk, saved, with_right_checksums
 from tests.wikiclip.picture_kinds import GREY, HEIGHT, OPAQUE, PIXELS, PLAIN, TRANSPARENT, WIDTH, close, exif
-from wikiclip.picture_files import media_type
+from wikiclip.picture_files import READERS, media_type
 from wikiclip.pictures import PICTURE_CODES, Picture, PictureError, PictureLimits, read_picture
 
 DEFAULT = PictureLimits()
@@ -38,6 +40,14 @@ def vp8x(width: int, height: int) -> bytes:
     chunk = bytes([0x02, 0, 0, 0]) + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
     body = b"WEBPVP8X" + len(chunk).to_bytes(4, "little") + chunk + b"ANIM\6\0\0\0\0\0\0\0\0\0"
     return b"RIFF" + len(body).to_bytes(4, "little") + body
+
+
+def webp_with_late_canvas(width: int, height: int) -> bytes:
+    """An animated WebP whose header stands behind another chunk and tells of another canvas than its frames fill."""
+    file = saved(PLAIN, "WEBP", save_all=True, append_images=[PLAIN.rotate(180)])
+    assert file[12:16] == b"VP8X"
+    size = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    return file[:12] + b"abcd\0\0\0\0" + file[12:24] + size + file[30:]
 
 
 def jpeg_of_size(width: int, height: int) -> bytes:
@@ -68,6 +78,7 @@ HUGE = {
     "WebP": saved(PLAIN, "WEBP", lossless=True)[:21] + b"\xff\xff\xff\x0f" + saved(PLAIN, "WEBP", lossless=True)[25:],
     "WebP by its canvas": vp8x(2**24, 2**7),
     "WebP of the largest canvas": vp8x(2**24, 2**24),
+    "WebP by a canvas behind another chunk": webp_with_late_canvas(2**24, 2**24),
 }
 
 
@@ -76,6 +87,15 @@ def test_too_many_pixels_are_refused_by_the_header_and_without_warnings(kind: st
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert code_of(HUGE[kind]) == "image-too-large"
+
+
+def test_a_canvas_is_measured_before_pil_reserves_memory_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = list[BytesIO]()
+    monkeypatch.setitem(READERS, "WEBP", lambda file: opened.append(file) or WebPImageFile(file))
+    assert code_of(webp_with_late_canvas(7_000, 7_000)) is None
+    assert len(opened) == 1
+    assert code_of(webp_with_late_canvas(13_000, 13_000)) == "image-too-large"
+    assert len(opened) == 1
 
 
 def test_pixels_and_bytes_are_allowed_up_to_the_limit() -> None:
