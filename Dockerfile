@@ -1,11 +1,15 @@
 # One image for every part: it fetches the data, builds the index and serves. Neither data nor index is inside; both are
 # made at the first start, in the volume /data.
-FROM python:3.11-slim-bookworm AS install
+# BASE: a tag moves, and a digest does not; docs/installing.md says how to name one.
+ARG BASE=python:3.11-slim-bookworm
+
+FROM ${BASE} AS install
 
 # EXTRA, cpu or gpu: which FAISS. TORCH_INDEX: where torch and torchvision come from, if not from the usual registry, whose
-# build brings CUDA along; docs/installing.md.
+# build brings CUDA along, and TORCH_SHA256: the hashes of their files; docs/installing.md.
 ARG EXTRA=cpu
 ARG TORCH_INDEX=
+ARG TORCH_SHA256=
 
 ENV PIP_NO_CACHE_DIR=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
@@ -14,21 +18,19 @@ ENV PIP_NO_CACHE_DIR=1 \
 WORKDIR /src
 
 # Dependencies first and without the sources, so that a change in the code does not install them again.
-COPY pyproject.toml constraints.txt README.md LICENSE NOTICE ./
-RUN python -m venv /opt/wikiclip && \
-    if [ -n "$TORCH_INDEX" ]; then \
-        pip install --constraint constraints.txt --no-deps --index-url "$TORCH_INDEX" torch torchvision; \
-    fi && \
-    pip install --constraint constraints.txt ".[$EXTRA,tiny]"
+COPY docker/install.sh docker/requirements*.txt docker/
+RUN python -m venv /opt/wikiclip && sh docker/install.sh "$EXTRA"
 
+COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY wikiclip ./wikiclip
 COPY indexer ./indexer
 COPY training ./training
 COPY service ./service
-RUN pip install --no-deps --force-reinstall .
+# Built with the setuptools that is locked, too: nothing is fetched any more.
+RUN pip install --no-deps --no-index --no-build-isolation .
 
 
-FROM python:3.11-slim-bookworm
+FROM ${BASE}
 
 COPY --from=install /opt/wikiclip /opt/wikiclip
 COPY --chmod=755 docker/entrypoint.sh /usr/local/bin/wikiclip-entrypoint

@@ -21,6 +21,7 @@ export OMP_WAIT_POLICY GOMP_SPINCOUNT
 unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv
+TOOLS := .venv-tools
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
 # Bytecode is compiled where it is imported: compiling all of it would take longer than all the rest of the installation.
@@ -32,6 +33,8 @@ KEY := $(shell cat pyproject.toml constraints.txt | sha256sum | cut -c1-16)
 DONE := $(VENV)/.installed
 RUNTIME := $(DONE)/runtime-$(KEY)
 DEV := $(DONE)/dev-$(KEY)
+TOOLING := $(TOOLS)/.installed-$(shell sha256sum tools/requirements.txt | cut -c1-16)
+SBOM_OF ?= $(VENV)
 
 # The builder knows best whether an index is up to date, but takes as long to say so as the server takes to start. So
 # `demo` asks it only if the code, the checkpoint, the data or the published version are others than when it last did.
@@ -68,6 +71,10 @@ test: demo-data setup lint docs ## Set everything up and run every check and tes
 test-faiss-gpu: ## Test what is used of faiss-gpu with its real package (1.7 GB), GPU or not
 	@bash tools/test-faiss-gpu.sh
 
+.PHONY: test-lowest
+test-lowest: demo-data $(TOOLING) ## Run the quick tests with the lowest versions that pyproject.toml allows (2 GB)
+	@bash tools/test-lowest.sh .venv-lowest $(TOOLS)/bin/uv
+
 .PHONY: lint
 lint: $(DEV) ## Run the linters and the type checker
 	$(VENV)/bin/ruff check
@@ -87,10 +94,22 @@ format: $(DEV) ## Format the code and repair what ruff can
 	$(VENV)/bin/ruff check --fix
 	$(VENV)/bin/ruff format
 
+##@ Release
+.PHONY: lock
+lock: $(TOOLING) ## Write what the image installs, with hashes: docker/requirements*.txt
+	PATH=$(TOOLS)/bin:$$PATH $(TOOLS)/bin/python tools/lock.py
+
+.PHONY: sbom
+sbom: $(RUNTIME) $(TOOLING) ## Write the bill of materials of an environment: build/sbom.cdx.json (SBOM_OF=.venv)
+	@mkdir -p build
+	$(TOOLS)/bin/cyclonedx-py environment $(SBOM_OF) --pyproject pyproject.toml --validate --output-reproducible \
+		--output-file build/sbom.cdx.json
+
+##@ Tidy
 .PHONY: clean
 clean: ## Remove what tools leave behind; .venv and var stay
 	rm -rf build dist site *.egg-info .import_linter_cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 
 .PHONY: help
 help: ## This list
@@ -116,4 +135,9 @@ endif
 
 $(DEV): | $(RUNTIME)
 	$(INSTALL) --editable '.[cpu,tiny,train,dev]'
+	@touch $@
+
+$(TOOLING):
+	@bash tools/venv.sh $(TOOLS) '$(PYTHON)'
+	$(TOOLS)/bin/python -m pip --disable-pip-version-check install --no-compile --requirement tools/requirements.txt
 	@touch $@

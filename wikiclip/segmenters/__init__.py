@@ -1,6 +1,5 @@
 """A picture and a click to a mask: what finds a thing's outline for who has none."""
 
-from wikiclip.base.errors import WikiClipError
 from wikiclip.segmenters.grabcut import GrabCut
 from wikiclip.segmenters.segmenter import MOST_PROPOSED, Box, Point, Prompt, Segmenter
 
@@ -11,14 +10,10 @@ def open_segmenter(source: str) -> Segmenter:
     """The segmenter of a name: "grabcut", or else a checkpoint of SAM or SAM 2, a folder or a name on the model hub.
 
     Raises:
-        WikiClipError: the checkpoint cannot be loaded, or what loads it is not installed.
+        WikiClipError: the checkpoint cannot be loaded.
     """
     if source == GrabCut.method:
         return GrabCut()
-    try:
-        from wikiclip.segmenters.sam import Sam  # which takes transformers seconds to import
-    except ImportError as error:
-        raise WikiClipError(
-            f"A SAM checkpoint needs a newer transformers: pip install -c constraints.txt '.[sam]'. ({error})"
-        ) from error
+    from wikiclip.segmenters.sam import Sam  # which takes transformers seconds to import
+
     return Sam(source)

@@ -1,7 +1,6 @@
 """A SAM and a SAM 2 of random weights, small enough to be made here: they find nothing, but they fit the seam."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -178,9 +177,3 @@ def test_what_is_no_such_model_is_said_in_a_line(tmp_path: Path, folder: Path) -
     assert "lack mask_decoder.iou_token.weight" in said()
     (tmp_path / "config.json").write_text(json.dumps({**config, "model_type": "bert"}))
     assert "'bert'" in said()
-
-
-def test_what_has_to_be_installed_is_said(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    monkeypatch.setitem(sys.modules, "wikiclip.segmenters.sam", None)
-    with pytest.raises(WikiClipError, match=r"pip install .*\.\[sam\]"):
-        open_segmenter(str(folder))

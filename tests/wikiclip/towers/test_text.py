@@ -1,6 +1,9 @@
 """Text encoders at random weights, held against transformers itself."""
 
 import hashlib
+import json
+import pickle
+import shutil
 from pathlib import Path
 
 import pytest
@@ -125,3 +128,34 @@ def test_a_folder_that_holds_no_text_encoder_is_refused(text_folder: Path, tmp_p
         config.write_text(config.read_text().replace('"hidden_size": 32', '"hidden_size": 16'))
     with pytest.raises(WikiClipError, match="cannot be loaded: give the path of a local folder"):
         TextEncoder(TextBackbone(model=str(folder)))
+
+
+@pytest.mark.parametrize("named_in", ["modules.json", "config.json", "pytorch_model.bin"])
+def test_the_code_of_a_folder_is_never_run(text_folder: Path, tmp_path: Path, named_in: str) -> None:
+    folder, ran = tmp_path / "model", tmp_path / "ran"
+    shutil.copytree(text_folder, folder)
+    (folder / "modeling_own.py").write_text(f"open({str(ran)!r}, 'w').close()\nimport torch\nOwn = torch.nn.Identity\n")
+    if named_in == "modules.json":
+        modules = json.loads((folder / named_in).read_text())
+        own = {"idx": len(modules), "name": "own", "path": "", "type": "modeling_own.Own"}
+        (folder / named_in).write_text(json.dumps([*modules, own]))
+    elif named_in == "config.json":
+        config = json.loads((folder / named_in).read_text())
+        own = {"model_type": "own", "auto_map": dict.fromkeys(["AutoConfig", "AutoModel"], "modeling_own.Own")}
+        (folder / named_in).write_text(json.dumps(config | own))
+    else:
+        (folder / "model.safetensors").unlink()
+        (folder / named_in).write_bytes(pickle.dumps(_Opens(ran)))
+    with pytest.raises(WikiClipError, match="cannot be loaded"):
+        TextEncoder(TextBackbone(model=str(folder)))
+    assert not ran.exists()
+
+
+class _Opens:
+    """A pickle that makes a file where it is loaded."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str, str]]:
+        return open, (str(self.path), "w")
