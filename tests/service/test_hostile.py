@@ -49,8 +49,12 @@ def test_a_judge_finds_fault(service: Service) -> None:
     with Caller(service.port, patience_s=60) as caller:
         good = caller.ask(PROBE)
         refused = caller.ask(Case("bad", "POST", "/link", PROBE.request.replace(b"json", b"text", 1)))
+        bad_number = "/entities/red-disc/image?number=x"
+        head = Case("head", "HEAD", bad_number, f"HEAD {bad_number} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        refused_head = caller.ask(head)
     assert strict.fault(PROBE, good) is None
     assert strict.fault(PROBE, refused) == "answered 415, which POST of this path does not document"
     assert Judge(document, limit_s=60).fault(PROBE, refused) is None
+    assert (refused_head.status, Judge(document, limit_s=60).fault(head, refused_head)) == (422, None)
     assert Judge(document, limit_s=0).fault(PROBE, good) == "no answer within 0 s"
     assert fault_of_probe(good, ["another"]) is not None
