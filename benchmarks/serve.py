@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from itertools import count, product
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated, Protocol, TypedDict
 
 import numpy as np
 import typer
@@ -22,6 +22,7 @@ from rich.table import Table
 
 from benchmarks.serving.callers import MOST_A_SECOND, Task, ask
 from benchmarks.serving.loop import rate, ways
+from benchmarks.serving.pictures import SIZE, Size
 from benchmarks.serving.servers import SERVERS, Server, cache_hits, server
 from service.settings import Settings
 from wikiclip.base.command import run
@@ -35,6 +36,8 @@ from wikiclip.model import WikiClip
 CALLERS = "1,4,16,64"
 WARM_S = 2.0
 TRY_S = 4.0  # for which each way of the encoder is tried
+# Pictures that differ in more than a comment: making one of 12 megapixels takes half a second.
+DISTINCT, DISTINCT_PIXELS = 200, 250_000_000
 app = typer.Typer(add_completion=False)
 
 
@@ -90,6 +93,9 @@ def serve(
         int, typer.Option(min=1, help="Answers a second for which pictures are made beforehand; a GPU gives more.")
     ] = MOST_A_SECOND,
     systems: Annotated[str, typer.Option(help="Which, with commas between.")] = ",".join(("encoder", *SERVERS)),
+    size: Annotated[
+        str, typer.Option(help="Width and height of the pictures, WIDTHxHEIGHT; 4032x3024 is a phone's.")
+    ] = "x".join(map(str, SIZE)),
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the rows there, too.")] = None,
 ) -> None:
     """Print requests a second and latency of each system at each number of callers."""
@@ -101,9 +107,9 @@ def serve(
         measured: dict[str, System] = {}
         for name in names:
             if name == "encoder":
-                measured[name] = Loop(model, console)
+                measured[name] = Loop(model, _pictures(size), console)
             else:
-                measured[name] = Served(stack.enter_context(server(name, home, model=model)), most)
+                measured[name] = Served(stack.enter_context(server(name, home, model=model)), most, _pictures(size))
         for turn, number, name in product(range(turns), numbers, names):
             with console.status(f"{name}, {number} callers, turn {turn + 1} of {turns}"):
                 measured[name].measure(found[name, number], number, seconds / turns, next(seeds))
@@ -118,6 +124,13 @@ def serve(
     console.print(table)
 
 
+class Pictures(TypedDict):
+    """What pictures are sent: how many that differ in more than a comment, and of what width and height."""
+
+    distinct: int
+    size: Size
+
+
 class System(Protocol):
     """What can be measured for some seconds, given so many callers."""
 
@@ -127,18 +140,22 @@ class System(Protocol):
 class Loop:
     """The encoder alone, in the fastest way, which is looked for first. No caller waits, so their number is nothing."""
 
-    def __init__(self, name: str, console: Console) -> None:
+    def __init__(self, name: str, pictures: Pictures, console: Console) -> None:
+        self._pictures = pictures
         self._model = WikiClip.load(name)
         if Settings().device != "cpu":
             move_to_gpu(self._model)
         self._model.vision.optimize_for_inference()
-        rates = {way: rate(self._model, way, seconds=TRY_S, seed=seed)[0] for seed, way in enumerate(ways(cores()))}
+        rates = {
+            way: rate(self._model, way, seconds=TRY_S, seed=seed, **pictures)[0]
+            for seed, way in enumerate(ways(cores()))
+        }
         for way, found in sorted(rates.items(), key=lambda item: -item[1]):
             console.print(f"encoder: {way.loops} loops of {way.threads} threads, batches of {way.batch}: {found:.1f}/s")
         self._best = max(rates, key=rates.__getitem__)
 
     def measure(self, figures: Figures, callers: int, seconds: float, seed: int) -> None:
-        per_second, took = rate(self._model, self._best, seconds=seconds, seed=seed)
+        per_second, took = rate(self._model, self._best, seconds=seconds, seed=seed, **self._pictures)
         figures.milliseconds += took
         figures.done += per_second * seconds
         figures.seconds += seconds
@@ -147,8 +164,8 @@ class Loop:
 class Served:
     """A running server, which sleeps until it is its turn."""
 
-    def __init__(self, running: Server, most: int) -> None:
-        self._server, self._most = running, most
+    def __init__(self, running: Server, most: int, pictures: Pictures) -> None:
+        self._server, self._most, self._pictures = running, most, pictures
         with running.alone():
             pass  # after which it sleeps
 
@@ -162,6 +179,7 @@ class Served:
             seconds=seconds,
             pictures=int((WARM_S + seconds) * self._most) + 2 * callers,
             seed=seed,
+            **self._pictures,
         )
         with self._server.alone():
             before = cache_hits(port)
@@ -171,6 +189,18 @@ class Served:
         figures.done += len(answers.milliseconds)
         figures.seconds += answers.seconds
         figures.errors += sum(number for status, number in answers.statuses.items() if status != "200")
+
+
+def _pictures(size: str) -> Pictures:
+    """Raises typer.BadParameter where it is no size."""
+    try:
+        width, height = map(int, size.lower().split("x"))
+        if width < 1 or height < 1:
+            raise ValueError(size)
+    except ValueError:
+        raise typer.BadParameter(f"{size!r} is not WIDTHxHEIGHT, as 640x427", param_hint="--size") from None
+    few = max(1, min(DISTINCT, DISTINCT_PIXELS // (width * height)))
+    return {"distinct": few, "size": (width, height)}
 
 
 def _is_there(system: str, console: Console) -> bool:

@@ -17,6 +17,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.asked import AskedRegions, shown_part
 from indexer.errors import NoIndex
 from indexer.kb.record import Entity, describe
 from indexer.search import Candidate, EntityIndex
@@ -25,9 +26,9 @@ from wikiclip.base.devices import move_to_gpu
 from wikiclip.base.machine import DeviceChoice
 from wikiclip.base.paths import index_home
 from wikiclip.explanation import Pair, pair
-from wikiclip.masks import Mask, decode_region
+from wikiclip.masks import decode_region
 from wikiclip.model import PreparedMention, WikiClip
-from wikiclip.pictures import Picture, PictureError, PictureLimits, read_picture
+from wikiclip.pictures import Fit, Picture, PictureError, PictureLimits, as_it_is, read_picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,19 +175,12 @@ class Linker:
         Raises:
             PictureError, RegionError: what was handed over cannot be read.
         """
-        return self.ask(self.read(picture), regions, top_k=top_k, min_score=min_score)
+        asked = AskedRegions(regions, self.model)
+        return LinkQuery(tuple(asked.cut(self.read(picture, fit=asked.fit))), top_k, min_score)
 
-    def read(self, picture: bytes | Path) -> Picture:
-        """Raises PictureError."""
-        return read_picture(picture, limits=self.limits)
-
-    def ask(self, picture: Picture, regions: Sequence[object], *, top_k: int, min_score: float | None) -> LinkQuery:
-        """Cuts out each region; raises RegionError."""
-        return LinkQuery(tuple(self.cut(picture, region) for region in regions), top_k, min_score)
-
-    def cut(self, picture: Picture, region: object) -> PreparedMention:
-        """Raises RegionError."""
-        return self.model.prepare_mention(picture.rgb, _mask(picture, region))
+    def read(self, picture: bytes | Path, *, fit: Fit = as_it_is) -> Picture:
+        """Raises PictureError, and what `fit` raises."""
+        return read_picture(picture, limits=self.limits, fit=fit)
 
     def pair(self, picture: Picture, region: object, entity: Entity) -> Pair:
         """A mention and a record with the first picture that the knowledge base has of it, to be explained.
@@ -198,7 +192,9 @@ class Linker:
             own = None if path is None else read_picture(path)
         except PictureError:
             own = None
-        return pair(self.model, picture.rgb, _mask(picture, region), describe(entity), own)
+        width, height = picture.size
+        mask = shown_part(picture) if region is None else decode_region(region, height=height, width=width)
+        return pair(self.model, picture.rgb, mask, describe(entity), own, shrunk=picture.shrunk)
 
     def encode(self, queries: Sequence[LinkQuery]) -> NDArray[np.float32]:
         """Vectors [B, M] of the mentions of all queries, in one batch."""
@@ -227,14 +223,6 @@ class Linker:
             return [None] * len(found)
         scores_BK = np.array([[one.score for one in candidates[: told.candidates]] for candidates in found])
         return list(told(scores_BK).tolist())
-
-
-def _mask(picture: Picture, region: object) -> Mask:
-    """What is transparent is no part of a whole picture, as on the entity's side; a region stays as it was given."""
-    width, height = picture.rgb.size
-    if region is None and picture.opaque is not None and picture.opaque.any():
-        return picture.opaque
-    return decode_region(region, height=height, width=width)
 
 
 def _best(candidates: list[Candidate], query: LinkQuery) -> list[Candidate]:

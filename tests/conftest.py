@@ -1,6 +1,9 @@
 """What tests of every package share."""
 
+import ctypes
+import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,14 @@ from wikiclip.base.paths import debian_root, home
 WITHOUT_PRIVILEGES = (
     [] if os.geteuid() else ["setpriv", "--inh-caps=-dac_override", "--bounding-set=-dac_override,-dac_read_search"]
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _give_memory_back() -> Iterator[None]:
+    """Returns what a module's tests had to the system: glibc keeps it, and all tests run in one process."""
+    yield
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
 
 
 @pytest.fixture(scope="session")

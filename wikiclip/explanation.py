@@ -64,11 +64,17 @@ class Explanation:
     words: list[tuple[str, float]]
 
 
-def pair(model: WikiClip, image: Image.Image, mask: Mask, text: str, picture: Picture | None) -> Pair:
-    """Cuts both sides. Safe on any thread."""
+def pair(
+    model: WikiClip, image: Image.Image, mask: Mask, text: str, picture: Picture | None, *, shrunk: int = 1
+) -> Pair:
+    """Cuts both sides. Safe on any thread.
+
+    Args:
+        shrunk: how many times smaller than the mention's picture, which has the mask's size, the image is.
+    """
     return Pair(
-        model.prepare_mention(image, mask),
-        model.mention_frame(image, mask),
+        model.prepare_mention(image, mask, shrunk=shrunk),
+        model.mention_frame(mask),
         model.prepare_entity(text, picture),
         None if picture is None else model.entity_frame(picture),
     )

@@ -27,7 +27,13 @@ class View:
 
 
 def masked_crop(
-    image: Image.Image, mask: Mask, *, size: int, config: MentionConfig, mean: tuple[int, int, int]
+    image: Image.Image,
+    mask: Mask,
+    *,
+    size: int,
+    config: MentionConfig,
+    mean: tuple[int, int, int],
+    shrunk: int = 1,
 ) -> View:
     """The square around the mask's box with a margin; what the mask leaves out fades into the mean colour.
 
@@ -36,17 +42,18 @@ def masked_crop(
 
     Args:
         image: upright, RGB.
-        mask: [H, W] of the image's size, not empty.
+        mask: [H, W] of the picture's size, not empty.
         size: pixels along each side of the view.
         mean: the colour that the tower's normalisation maps to zero.
+        shrunk: how many times smaller than the picture the image is along each side, rounded up.
     """
     box = around(mask, config)
-    return _square(image, mask, box=box, size=size, background=config.background, mean=mean)
+    return _square(image, mask, box=box, size=size, background=config.background, mean=mean, shrunk=shrunk)
 
 
-def full_picture(image: Image.Image, mask: Mask, *, size: int, mean: tuple[int, int, int]) -> View:
+def full_picture(image: Image.Image, mask: Mask, *, size: int, mean: tuple[int, int, int], shrunk: int = 1) -> View:
     """The whole picture, padded to a square with the mean colour; the mask only says what lies inside."""
-    return _square(image, mask, box=padded(image), size=size, background=1.0, mean=mean)
+    return _square(image, mask, box=padded(mask), size=size, background=1.0, mean=mean, shrunk=shrunk)
 
 
 def around(mask: Mask, config: MentionConfig) -> Square:
@@ -57,10 +64,11 @@ def around(mask: Mask, config: MentionConfig) -> Square:
     return x, y, x + side, y + side
 
 
-def padded(image: Image.Image) -> Square:
+def padded(mask: Mask) -> Square:
     """The square that `full_picture` shows."""
-    side = max(image.size)
-    x, y = (image.width - side) / 2, (image.height - side) / 2
+    height, width = mask.shape
+    side = max(height, width)
+    x, y = (width - side) / 2, (height - side) / 2
     return x, y, x + side, y + side
 
 
@@ -72,20 +80,26 @@ def _square(
     size: int,
     background: float,
     mean: tuple[int, int, int],
+    shrunk: int,
 ) -> View:
     """Resizes the part of `box` that lies in the picture, and lays it on a square of the mean colour."""
     # In fractions of a pixel: rounded to whole ones, a mask of a few pixels would move and change its size in the view.
-    part = (max(0.0, box[0]), max(0.0, box[1]), min(image.width, box[2]), min(image.height, box[3]))
+    height, width = mask.shape
+    part = (max(0.0, box[0]), max(0.0, box[1]), min(width, box[2]), min(height, box[3]))
     scale = size / (box[2] - box[0])
     left, right = _span(part[0] - box[0], part[2] - box[0], scale, size)
     top, bottom = _span(part[1] - box[1], part[3] - box[1], scale, size)
     shape = (right - left, bottom - top)
 
-    colours = image.resize(shape, Image.Resampling.BICUBIC, box=part, reducing_gap=3.0)
+    seen = (part[0] / shrunk, part[1] / shrunk, part[2] / shrunk, part[3] / shrunk)
+    colours = image.resize(shape, Image.Resampling.BICUBIC, box=seen, reducing_gap=3.0)
     x, y = int(part[0]), int(part[1])
     near = mask[y : math.ceil(part[3]), x : math.ceil(part[2])]
-    cover = Image.fromarray(near.view(np.uint8) * np.uint8(255))
-    cover = cover.resize(shape, Image.Resampling.BOX, box=(part[0] - x, part[1] - y, part[2] - x, part[3] - y))
+    # Of a mask as large as a phone's photograph, two pixels along each side of one of the smaller picture's are enough.
+    step = max(1, min(shrunk // 2, *near.shape))
+    cover = Image.fromarray(near[step // 2 :: step, step // 2 :: step].view(np.uint8) * np.uint8(255))
+    ends = min((part[2] - x) / step, cover.width), min((part[3] - y) / step, cover.height)
+    cover = cover.resize(shape, Image.Resampling.BOX, box=((part[0] - x) / step, (part[1] - y) / step, *ends))
     inside_hw = np.array(cover)  # of 255
     if not inside_hw.any() and near.any():  # a few pixels of millions round to nothing, and pooling needs somewhere
         rows, columns = near.nonzero()

@@ -31,6 +31,9 @@ from wikiclip.towers.vision import VisionFeatures, VisionTower
 # Views a forward pass. On a processor what lies between two layers should stay in its caches: of 64 each takes a third
 # more time than of 16, and together they take four times the memory.
 VIEWS_ON_CPU, VIEWS_ON_GPU = 16, 64
+# Of a picture for each of a view, along a side, before it may be decoded smaller: with as many, what libjpeg leaves out
+# is nothing that the view shows.
+PIXELS_SEEN = 2
 
 
 @dataclass(frozen=True)
@@ -115,20 +118,21 @@ class WikiClip(nn.Module):
         """Writes what is learned as a checkpoint; see `checkpoint.write_checkpoint`."""
         write_checkpoint(directory, self.preset, self.entity.state_dict(), made_by)
 
-    def prepare_mention(self, image: Image.Image, mask: Mask) -> PreparedMention:
+    def prepare_mention(self, image: Image.Image, mask: Mask, *, shrunk: int = 1) -> PreparedMention:
         """Cuts a region's views. Safe on any thread.
 
         Args:
             image: upright, RGB.
-            mask: [H, W] of the image's size, not empty.
+            mask: [H, W] of the picture's size, not empty.
+            shrunk: how many times smaller than the picture the image is along each side, rounded up.
         """
         config, size = self.preset.mention, self.vision.image_size
         views: list[View] = []
         if config.form in ("crop", "both"):
-            views.append(self._crop(image, mask, config))
+            views.append(self._crop(image, mask, config, shrunk))
         if config.form in ("pooled", "both", "full"):
-            under = mask if config.form != "full" else whole(image.height, image.width)
-            views.append(full_picture(image, under, size=size, mean=self.mean_colour))
+            under = mask if config.form != "full" else whole(*mask.shape)
+            views.append(full_picture(image, under, size=size, mean=self.mean_colour, shrunk=shrunk))
         return PreparedMention(tuple(views))
 
     def prepare_entity(self, text: str, picture: Picture | None) -> PreparedEntity:
@@ -140,24 +144,29 @@ class WikiClip(nn.Module):
     def entity_frame(self, picture: Picture) -> Square:
         """The part of a record's picture that its view shows."""
         mask = shown(picture)
-        return padded(picture.rgb) if _is_whole(mask) else around(mask, self.record_cut)
+        return padded(mask) if _is_whole(mask) else around(mask, self.record_cut)
 
-    def mention_frame(self, image: Image.Image, mask: Mask) -> Square:
+    def mention_frame(self, mask: Mask) -> Square:
         """The part of the picture that the first view of a mention shows."""
         if self.preset.mention.form in ("pooled", "full") or _is_whole(mask):
-            return padded(image)
+            return padded(mask)
         return around(mask, self.preset.mention)
+
+    def fit(self, mask: Mask) -> float:
+        """How many times smaller a picture may be along each side, and show a region's views as well."""
+        left, _, right, _ = self.mention_frame(mask)
+        return (right - left) / (PIXELS_SEEN * self.vision.image_size)
 
     @property
     def record_cut(self) -> MentionConfig:
         """How a record's picture is cut."""
         return replace(self.preset.mention, margin=0.0)
 
-    def _crop(self, image: Image.Image, mask: Mask, config: MentionConfig) -> View:
+    def _crop(self, image: Image.Image, mask: Mask, config: MentionConfig, shrunk: int = 1) -> View:
         size = self.vision.image_size
         if _is_whole(mask):
-            return full_picture(image, mask, size=size, mean=self.mean_colour)
-        return masked_crop(image, mask, size=size, config=config, mean=self.mean_colour)
+            return full_picture(image, mask, size=size, mean=self.mean_colour, shrunk=shrunk)
+        return masked_crop(image, mask, size=size, config=config, mean=self.mean_colour, shrunk=shrunk)
 
     @torch.inference_mode()
     def encode_mentions(self, mentions: Sequence[PreparedMention]) -> NDArray[np.float32]:

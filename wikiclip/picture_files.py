@@ -48,6 +48,7 @@ TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 # Grey samples of fewer than 8 bits are spread over 0 to 255 as they are read, the transparent one of tRNS is not.
 SPREAD = {"L;2": 85, "L;4": 17}
 
+SHRINKS = 8, 4, 2, 1  # what libjpeg can do: the rest of 8 frequencies is not computed
 
 # At once: so many lie in the processor's cache, and other threads run in between.
 PIXELS_COMPARED = 65_536
@@ -115,8 +116,12 @@ def open_header(data: bytes, file_format: FileFormat, *, max_pixels: int) -> Pic
     return PictureFile(image=image, orientation=lean.orientation, frame=lean.frame, twin=lean.twin)
 
 
-def decode(file: PictureFile) -> tuple[Image.Image, Image.Image | None]:
+def decode(file: PictureFile, *, shrink: int = 1) -> tuple[Image.Image, Image.Image | None]:
     """Decodes the first frame.
+
+    Args:
+        shrink: of `SHRINKS`; makes a JPEG so many times smaller along each side, rounded up. libjpeg does not compute
+            what is left out then.
 
     Returns:
         The picture in the mode it is stored in, an alpha channel included, and alpha (mode L) where there is any, be it
@@ -127,9 +132,9 @@ def decode(file: PictureFile) -> tuple[Image.Image, Image.Image | None]:
     """
     # PIL forgets how the samples were stored once it has read them.
     stored = file.image.tile[0].args if file.image.tile else None
-    _load(file.image)
+    _load(file.image, shrink)
     if file.twin is not None:
-        _compare(file.image, file.twin)
+        _compare(file.image, file.twin, shrink)
     image, alpha = _with_alpha(file.image, stored)
     if file.frame is not None:
         shown = Image.new("L", image.size, 0)
@@ -159,18 +164,20 @@ def _open(data: bytes, file_format: FileFormat) -> ImageFile:
         raise BrokenFileError from error
 
 
-def _load(image: ImageFile) -> None:
+def _load(image: ImageFile, shrink: int) -> None:
     try:
+        if shrink > 1 and isinstance(image, JpegImageFile):
+            image.draft(None, (image.width // shrink, image.height // shrink))
         image.load()
     except BROKEN as error:
         raise BrokenFileError from error
 
 
-def _compare(image: ImageFile, twin: bytes) -> None:
+def _compare(image: ImageFile, twin: bytes, shrink: int) -> None:
     """Raises BrokenFileError where the JPEG file `twin` shows anything else than the picture: then some of it was made
     up of what stands behind the last byte."""
     other = _open(twin, "JPEG")
-    _load(other)
+    _load(other, shrink)
     height = max(1, PIXELS_COMPARED // image.width)
     for top in range(0, image.height, height):
         rows = (0, top, image.width, min(top + height, image.height))

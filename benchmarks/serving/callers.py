@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.serving.bare import BareCaller
-from benchmarks.serving.pictures import many_requests
+from benchmarks.serving.pictures import SIZE, Size, many_requests
 
 MOST_A_SECOND = 400  # answers, for which pictures are made beforehand, where nothing else is said
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,7 +29,9 @@ class Task:
         path: what they post to.
         warm_s, seconds: how long they ask before it counts, and while it does.
         pictures: how many are made beforehand; the callers stop when they run out.
+        distinct: how many of them differ in more than a comment.
         seed: which pictures.
+        size: of each.
     """
 
     port: int
@@ -39,6 +41,8 @@ class Task:
     seconds: float
     pictures: int
     seed: int
+    distinct: int = 200
+    size: Size = SIZE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +71,9 @@ def capacity_of(port: int, *, seconds: float, seed: int) -> float:
 
 def run(task: Task) -> Asked:
     """The callers themselves."""
-    bodies = iter(list(itertools.islice(many_requests(task.seed), task.pictures)))
+    bodies = iter(
+        list(itertools.islice(many_requests(task.seed, distinct=task.distinct, size=task.size), task.pictures))
+    )
     lock, found, statuses = threading.Lock(), list[tuple[float, float]](), dict[str, int]()
     start = time.perf_counter()
     counted_from, end = start + task.warm_s, start + task.warm_s + task.seconds

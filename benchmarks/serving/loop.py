@@ -10,9 +10,9 @@ from itertools import islice
 
 import torch
 
-from benchmarks.serving.pictures import many_requests
-from wikiclip.masks import decode_region
-from wikiclip.model import WikiClip
+from benchmarks.serving.pictures import SIZE, Size, many_requests
+from indexer.asked import AskedRegions
+from wikiclip.model import PreparedMention, WikiClip
 from wikiclip.pictures import read_picture
 
 BATCHES = (1, 2, 4, 8, 16)
@@ -32,10 +32,12 @@ def ways(cores: int) -> list[Way]:
     return [Way(loops, threads, batch) for loops, threads in {(1, cores), (cores, 1)} for batch in BATCHES]
 
 
-def rate(model: WikiClip, way: Way, *, seconds: float, seed: int) -> tuple[float, list[float]]:
+def rate(
+    model: WikiClip, way: Way, *, seconds: float, seed: int, distinct: int = 200, size: Size = SIZE
+) -> tuple[float, list[float]]:
     """Mentions a second, and the milliseconds that each batch took."""
     most = max(64, int(seconds * 200))
-    bodies = [json.loads(body) for body in islice(many_requests(seed), most)]
+    bodies = [json.loads(body) for body in islice(many_requests(seed, distinct=distinct, size=size), most)]
     took: list[float] = []
     end = time.perf_counter() + seconds
 
@@ -58,10 +60,8 @@ def rate(model: WikiClip, way: Way, *, seconds: float, seed: int) -> tuple[float
 
 
 def _encode(model: WikiClip, bodies: Sequence[dict[str, str]]) -> None:
-    mentions = []
+    mentions: list[PreparedMention] = []
     for body in bodies:
-        picture = read_picture(base64.b64decode(body["image"]))
-        width, height = picture.rgb.size
-        mask = decode_region(body["region"], height=height, width=width)
-        mentions.append(model.prepare_mention(picture.rgb, mask))
+        asked = AskedRegions([body["region"]], model)
+        mentions += asked.cut(read_picture(base64.b64decode(body["image"]), fit=asked.fit))
     model.encode_mentions(mentions)

@@ -82,7 +82,7 @@ class Pipeline:
         self._segmenter = segmenter
         self._settings = settings
         self._metrics = metrics
-        self._reader = Reader(settings, metrics, lambda: self.serving)
+        self._reader = Reader(settings, metrics, lambda: self.serving, outlined_from=segmenter.side)
         self._inside = 0  # requests; counted here alone, since one that was decoded and then refused would be work lost
         workers = _workers(serving.linker, settings)
         few = max(1, workers - 1)  # of what takes long, so that others go on beside it

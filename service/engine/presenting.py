@@ -5,7 +5,6 @@ from functools import lru_cache, partial
 from urllib.parse import quote
 
 import numpy as np
-from PIL import Image
 
 from indexer.kb.record import Entity
 from indexer.linker import Found
@@ -25,6 +24,7 @@ from wikiclip.masks import Mask, bounds, encode_rle
 from wikiclip.mention import Square
 from wikiclip.model import WikiClip
 from wikiclip.picture_files import media_type
+from wikiclip.pictures import Picture
 from wikiclip.segmenters import Prompt, Segmenter
 
 TEXT_LENGTH = 240
@@ -99,9 +99,9 @@ def shorten(text: str) -> str:
     return (head.rsplit(" ", 1)[0] if " " in head else head).rstrip(" ,;:") + "…"
 
 
-def outlined(segmenter: Segmenter, picture: Image.Image, prompt: Prompt) -> list[RegionOut]:
+def outlined(segmenter: Segmenter, picture: Picture, prompt: Prompt) -> list[RegionOut]:
     """The regions of a picture that the segmenter finds."""
-    return [_region(mask) for mask in segmenter.segment(picture, prompt)]
+    return [_region(mask) for mask in segmenter.segment(picture.rgb, prompt, size=picture.size)]
 
 
 def _region(mask: Mask) -> RegionOut:

@@ -1,14 +1,13 @@
 """What was asked, to what the stages after decoding work on; pictures that were sent lately are not decoded again."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from functools import partial
 
-from PIL import Image
-
-from indexer.linker import Linker, LinkQuery
+from indexer.asked import AskedRegions
+from indexer.linker import LinkQuery
 from service.engine.decoded import DecodedPictures
 from service.engine.serving import Serving
 from service.errors import BY_CODE, Cause, Problem
@@ -17,8 +16,8 @@ from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from wikiclip.explanation import Pair
 from wikiclip.masks import RegionError, bounds, decode_region
-from wikiclip.model import PreparedMention, WikiClip
-from wikiclip.pictures import Picture, PictureError, read_picture
+from wikiclip.model import WikiClip
+from wikiclip.pictures import Fit, Picture, PictureError, read_picture
 from wikiclip.segmenters import Box, Point, Prompt
 
 REGIONS_S = 2.0  # of one core, for all regions of a request
@@ -33,7 +32,7 @@ def uncharged(_: int) -> None:
 class SegmentQuery:
     """A picture and where in it a thing is that shall be outlined."""
 
-    picture: Image.Image
+    picture: Picture
     prompt: Prompt
 
 
@@ -54,15 +53,19 @@ class Reader:
 
     Args:
         serving: what answers now.
+        outlined_from: pixels of a picture's longer side that an outline is found in.
     """
 
-    def __init__(self, settings: Settings, metrics: Metrics, serving: Callable[[], Serving]) -> None:
+    def __init__(
+        self, settings: Settings, metrics: Metrics, serving: Callable[[], Serving], *, outlined_from: int
+    ) -> None:
         self._max_regions, self._max_mask_pixels = settings.max_regions, settings.max_mask_pixels
         self._deadline_s = settings.deadline_s
         self._metrics = metrics
         self._serving = serving
-        read = partial(read_picture, limits=settings.picture_limits)
-        self._pictures = DecodedPictures(read, most_bytes=settings.picture_cache_bytes)
+        self._outlined_from = outlined_from
+        self._limits = settings.picture_limits
+        self._pictures = DecodedPictures(self._decode, most_bytes=settings.picture_cache_bytes)
 
     def link(
         self, file: bytes, regions: Sequence[object], *, top_k: int, min_score: float | None, charge: Charge = uncharged
@@ -72,9 +75,15 @@ class Reader:
             raise Problem(Cause.TOO_MANY_REGIONS, f"A request may have {self._max_regions} regions.")
         charge(len(regions))
         with _refusals():
-            picture = self._picture(file)
-            self._expect_few_pixels(picture, len(regions))
-            mentions = tuple(self._mentions(self._serving().linker, picture, regions))
+            asked = AskedRegions(regions, self._serving().linker.model, work=self._budget())
+
+            def fit(width: int, height: int) -> float:
+                self._expect_few_pixels(width * height, len(regions))
+                return asked.fit(width, height)
+
+            picture = self._picture(file, fit)
+            self._expect_few_pixels(math.prod(picture.size), len(regions))
+            mentions = tuple(asked.cut(picture))
         return LinkQuery(mentions, top_k, min_score)
 
     def segment(
@@ -83,8 +92,8 @@ class Reader:
         """A thing that shall be outlined, at a point or in a box; whatever stands out where both are None."""
         charge(1)
         with _refusals():
-            picture = self._picture(file).rgb
-            return SegmentQuery(picture, _prompt(point, box, picture.width, picture.height))
+            picture = self._picture(file, lambda width, height: max(width, height) / self._outlined_from)
+            return SegmentQuery(picture, _prompt(point, box, *picture.size))
 
     def explain(self, file: bytes, region: object, entity_id: str, *, charge: Charge = uncharged) -> ExplainQuery:
         """A region whose score with an entity shall be explained. Raises UnknownEntity, too."""
@@ -93,33 +102,44 @@ class Reader:
         linker = serving.linker
         entity = linker.index.entity(entity_id)
         with _refusals():
-            pair = linker.pair(self._picture(file), region, entity)
+            asked = AskedRegions([region], linker.model)
+            pair = linker.pair(self._picture(file, asked.fit), region, entity)
         return ExplainQuery(pair, serving.presenter.entity(entity), linker.model)
 
-    def _mentions(self, linker: Linker, picture: Picture, regions: Sequence[object]) -> Iterator[PreparedMention]:
-        """Cuts regions out, as long as they take no more work together than a request may ask for, nor more time.
+    def _budget(self) -> Callable[[], AbstractContextManager[None]]:
+        """What the regions of a request are worked on in, so that they take no more work together than it may ask for,
+        nor more time.
 
         Bounds on a single region leave room for a few that are very fine; sixty of those are nothing but work.
         """
-        started, spent_before = time.monotonic(), time.thread_time()
-        for region in regions:
-            if time.thread_time() - spent_before > REGIONS_S:
+        started, spent = time.monotonic(), 0.0
+
+        @contextmanager
+        def work() -> Iterator[None]:
+            nonlocal spent
+            if spent > REGIONS_S:
                 raise Problem(
                     Cause.REGION_TOO_COMPLEX,
                     f"The regions of a request may take {REGIONS_S:g} s of work together: send fewer, or coarser ones.",
                 )
             if time.monotonic() - started > self._deadline_s:
                 raise Problem(Cause.DEADLINE, "The regions had not been read in time; try again later.")
-            yield linker.cut(picture, region)
+            began = time.thread_time()
+            yield
+            spent += time.thread_time() - began
 
-    def _expect_few_pixels(self, picture: Picture, regions: int) -> None:
+        return work
+
+    def _expect_few_pixels(self, pixels: int, regions: int) -> None:
         """A mask of a large picture is work, however few bytes its run lengths take."""
-        width, height = picture.rgb.size
-        if (most := max(1, self._max_mask_pixels // (width * height))) < regions:
+        if (most := max(1, self._max_mask_pixels // pixels)) < regions:
             raise Problem(Cause.TOO_MANY_REGIONS, f"A picture of this size may have {most} regions in a request.")
 
-    def _picture(self, file: bytes) -> Picture:
-        picture, from_cache = self._pictures.read(file)
+    def _decode(self, file: bytes, fit: Fit) -> Picture:
+        return read_picture(file, limits=self._limits, fit=fit)
+
+    def _picture(self, file: bytes, fit: Fit) -> Picture:
+        picture, from_cache = self._pictures.read(file, fit)
         self._metrics.pictures(from_cache=from_cache)
         return picture
 

@@ -1,12 +1,15 @@
 """Linking many mentions without a server: decode ahead on a few threads, encode in batches, add rows."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby, islice
 from typing import Any, TypeVar
 
+from indexer.asked import MOST_KEPT, AskedRegions
 from indexer.linker import Found, Linker, LinkQuery
 from service.errors import BY_CODE, Cause
 from service.offline.mentions import Mention
@@ -84,17 +87,31 @@ def _prepare(mentions: list[Mention], linker: Linker) -> list[_Prepared]:
     path, prepared = mentions[0].picture, []
     if path is None:
         return [_Prepared(mention, None, _error(Cause.UNREADABLE_IMAGE, mention.why)) for mention in mentions]
+    asked = [AskedRegions([mention.region], linker.model) for mention in mentions]
     try:
-        picture = linker.read(path)
+        picture = linker.read(path, fit=partial(_fit, asked))
     except PictureError as error:
         return [_Prepared(mention, None, _error(BY_CODE[error.code], str(error))) for mention in mentions]
-    for mention in mentions:
+    for mention, one in zip(mentions, asked, strict=True):
         try:
-            expect_declared(mention.declared, height=picture.rgb.height, width=picture.rgb.width)
-            prepared.append(_Prepared(mention, linker.cut(picture, mention.region), None))
+            width, height = picture.size
+            expect_declared(mention.declared, height=height, width=width)
+            [ready] = one.cut(picture)
+            prepared.append(_Prepared(mention, ready, None))
         except RegionError as error:
             prepared.append(_Prepared(mention, None, _error(BY_CODE[error.code], str(error))))
     return prepared
+
+
+def _fit(asked: Sequence[AskedRegions], width: int, height: int) -> float:
+    """How small all of them let a picture be; a bad region lets it be as small as the others do."""
+    if width * height * len(asked) > MOST_KEPT:
+        return 1.0
+    fits = []
+    for one in asked:
+        with suppress(RegionError):
+            fits.append(one.fit(width, height))
+    return min(fits, default=1.0)
 
 
 def _rows(waiting: list[_Prepared], linker: Linker, options: SetOptions) -> list[dict[str, Any]]:

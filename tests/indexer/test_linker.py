@@ -126,8 +126,7 @@ def test_what_is_transparent_is_no_part_of_a_whole_picture(linker: Linker, tiles
     cut_out = Image.open(tiles).convert("RGBA")
     cut_out.putalpha(Image.fromarray(np.repeat([[255] * 40 + [0] * 40], 40, axis=0).astype(np.uint8)))
     cut_out.save(tmp_path / "cut-out.png")
-    picture = linker.read(tmp_path / "cut-out.png")
-    whole, left = linker.cut(picture, None).views[0], linker.cut(picture, LEFT).views[0]
+    whole, left = (mention.views[0] for mention in linker.prepare(tmp_path / "cut-out.png", [None, LEFT]).mentions)
     np.testing.assert_array_equal(whole.pixels_CHW, left.pixels_CHW)
     np.testing.assert_array_equal(whole.inside_HW, left.inside_HW)
 

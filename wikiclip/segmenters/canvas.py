@@ -25,12 +25,17 @@ class Canvas:
     width: int
 
     @classmethod
-    def of(cls, image: Image.Image, *, side: int) -> "Canvas":
-        """Makes it at most `side` pixels long; what is smaller stays as it is."""
+    def of(cls, image: Image.Image, *, side: int, size: tuple[int, int] | None) -> "Canvas":
+        """Makes it at most `side` pixels long; what is smaller stays as it is.
+
+        Args:
+            size: of the large picture, where the image is smaller than it already; the image's if None.
+        """
+        width, height = size or image.size
         shrink = min(1.0, side / max(image.size))
         shape = (max(1, round(image.width * shrink)), max(1, round(image.height * shrink)))
         small = image if shape == image.size else image.resize(shape, Image.Resampling.BOX, reducing_gap=2.0)
-        return cls(np.asarray(small), image.height, image.width)
+        return cls(np.asarray(small), height, width)
 
     def point(self, point: Point) -> Point:
         """The pixel of the small picture under one of the large."""

@@ -29,10 +29,10 @@ Labels = NDArray[np.uint8]
 class GrabCut:
     """See the head of the file."""
 
-    method = "grabcut"
+    method, side = "grabcut", SIDE
 
-    def segment(self, image: Image.Image, prompt: Prompt) -> list[Mask]:
-        canvas = Canvas.of(image, side=SIDE)
+    def segment(self, image: Image.Image, prompt: Prompt, *, size: tuple[int, int] | None = None) -> list[Mask]:
+        canvas = Canvas.of(image, side=SIDE, size=size)
         rgb_HWC = np.asarray(cv2.GaussianBlur(canvas.rgb_HWC, (0, 0), BLUR), dtype=np.uint8)
         if prompt is None:
             return [canvas.large(mask) for mask in _proposed(rgb_HWC)]

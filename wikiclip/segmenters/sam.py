@@ -43,6 +43,8 @@ class Sam:
         WikiClipError: it is not there, or is not such a model.
     """
 
+    side = SIDE
+
     def __init__(self, source: str) -> None:
         try:
             kind = PreTrainedConfig.get_config_dict(source)[0].get("model_type")
@@ -60,8 +62,8 @@ class Sam:
         self._model.eval()
 
     @torch.inference_mode()
-    def segment(self, image: Image.Image, prompt: Prompt) -> list[Mask]:
-        canvas = Canvas.of(image, side=SIDE)
+    def segment(self, image: Image.Image, prompt: Prompt, *, size: tuple[int, int] | None = None) -> list[Mask]:
+        canvas = Canvas.of(image, side=SIDE, size=size)
         seen = self._processor(images=Image.fromarray(canvas.rgb_HWC), return_tensors="pt")
         embedding = self._model.get_image_embeddings(seen["pixel_values"])
         # From the small picture's frame to that of the model's input. SAM 2 stretches a picture over all of it; SAM

@@ -38,11 +38,15 @@ class Segmenter(Protocol):
     @property
     def method(self) -> str: ...  # what an answer calls it
 
-    def segment(self, image: Image.Image, prompt: Prompt) -> list[Mask]:
+    @property
+    def side(self) -> int: ...  # pixels of the longer side of what it looks at; more are of no use to it
+
+    def segment(self, image: Image.Image, prompt: Prompt, *, size: tuple[int, int] | None = None) -> list[Mask]:
         """Masks [H, W] of the picture's size, each with at least one pixel.
 
         Args:
-            image: upright, RGB.
+            image: upright, RGB; the picture, or a smaller copy of it.
+            size: the picture's width and height; the image's if None.
             prompt: a point or a box of the picture gives exactly one mask; without one the masks are proposals that
                 lie apart, the largest first, at most MOST_PROPOSED, none where nothing stands out.
         """

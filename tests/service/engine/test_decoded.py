@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from service.engine.decoded import DecodedPictures
-from wikiclip.pictures import Picture, PictureError
+from wikiclip.pictures import Fit, Picture, PictureError
 
 
 class Decoder:
@@ -15,11 +15,12 @@ class Decoder:
     def __init__(self) -> None:
         self.calls: list[bytes] = []
 
-    def __call__(self, file: bytes) -> Picture:
+    def __call__(self, file: bytes, fit: Fit) -> Picture:
         self.calls.append(file)
         if not file:
             raise PictureError("empty-image", "nothing")
-        return Picture(Image.new("RGB", (10, file[0])), None)
+        shrunk = int(fit(10, file[0]))
+        return Picture(Image.new("RGB", (10, file[0])), None, shrunk, (10 * shrunk, shrunk * file[0]))
 
 
 def test_the_same_file_is_decoded_once_while_it_is_kept() -> None:
@@ -46,6 +47,22 @@ def test_nothing_is_kept_where_there_is_no_room_or_no_picture() -> None:
         with pytest.raises(PictureError):
             pictures.read(b"")
     assert decoder.calls == [b"\1", b"\1", b"", b""]
+
+
+def test_one_that_is_kept_smaller_than_is_asked_for_is_decoded_anew() -> None:
+    decoder = Decoder()
+    pictures = DecodedPictures(decoder, most_bytes=400)
+    asked = [4, 8, 2, 4, 1, 8]
+    found = [pictures.read(b"\4a", lambda width, height, shrunk=shrunk: shrunk) for shrunk in asked]
+    assert [(picture.shrunk, kept) for picture, kept in found] == [
+        (4, False),
+        (4, True),
+        (2, False),
+        (2, True),
+        (1, False),
+        (1, True),
+    ]
+    assert len(decoder.calls) == 3
 
 
 def test_many_threads_keep_within_the_room() -> None:

@@ -22,7 +22,7 @@ def fine(edges: int) -> dict[str, Any]:
 
 def test_many_fine_regions_are_refused_once_they_took_what_a_request_may(linker: Linker, settings: Settings) -> None:
     serving = serving_of(linker)
-    reader = Reader(settings.model_copy(update={"max_regions": 400}), Metrics(), lambda: serving)
+    reader = Reader(settings.model_copy(update={"max_regions": 400}), Metrics(), lambda: serving, outlined_from=320)
     assert len(reader.link(examples.picture(), [fine(1000)] * 2, top_k=1, min_score=None).mentions) == 2
     started = time.thread_time()
     with pytest.raises(Problem, match="may take 2 s of work") as told:
@@ -33,7 +33,7 @@ def test_many_fine_regions_are_refused_once_they_took_what_a_request_may(linker:
 
 def test_the_deadline_is_looked_at_between_regions(linker: Linker, settings: Settings) -> None:
     serving = serving_of(linker)
-    reader = Reader(settings.model_copy(update={"deadline_s": 1e-6}), Metrics(), lambda: serving)
+    reader = Reader(settings.model_copy(update={"deadline_s": 1e-6}), Metrics(), lambda: serving, outlined_from=320)
     with pytest.raises(Problem) as told:
         reader.link(examples.picture(), [None, None], top_k=1, min_score=None)
     assert told.value.cause is Cause.DEADLINE

@@ -175,12 +175,12 @@ def test_a_full_service_refuses_and_says_so_before_it_is_asked(slow: Slow, setti
 class SlowSegmenter:
     """Waits at a gate before each picture."""
 
-    method = "slow"
+    method, side = "slow", 320
 
     def __init__(self) -> None:
         self.gate, self.entered = threading.Event(), threading.Semaphore(0)
 
-    def segment(self, image: Image.Image, prompt: Prompt) -> list[Mask]:
+    def segment(self, image: Image.Image, prompt: Prompt, *, size: tuple[int, int] | None = None) -> list[Mask]:
         self.entered.release()
         assert self.gate.wait(60)
         return []
