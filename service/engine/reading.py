@@ -82,7 +82,7 @@ class Reader:
                 return asked.fit(width, height)
 
             picture = self._picture(file, fit)
-            self._expect_few_pixels(math.prod(picture.size), len(regions))
+            self._expect_few_pixels(math.prod(picture.size), len(regions))  # of one that was kept, nobody asked `fit`
             mentions = tuple(asked.cut(picture))
         return LinkQuery(mentions, top_k, min_score)
 
