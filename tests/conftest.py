@@ -23,7 +23,8 @@ def _give_memory_back() -> Iterator[None]:
     """Returns what a module's tests had to the system: glibc keeps it, and all tests run in one process."""
     yield
     gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # other systems' libraries have none
+        trim(0)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.serving.bare import BareCaller
-from benchmarks.serving.pictures import SIZE, Size, many_requests
+from benchmarks.serving.pictures import DISTINCT, SIZE, Size, many_requests
 
 MOST_A_SECOND = 400  # answers, for which pictures are made beforehand, where nothing else is said
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,7 +41,7 @@ class Task:
     seconds: float
     pictures: int
     seed: int
-    distinct: int = 200
+    distinct: int = DISTINCT
     size: Size = SIZE
 
 

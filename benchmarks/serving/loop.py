@@ -10,7 +10,7 @@ from itertools import islice
 
 import torch
 
-from benchmarks.serving.pictures import SIZE, Size, many_requests
+from benchmarks.serving.pictures import DISTINCT, SIZE, Size, many_requests
 from indexer.asked import AskedRegions
 from wikiclip.model import PreparedMention, WikiClip
 from wikiclip.pictures import read_picture
@@ -33,7 +33,7 @@ def ways(cores: int) -> list[Way]:
 
 
 def rate(
-    model: WikiClip, way: Way, *, seconds: float, seed: int, distinct: int = 200, size: Size = SIZE
+    model: WikiClip, way: Way, *, seconds: float, seed: int, distinct: int = DISTINCT, size: Size = SIZE
 ) -> tuple[float, list[float]]:
     """Mentions a second, and the milliseconds that each batch took."""
     most = max(64, int(seconds * 200))

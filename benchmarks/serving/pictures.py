@@ -14,11 +14,12 @@ from wikiclip.masks import encode_rle
 
 Size = tuple[int, int]  # width and height
 SIZE = (640, 427)  # a photograph as web pages show it
+DISTINCT = 200  # pictures that differ in more than a comment
 QUALITY = 90
 COMMENT_BYTES = 16
 
 
-def many_requests(seed: int, *, distinct: int = 200, size: Size = SIZE) -> Iterator[bytes]:
+def many_requests(seed: int, *, distinct: int = DISTINCT, size: Size = SIZE) -> Iterator[bytes]:
     """The same without end and without cost: files that were never sent before, of so many different pictures.
 
     Only the comment that each file carries is new, which is enough to be no other file's double.

@@ -71,7 +71,7 @@ def encode_rle(mask: Mask) -> Rle:
     """
     if mask.ndim != 2 or mask.dtype != np.bool_ or not mask.size:
         raise ValueError(f"A mask is a boolean array [H, W], not {mask.dtype} {list(mask.shape)}.")
-    columns_first = transposed(np.ascontiguousarray(mask)).view(np.uint8)
+    columns_first = _transposed(np.ascontiguousarray(mask)).view(np.uint8)
     counts: bytes = coco_mask.encode(columns_first.T)["counts"]
     return {"size": [mask.shape[0], mask.shape[1]], "counts": counts.decode("ascii")}
 
@@ -167,10 +167,10 @@ def _paint(starts: NDArray[np.int64], ends: NDArray[np.int64], *, height: int, w
         steps[starts] = 1
         steps[ends] = -1
         columns_first = np.cumsum(steps[:-1], dtype=np.int8).view(np.bool_)
-    return transposed(columns_first.reshape(width, height))
+    return _transposed(columns_first.reshape(width, height))
 
 
-def transposed(mask: Mask) -> Mask:
+def _transposed(mask: Mask) -> Mask:
     """The mask with rows and columns exchanged, each row in one piece: NumPy takes ten times as long for it."""
     turned: Mask = np.asarray(cv2.transpose(mask.view(np.uint8)), np.uint8).view(np.bool_)
     return turned
