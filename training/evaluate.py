@@ -22,7 +22,16 @@ from training.data.source import DataName, DataOptions, annotated_data
 from training.learn.config import TrainConfig
 from training.measure.annotated_answers import Predicted, answers_of_set
 from training.measure.answers import Cell
-from training.measure.doubt import confidence_of, doubt, doubt_lines, doubt_row, without_some
+from training.measure.doubt import (
+    confidence_of,
+    doubt,
+    doubt_lines,
+    doubt_row,
+    doubt_table,
+    doubtful_marks,
+    joined,
+    without_some,
+)
 from training.measure.frozen import CONTENDERS, best_form, in_form
 from training.measure.oven_score import oven_score, oven_table
 from training.measure.predictions import write_predictions
@@ -134,7 +143,7 @@ def recipe(
     """
     runs = runs or home() / "runs" / "evaluate"
     other = None if against is None else recipe_of(against)
-    data = load_scenes(WikiClip(PRESETS[preset]).to(best_device()), on_places=True, cache_gb=source.cache_gb)
+    data = load_scenes(WikiClip(PRESETS[preset]).to(best_device()), cache_gb=source.cache_gb)
     frozen = in_form(data, best_form(data))
     results = answers_of_recipe(data, frozen, PRESETS[preset], config, runs)
     rows = _print_table(results, data.imagenet_rows)
@@ -143,12 +152,16 @@ def recipe(
     if other is not None:
         theirs = answers_of_recipe(data, frozen, *other, runs)
         _print_differences(f"This recipe minus that of {against}", results, theirs)
-    doubtful = without_some(results[Cell("model", "unseen", "other")])
-    found = doubt(doubtful)
-    _print_lines(doubt_lines(found))
+    marked = doubtful_marks(results)
+    together = [joined(parts) for parts in zip(*marked.values(), strict=True)]
+    drawn = doubt(without_some(results[Cell("model", "unseen", "other")]), together)
+    by_mark = {mark: doubt(folds, together) for mark, folds in marked.items()}
+    _print_lines(doubt_lines(drawn))
+    console.print(doubt_table(by_mark))
     if calibrate is not None:
-        write_confidence(calibrate, confidence_of(doubtful))
-    _write_json(json_file, [*rows, doubt_row(found)])
+        write_confidence(calibrate, confidence_of(together))
+    doubts = [doubt_row(drawn), *(doubt_row(found, mark) for mark, found in by_mark.items())]
+    _write_json(json_file, [*rows, *doubts])
 
 
 @app.command(DataName.SCENES)
@@ -160,7 +173,7 @@ def scenes(*, checkpoint: Measured, against: Against = None, json_file: JsonFile
     """
 
     def answers(directory: Path) -> tuple[Results, NDArray[np.int64]]:
-        data = load_scenes(WikiClip.load(directory).to(best_device()), on_places=True, cache_gb=source.cache_gb)
+        data = load_scenes(WikiClip.load(directory).to(best_device()), cache_gb=source.cache_gb)
         fold = made_by(directory).get("data", {}).get("fold")
         return {cell: [found] for cell, found in answers_of_checkpoint(data, fold)}, data.imagenet_rows
 

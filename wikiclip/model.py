@@ -159,8 +159,8 @@ class WikiClip(nn.Module):
 
     @property
     def record_cut(self) -> MentionConfig:
-        """How a record's picture is cut."""
-        return replace(self.preset.mention, margin=0.0)
+        """How a record's picture is cut: without a margin, and where it is transparent, without a background."""
+        return replace(self.preset.mention, margin=0.0, background=0.0)
 
     def _crop(self, image: Image.Image, mask: Mask, config: MentionConfig, shrunk: int = 1) -> View:
         size = self.vision.image_size

@@ -85,6 +85,7 @@ class MentionConfig:
         margin: added on each side of the mask's box, as a share of its longer side. A record's picture has none: a
             thing in a scene is turned and partly hidden, so that its box is smaller than that of the thing.
         background: how much of the background inside the crop is kept, 0 to 1; the rest is the mean colour.
+            What is transparent in a record's picture is no background that anybody saw: none of it is kept.
     """
 
     form: MentionForm = "crop"

@@ -182,14 +182,14 @@ def test_the_default_data_s_commands_print_and_write_their_tables(
     monkeypatch.setattr("training.evaluate.PRESETS", {"tiny": small_scenes.model.preset})
     monkeypatch.setattr(
         "training.evaluate.load_scenes",
-        lambda model, *, on_places, cache_gb: dataclasses.replace(small_scenes, model=model),
+        lambda model, *, cache_gb: dataclasses.replace(small_scenes, model=model),
     )
     small_scenes.model.save(checkpoint, made_by={"config": quick, "data": {"fold": 1}})
     options = [word for name, value in quick.items() for word in (f"--{name.replace('_', '-')}", value)]
 
     output = call("--data", "scenes", *options, "--runs", runs, "--against", checkpoint, "--json", tmp_path / "recipe")
     rows = json.loads((tmp_path / "recipe").read_text())
-    assert {row["method"] for row in rows} == {"model", "full-image", "image", "text", "confidence"}
+    assert {row["method"] for row in rows} == {"model", "untrained", "full-image", "image", "text", "confidence"}
     assert f"This recipe minus that of {checkpoint}" in output.replace("\n", "")
     output = call("--checkpoint", checkpoint, "--against", checkpoint, "--json", tmp_path / "scenes")
     rows = json.loads((tmp_path / "scenes").read_text())

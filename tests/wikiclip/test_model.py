@@ -138,12 +138,12 @@ def test_what_is_transparent_is_outside_an_entity(plain: WikiClip) -> None:
     assert plain.prepare_entity("text", None) == PreparedEntity("text", None)
 
 
-def test_a_record_s_picture_is_cut_without_the_margin_of_mentions(
+def test_a_record_s_picture_is_cut_without_the_margin_and_the_background_of_mentions(
     plain: WikiClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_mentions(plain, monkeypatch, margin=0.5, background=0.3)
     cut_out = plain.prepare_entity("", Picture(picture(), disc())).view
-    config = MentionConfig(margin=0.0, background=0.3)
+    config = MentionConfig(margin=0.0, background=0.0)
     assert cut_out is not None
     assert same(cut_out, masked_crop(picture(), disc(), size=32, config=config, mean=plain.mean_colour))
     left, top, right, bottom = bounds(disc())

@@ -6,14 +6,16 @@ every candidate is wrong.
 Axes: Q query, K candidate.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.table import Table
 
-from training.measure.answers import RankedAnswers
+from training.data.scenes.marks import MARKS, Mark
+from training.measure.answers import Cell, RankedAnswers
 from training.measure.confidence import brier, ece, even_weights, fit_confidence
 from training.measure.coverage import RiskCoverage, risk_coverage
 from wikiclip.confidence import Confidence
@@ -58,36 +60,62 @@ def without_some(folds: Sequence[RankedAnswers], *, seed: int = 0) -> list[Doubt
     return doubtful
 
 
+def doubtful_marks(results: Mapping[Cell, Sequence[RankedAnswers]]) -> dict[Mark, list[Doubtful]]:
+    """Returns for each kind of mark the answers fold by fold, among all records: of entities whose record has its
+    picture and, as often, of the same ones known by their text alone, as most of a knowledge base is."""
+    asked = [
+        {mark: results[Cell("model", "unseen", "other", record, "all", mark=mark)] for mark in MARKS}
+        for record in ("full", "text-only")
+    ]
+    return {
+        mark: [joined(parts) for parts in zip(*(without_some(answers[mark]) for answers in asked), strict=True)]
+        for mark in MARKS
+    }
+
+
+def joined(parts: Sequence[Doubtful]) -> Doubtful:
+    """Returns the answers of several parts as one."""
+    return Doubtful(
+        np.concatenate([part.scores_QK for part in parts]),
+        np.concatenate([part.right_Q for part in parts]),
+        np.concatenate([part.absent_Q for part in parts]),
+        np.concatenate([part.entity_Q for part in parts]),
+    )
+
+
 def confidence_of(folds: Sequence[Doubtful]) -> Confidence:
     """Fits a confidence on all of these answers, each entity counting alike.
 
     Raises:
         WikiClipError: they are all right or all wrong.
     """
-    return fit_confidence(
-        np.concatenate([fold.scores_QK for fold in folds]),
-        np.concatenate([fold.right_Q for fold in folds]),
-        weight_Q=even_weights(np.concatenate([fold.entity_Q for fold in folds])),
-    )
+    every = joined(folds)
+    return fit_confidence(every.scores_QK, every.right_Q, weight_Q=even_weights(every.entity_Q))
 
 
-def doubt(folds: Sequence[Doubtful]) -> Doubt:
-    """Tells the confidence of each fold's answers by a fit on the others'."""
-    probabilities = [confidence_of([other for other in folds if other is not fold])(fold.scores_QK) for fold in folds]
-    return Doubt(
-        np.concatenate(probabilities),
-        np.concatenate([fold.right_Q for fold in folds]),
-        np.concatenate([fold.absent_Q for fold in folds]),
-    )
+def doubt(folds: Sequence[Doubtful], fitted_on: Sequence[Doubtful] | None = None) -> Doubt:
+    """Tells the confidence of each fold's answers by a fit on the others'.
+
+    Args:
+        fitted_on: what each fold gives to the others' fits; its answers themselves if None.
+    """
+    fitted_on = folds if fitted_on is None else fitted_on
+    told = [
+        confidence_of([other for number, other in enumerate(fitted_on) if number != fold])(answers.scores_QK)
+        for fold, answers in enumerate(folds)
+    ]
+    every = joined(folds)
+    return Doubt(np.concatenate(told), every.right_Q, every.absent_Q)
 
 
-def doubt_row(found: Doubt) -> dict[str, Any]:
+def doubt_row(found: Doubt, mark: Mark | None = None) -> dict[str, Any]:
     """Returns the same for a program: a row beside those of the quality table."""
     curve = found.curve
     return {
         "method": "confidence",
         "split": "unseen",
         "photo": "other",
+        **({} if mark is None else {"mark": mark}),
         "n": len(found.absent_Q),
         "n_absent": int(found.absent_Q.sum()),
         "aurc": round(curve.aurc, 4),
@@ -96,6 +124,24 @@ def doubt_row(found: Doubt) -> dict[str, Any]:
         "brier": round(brier(found.probability_Q, found.right_Q), 4),
         "coverage": {str(risk): round(curve.coverage_at(risk), 4) for risk in RISKS},
     }
+
+
+def doubt_table(marked: Mapping[Mark, Doubt]) -> Table:
+    """Returns how far the confidence can be believed, by each kind of mark."""
+    table = Table("mark", title="Confidence, half of the entities taken out of the index, fitted on the other folds")
+    for column in ("calibration error", "Brier", "right", "known above unknown", "at most 20% wrong", "queries"):
+        table.add_column(column, justify="right")
+    for mark, found in marked.items():
+        table.add_row(
+            mark,
+            f"{ece(found.probability_Q, found.right_Q):.3f}",
+            f"{brier(found.probability_Q, found.right_Q):.3f}",
+            f"{found.right_Q.mean():.0%}",
+            f"{_parted(found):.0%}",
+            f"{found.curve.coverage_at(0.2):.0%}",
+            f"{len(found.right_Q)}",
+        )
+    return table
 
 
 def doubt_lines(found: Doubt) -> Iterator[str]:
@@ -112,6 +158,10 @@ def doubt_lines(found: Doubt) -> Iterator[str]:
     )
     for risk in RISKS:
         yield f"  at most {risk:.0%} wrong: {curve.coverage_at(risk):.0%} of the queries are answered"
-    known_Q = ~found.absent_Q
-    parted = np.mean(found.probability_Q[known_Q][:, None] > found.probability_Q[found.absent_Q][None, :])
-    yield f"  an entity in the index has the higher confidence than one that is not: {parted:.0%} of pairs"
+    yield f"  an entity in the index has the higher confidence than one that is not: {_parted(found):.0%} of pairs"
+
+
+def _parted(found: Doubt) -> float:
+    """The share of pairs of a known entity and an unknown one in which the known one has the higher confidence."""
+    known_K, unknown_U = found.probability_Q[~found.absent_Q], found.probability_Q[found.absent_Q]
+    return float(np.mean(known_K[:, None] > unknown_U[None, :]))

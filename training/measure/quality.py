@@ -71,15 +71,19 @@ def quality_table(rows: list[dict[str, Any]]) -> Table:
 
 def marks_table(rows: list[dict[str, Any]]) -> Table:
     """Returns how often the right entity is found by each mark in photographs of places."""
-    table = Table("candidates", "mark", title="On photographs of places: right entity at rank 1 / 5 / 10, percent")
+    table = Table(
+        "record", "candidates", "mark", title="On photographs of places: right entity at rank 1 / 5 / 10, percent"
+    )
     for column in ("all", "rank 1, 95% interval", "without ImageNet's classes", "queries (entities)"):
         table.add_column(column, justify="right")
-    cells: dict[tuple[str, str], dict[str, dict[str, Any]]] = defaultdict(dict)
+    cells: dict[tuple[str, str, str], dict[str, dict[str, Any]]] = defaultdict(dict)
     for row in rows:
-        cells[row["candidates"], row["mark"]][row["imagenet"]] = row
-    for candidates, mark in sorted(cells, key=lambda key: (key[0], MARKS.index(cast(Mark, key[1])))):
-        every, without = cells[candidates, mark]["all"], cells[candidates, mark].get("without")
+        cells[row["record"], row["candidates"], row["mark"]][row["imagenet"]] = row
+    for record, candidates, mark in sorted(cells, key=lambda key: (*key[:2], MARKS.index(cast(Mark, key[2])))):
+        every, without = (cells[record, candidates, mark].get(imagenet) for imagenet in ("all", "without"))
+        assert every is not None
         table.add_row(
+            record,
             candidates,
             mark,
             _shares([every[f"r{k}"] for k in PRINTED]),

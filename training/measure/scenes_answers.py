@@ -3,6 +3,7 @@
 Axes: Q query, N record; widths W of pooled vectors, M of mention vectors.
 """
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator
@@ -19,11 +20,12 @@ from training.data.scenes.dataset import SceneQueries, ScenesData
 from training.data.scenes.folds import FOLDS, Photo, Pool
 from training.data.scenes.marks import MARKS
 from training.learn.config import TrainConfig
-from training.learn.fit import fit_encoder
+from training.learn.fit import fit_encoder, prepare
 from training.learn.run import Run
 from training.measure.answers import Candidates, Cell, Method, RankedAnswers, RecordForm, ask, mention_vectors
 from wikiclip.entity import EntityEncoder
 
+FOLDERS: dict[RecordForm, str] = {"full": "fold-{fold}", "text-only": "fold-{fold}-text-only"}
 Asked = dict[tuple[TestSplit, Photo], SceneQueries]
 
 
@@ -38,27 +40,24 @@ def answers_of_fold(
     """
     settings = {"preset": data.model.preset.to_json(), "config": asdict(config), "records": data.records.fingerprint}
     queries = asked_of_fold(data, fold)
-    every = np.arange(len(data.records))
-
     # A folder for each recipe, so that what another one left behind is neither used nor in the way.
     runs /= hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
-    run = Run(runs / f"fold-{fold}", settings)
-    encoder = fit_encoder(data.model, data.training_set(fold), config, run)
-    vectors_NM = data.records.encode(encoder, every)
-    yield from _model_answers(data, encoder, vectors_NM, queries, "full")
-    yield from _marked_answers(data, encoder, vectors_NM, fold)
-    yield from _text_answers(data, encoder, queries)
+    trained: dict[RecordForm, EntityEncoder] = {}
+    for record, folder in FOLDERS.items():
+        asked = {key: some for key, some in queries.items() if record == "full" or key[0] == "unseen"}
+        seen = data.training_set(fold, hide_pictures=record == "text-only")
+        trained[record] = fit_encoder(data.model, seen, config, Run(runs / folder.format(fold=fold), settings))
+        vectors_NM = _vectors(data, trained[record], fold, record)
+        yield from _model_answers(data, trained[record], vectors_NM, asked, record)
+        yield from _marked_answers(data, trained[record], vectors_NM, fold, record)
+        untrained, _ = prepare(data.model, seen, config)
+        if untrained.space is not None:  # without a space, an adaptor that was not trained says nothing
+            vectors_NM = _vectors(data, untrained, fold, record)
+            yield from _pooled_answers(data, untrained, vectors_NM, asked, record, "untrained")
+    yield from _text_answers(data, trained["full"], queries)
     yield from _image_answers(frozen, asked_of_fold(frozen, fold), "image")
     if data.model.vision.uses_mask:
         yield from _image_answers(data, queries, "levels")
-
-    run = Run(runs / f"fold-{fold}-text-only", settings)
-    encoder = fit_encoder(data.model, data.training_set(fold, hide_pictures=True), config, run)
-    vectors_NM = data.records.encode(encoder, every)
-    unseen = data.group(fold)
-    vectors_NM[unseen] = data.records.encode(encoder, unseen, pictures=False)
-    without = {key: asked for key, asked in queries.items() if key[0] == "unseen"}
-    yield from _model_answers(data, encoder, vectors_NM, without, "text-only")
 
 
 def answers_of_checkpoint(data: ScenesData, fold: int | None) -> Iterator[tuple[Cell, RankedAnswers]]:
@@ -70,7 +69,7 @@ def answers_of_checkpoint(data: ScenesData, fold: int | None) -> Iterator[tuple[
         queries = asked_of_fold(data, fold)
     vectors_NM = data.records.encode(data.model.entity, np.arange(len(data.records)))
     yield from _model_answers(data, data.model.entity, vectors_NM, queries, "full")
-    yield from _marked_answers(data, data.model.entity, vectors_NM, fold)
+    yield from _marked_answers(data, data.model.entity, vectors_NM, fold, "full")
 
 
 def asked_of_fold(data: ScenesData, fold: int) -> Asked:
@@ -93,20 +92,35 @@ def _pools(data: ScenesData, fold: int) -> dict[tuple[TestSplit, Photo], list[Po
     }
 
 
+def _vectors(data: ScenesData, encoder: EntityEncoder, fold: int, record: RecordForm) -> Tensor:
+    """Every record's vector [N, M]; "text-only" takes the pictures from the fold's unseen ones."""
+    vectors_NM = data.records.encode(encoder, np.arange(len(data.records)))
+    if record == "text-only":
+        unseen = data.group(fold)
+        vectors_NM[unseen] = data.records.encode(encoder, unseen, pictures=False)
+    return vectors_NM
+
+
 def _model_answers(
     data: ScenesData, encoder: EntityEncoder, vectors_NM: Tensor, queries: Asked, record: RecordForm
 ) -> Iterator[tuple[Cell, RankedAnswers]]:
+    yield from _pooled_answers(data, encoder, vectors_NM, queries, record, "model")
+    whole = {key: dataclasses.replace(asked, pooled_QW=asked.full_QW) for key, asked in queries.items()}
+    yield from _pooled_answers(data, encoder, vectors_NM, whole, record, "full-image")
+
+
+def _pooled_answers(
+    data: ScenesData, encoder: EntityEncoder, vectors_NM: Tensor, queries: Asked, record: RecordForm, method: Method
+) -> Iterator[tuple[Cell, RankedAnswers]]:
     for (split, photo), asked in queries.items():
-        methods: tuple[tuple[Method, Tensor], ...] = (("model", asked.pooled_QW), ("full-image", asked.full_QW))
-        for method, pooled_QW in methods:
-            mentions_QM = mention_vectors(encoder, pooled_QW)
-            for candidates, rows in _candidates(data):
-                cell = Cell(method, split, photo, record, candidates)
-                yield cell, ask(mentions_QM, vectors_NM[rows], rows, asked.record_Q)
+        mentions_QM = mention_vectors(encoder, asked.pooled_QW)
+        for candidates, rows in _candidates(data):
+            cell = Cell(method, split, photo, record, candidates)
+            yield cell, ask(mentions_QM, vectors_NM[rows], rows, asked.record_Q)
 
 
 def _marked_answers(
-    data: ScenesData, encoder: EntityEncoder, vectors_NM: Tensor, fold: int | None
+    data: ScenesData, encoder: EntityEncoder, vectors_NM: Tensor, fold: int | None, record: RecordForm
 ) -> Iterator[tuple[Cell, RankedAnswers]]:
     """Of other photographs alone, on photographs of places; by a fold's model those of its unseen entities."""
     pools = [pool for pool in _of(data, "other") if fold is None or pool.group == fold]
@@ -115,7 +129,7 @@ def _marked_answers(
         asked = data.queries(pools, test=True, mark=mark)
         mentions_QM = mention_vectors(encoder, asked.pooled_QW)
         for candidates, rows in _candidates(data):
-            cell = Cell("model", split, "other", "full", candidates, mark=mark)
+            cell = Cell("model", split, "other", record, candidates, mark=mark)
             yield cell, ask(mentions_QM, vectors_NM[rows], rows, asked.record_Q)
 
 

@@ -10,7 +10,7 @@ from training.data.scenes.folds import FOLDS
 from training.data.scenes.marks import MARKS
 from training.learn.config import TrainConfig
 from training.measure.answers import Cell
-from training.measure.doubt import confidence_of, without_some
+from training.measure.doubt import confidence_of, doubtful_marks, without_some
 from training.measure.quality import compared, differences, marks_table, quality_table, table_rows
 from training.measure.recipe import answers_of_recipe, recipe_of
 from training.measure.scenes_answers import answers_of_checkpoint, answers_of_fold
@@ -53,7 +53,7 @@ def test_every_question_is_asked_in_every_fold_and_answered_once(small_scenes, r
     marked = [row for row in rows if "mark" in row]
     assert {row["mark"] for row in marked} == set(MARKS)
     assert {row["n"] for row in marked if row["imagenet"] == "all"} == {len(asked_on_places(results))}
-    assert marks_table(marked).row_count == 2 * len(MARKS)
+    assert marks_table(marked).row_count == 4 * len(MARKS)
     assert len(list(differences(results))) == 3
     assert sorted(path.name for path in runs.glob("*/*")) == sorted(
         f"fold-{fold}{kind}" for fold in range(FOLDS) for kind in ("", "-text-only")
@@ -62,6 +62,24 @@ def test_every_question_is_asked_in_every_fold_and_answered_once(small_scenes, r
 
 def asked_on_places(results):
     return np.concatenate([found.entity_Q for found in results[Cell("model", "unseen", "other", mark="true")]])
+
+
+def test_doubt_is_about_records_with_a_picture_and_as_many_known_by_text(results):
+    marked = doubtful_marks(results)
+    assert [*marked] == [*MARKS]
+    for mark, folds in marked.items():
+        assert [len(fold.entity_Q) for fold in folds] == [
+            2 * len(answers.entity_Q) for answers in results[Cell("model", "unseen", "other", mark=mark)]
+        ]
+        first = folds[0]
+        half = len(first.entity_Q) // 2
+        assert np.array_equal(first.absent_Q[:half], first.absent_Q[half:]), "absent is absent, whatever it looks like"
+
+
+def test_untrained_is_what_training_starts_from(small_scenes, results):
+    cells = {cell for cell in results if cell.method == "untrained"}
+    assert bool(cells) == (small_scenes.model.preset.space is not None)
+    assert {dataclasses.replace(cell, method="model") for cell in cells} <= {*results}
 
 
 def test_a_second_evaluation_trains_nothing_again(small_scenes, results, runs):

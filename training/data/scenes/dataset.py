@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from indexer.default_data.debian import fetch_packages
+from indexer.default_data.needs import PACKAGES, Fetched
 from indexer.default_data.needs import PLACES as PLACE_PACKAGES
 from indexer.errors import UnknownEntity
 from indexer.kb.imagenet import imagenet_synsets
@@ -25,7 +26,7 @@ from training.data.records import Records
 from training.data.scenes.compose import SceneConfig
 from training.data.scenes.features import SceneSet, mention_features
 from training.data.scenes.folds import FOLDS, Photo, Pool, in_training, make_pools
-from training.data.scenes.marks import Mark
+from training.data.scenes.marks import Marked
 from training.data.scenes.places import PLACES
 from training.data.training_set import TrainingSet
 from wikiclip.base.errors import WikiClipError
@@ -36,7 +37,8 @@ from wikiclip.presets import Preset
 TRAIN_SCENES = 3  # scenes with each stamp as the target
 TEST_SCENES: dict[Photo, int] = {"own": 1, "other": 5}  # few stamps show another photograph, and they matter most
 TRAIN_SEED, TEST_SEED = 1, 2
-PLACE_SCENES: dict[Photo, int] = {"own": 1, "other": 2}  # for each kind of mark
+TEST_PLACE_SCENES: dict[Photo, int] = {"own": 1, "other": 2}  # for each kind of mark
+TRAIN_PLACE_SCENES = 1
 ON_PLACES = SceneConfig(distractors=(0, 2), stamp=(0.35, 0.85))  # as a photograph of something: it is large, and alone
 CACHE_GB = 20.0
 
@@ -92,7 +94,7 @@ class ScenesData:
             return dataclasses.replace(self, model=model)
         return dataclasses.replace(self, model=model, records=_records(model, self.kb, self.cache_gb))
 
-    def queries(self, pools: Iterable[Pool], *, test: bool, mark: Mark | None = None) -> SceneQueries:
+    def queries(self, pools: Iterable[Pool], *, test: bool, mark: Marked | None = None) -> SceneQueries:
         """Returns the mentions of all scenes of some pools, those to train on or those to measure on; see `scenes`."""
         parts = [(pool, mention_features(self.model, self.scenes(pool, test=test, mark=mark))) for pool in pools]
         row_of = [np.array([self.records.row_of(stamp.entity_id) for stamp in pool.stamps]) for pool, _ in parts]
@@ -102,7 +104,7 @@ class ScenesData:
             record_Q=np.concatenate([rows[found.stamp_Q] for rows, (_, found) in zip(row_of, parts, strict=True)]),
         )
 
-    def scenes(self, pool: Pool, *, test: bool, mark: Mark | None = None) -> SceneSet:
+    def scenes(self, pool: Pool, *, test: bool, mark: Marked | None = None) -> SceneSet:
         """Returns the scenes themselves.
 
         Args:
@@ -122,7 +124,7 @@ class ScenesData:
         return dataclasses.replace(
             drawn,
             name=f"{drawn.name}-{mark.replace(' ', '-')}",
-            per_stamp=PLACE_SCENES[pool.photo],
+            per_stamp=TEST_PLACE_SCENES[pool.photo] if test else TRAIN_PLACE_SCENES,
             config=ON_PLACES,
             places_root=self.places_root,
             places=self.places[pool.group :: FOLDS],
@@ -137,31 +139,32 @@ class ScenesData:
             hide_pictures: the fold's unseen records have no picture, so none of them is a query either.
             masks: whether a mention is what its mask covers, or the whole picture.
         """
-        queries = self.queries((pool for pool in self.pools if fold is None or in_training(pool, fold)), test=False)
-        pooled_QW = queries.pooled_QW if masks else queries.full_QW
+        pools = [pool for pool in self.pools if fold is None or in_training(pool, fold)]
+        queries = [self.queries(pools, test=False)]
+        if self.places:
+            queries.append(self.queries(pools, test=False, mark="mixed"))
+        pooled_QW = torch.cat([some.pooled_QW if masks else some.full_QW for some in queries])
         unseen = np.empty(0, np.int64) if fold is None else self.group(fold)
         return TrainingSet(
             records=self.records,
             pooled=lambda numbers: pooled_QW[torch.from_numpy(numbers)],
-            record_Q=queries.record_Q,
+            record_Q=np.concatenate([some.record_Q for some in queries]),
             own=np.setdiff1d(self.labelled, unseen) if hide_pictures else self.labelled,
             text_only=np.setdiff1d(np.arange(len(self.records)), self.labelled),
             class_rows=np.where(np.isin(self.imagenet_rows, unseen), -1, self.imagenet_rows),
         )
 
 
-def load_scenes(model: WikiClip, *, on_places: bool = False, cache_gb: float = CACHE_GB) -> ScenesData:
-    """Reads the default data, and computes what is not in the cache yet.
+def load_scenes(model: WikiClip, *, cache_gb: float = CACHE_GB) -> ScenesData:
+    """Reads WordNet, stamps and photographs of places, fetched where they are not there, and computes what is not kept.
 
     Args:
-        on_places: whether photographs of places are needed, too; they are fetched where they are missing.
         cache_gb: what of the records' features may be kept on the disk; what is more is computed when needed.
 
     Raises:
-        WikiClipError: the default data is missing; the message says what fetches it.
+        WikiClipError: the data cannot be fetched.
     """
-    if on_places:
-        fetch_packages(PLACE_PACKAGES)
+    fetch_packages((*PACKAGES[Fetched.WORDNET], *PLACE_PACKAGES))
     kb = WordNet(debian_root())
     return scenes_data(
         model,
@@ -169,7 +172,7 @@ def load_scenes(model: WikiClip, *, on_places: bool = False, cache_gb: float = C
         kb.stamps,
         classes=imagenet_synsets(),
         places_root=debian_root(),
-        places=PLACES if on_places else (),
+        places=PLACES,
         cache_gb=cache_gb,
     )
 
@@ -216,7 +219,9 @@ def _records(model: WikiClip, kb: KnowledgeBase, cache_gb: float) -> Records:
 
 
 def _refuse(picture: str) -> None:
-    raise WikiClipError(f"The default data's picture of {picture} cannot be read; `make demo-data` fetches it again.")
+    raise WikiClipError(
+        f"The default data's picture of {picture} cannot be read: remove {debian_root()}, and it is fetched again."
+    )
 
 
 def _row_or_none(records: Records, entity_id: str) -> int:
