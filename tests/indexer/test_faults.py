@@ -4,14 +4,13 @@ import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from benchmarks.killing.processes import Task, open_starter
 from indexer.search import EntityIndex
 from indexer.version import Version, read_version
 
@@ -45,41 +44,30 @@ def content(version: Version) -> dict[str, bytes]:
 @pytest.mark.timeout(900)
 def test_killed_at_ten_moments_a_build_ends_with_the_bytes_of_an_unbroken_one(tmp_path: Path):
     records = write_records(tmp_path / "records.jsonl", RECORDS)
-    started = time.monotonic()
-    began = seconds_to_first_output(records, tmp_path / "unbroken", kill_after=None)
-    at_work = time.monotonic() - started - began
-    whole = read_version(tmp_path / "unbroken")
-
     home, moments = tmp_path / "index", random.Random(0)
-    for _ in range(KILLS):
-        seconds_to_first_output(records, home, kill_after=moments.uniform(0, at_work))
-        if (home / "CURRENT").exists():  # a build that ended before it was to be killed
-            assert content(read_version(home)) == content(whole)
-            shutil.rmtree(home / "versions")
-            (home / "CURRENT").unlink()
-    seconds_to_first_output(records, home, kill_after=None)
+    with open_starter() as starter:
+        unbroken = starter.run(build(records, tmp_path / "unbroken"))
+        assert unbroken.code == 0, unbroken.said
+        whole = read_version(tmp_path / "unbroken")
+
+        for _ in range(KILLS):
+            ended = starter.run(build(records, home, seconds=moments.uniform(0, unbroken.seconds)))
+            assert ended.killed or ended.code == 0, ended.said
+            if (home / "CURRENT").exists():  # a build that ended before it was to be killed
+                assert content(read_version(home)) == content(whole)
+                shutil.rmtree(home / "versions")
+                (home / "CURRENT").unlink()
+        last = starter.run(build(records, home))
+    assert last.code == 0, last.said
     assert content(read_version(home)) == content(whole)
     EntityIndex.open(home)
     assert not any((home / "building").iterdir())
 
 
-def seconds_to_first_output(records: Path, home: Path, *, kill_after: float | None) -> float:
-    """Runs a build, and kills it some seconds after its progress bar began."""
-    started = time.monotonic()
-    process = subprocess.Popen(
-        command(records, home), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=ENVIRONMENT
-    )
-    assert process.stderr is not None
-    first = process.stderr.read(1)
-    began = time.monotonic() - started
-    assert first
-    if kill_after is not None:
-        time.sleep(kill_after)
-        process.kill()
-    _, said = process.communicate()
-    assert process.returncode == (0 if kill_after is None else process.returncode), said.decode()
-    assert process.returncode in (0, -signal.SIGKILL), said.decode()
-    return began
+def build(records: Path, home: Path, *, seconds: float | None = None) -> Task:
+    """A build in a process of its own, killed after so many seconds."""
+    module, *arguments = command(records, home)[2:]
+    return Task(module=module, arguments=arguments, home=home, log=home.with_name(f"{home.name}.log"), seconds=seconds)
 
 
 FULL_DISK = """
