@@ -39,6 +39,7 @@ from training.measure.quality import Results, compared, differences, marks_table
 from training.measure.recipe import answers_of_recipe, recipe_of
 from training.measure.scenes_answers import answers_of_checkpoint
 from training.options import with_options
+from training.report.reliability import draw_reliability
 from wikiclip.base.command import run
 from wikiclip.base.devices import best_device
 from wikiclip.base.errors import WikiClipError
@@ -132,6 +133,9 @@ def recipe(
     calibrate: Annotated[
         Path | None, typer.Option(help="A checkpoint of the same recipe, in which to keep the fitted confidence.")
     ] = None,
+    drawn_in: Annotated[
+        Path | None, typer.Option("--reliability", help="Also draw how far confidence holds, as an SVG file.")
+    ] = None,
     json_file: JsonFile = None,
     source: DataOptions,
     config: TrainConfig,
@@ -160,6 +164,8 @@ def recipe(
     console.print(doubt_table(by_mark))
     if calibrate is not None:
         write_confidence(calibrate, confidence_of(together))
+    if drawn_in is not None:
+        draw_reliability([*by_mark.items()], drawn_in)
     doubts = [doubt_row(drawn), *(doubt_row(found, mark) for mark, found in by_mark.items())]
     _write_json(json_file, [*rows, *doubts])
 

@@ -187,7 +187,20 @@ def test_the_default_data_s_commands_print_and_write_their_tables(
     small_scenes.model.save(checkpoint, made_by={"config": quick, "data": {"fold": 1}})
     options = [word for name, value in quick.items() for word in (f"--{name.replace('_', '-')}", value)]
 
-    output = call("--data", "scenes", *options, "--runs", runs, "--against", checkpoint, "--json", tmp_path / "recipe")
+    output = call(
+        "--data",
+        "scenes",
+        *options,
+        "--runs",
+        runs,
+        "--against",
+        checkpoint,
+        "--json",
+        tmp_path / "recipe",
+        "--reliability",
+        tmp_path / "drawn.svg",
+    )
+    assert (tmp_path / "drawn.svg").read_text().count("outlined box") == 1
     rows = json.loads((tmp_path / "recipe").read_text())
     assert {row["method"] for row in rows} == {"model", "untrained", "full-image", "image", "text", "confidence"}
     assert f"This recipe minus that of {checkpoint}" in output.replace("\n", "")
