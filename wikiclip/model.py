@@ -21,7 +21,7 @@ from wikiclip.checkpoint import read_checkpoint, read_confidence, write_checkpoi
 from wikiclip.confidence import Confidence
 from wikiclip.entity import EntityEncoder, EntityFeatures
 from wikiclip.masks import Mask, whole
-from wikiclip.mention import Square, View, around, full_picture, masked_crop, padded
+from wikiclip.mention import Square, View, around, cut_out, full_picture, masked_crop, padded
 from wikiclip.pictures import Picture
 from wikiclip.presets import MentionConfig, Preset
 from wikiclip.towers.loading import open_vision_tower
@@ -137,9 +137,7 @@ class WikiClip(nn.Module):
 
     def prepare_entity(self, text: str, picture: Picture | None) -> PreparedEntity:
         """Cuts a record's view; a transparent background counts as outside. Safe on any thread."""
-        return PreparedEntity(
-            text, None if picture is None else self._crop(picture.rgb, shown(picture), self.record_cut)
-        )
+        return PreparedEntity(text, None if picture is None else self._entity_view(picture))
 
     def entity_frame(self, picture: Picture) -> Square:
         """The part of a record's picture that its view shows."""
@@ -159,8 +157,14 @@ class WikiClip(nn.Module):
 
     @property
     def record_cut(self) -> MentionConfig:
-        """How a record's picture is cut: without a margin, and where it is transparent, without a background."""
-        return replace(self.preset.mention, margin=0.0, background=0.0)
+        """How a record's picture is cut."""
+        return replace(self.preset.mention, margin=0.0)
+
+    def _entity_view(self, picture: Picture) -> View:
+        opaque, size = shown(picture), self.vision.image_size
+        if _is_whole(opaque):
+            return full_picture(picture.rgb, opaque, size=size, mean=self.mean_colour)
+        return cut_out(picture.rgb, opaque, size=size, config=self.record_cut, mean=self.mean_colour)
 
     def _crop(self, image: Image.Image, mask: Mask, config: MentionConfig, shrunk: int = 1) -> View:
         size = self.vision.image_size

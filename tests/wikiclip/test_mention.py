@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wikiclip.masks import Mask
-from wikiclip.mention import View, full_picture, masked_crop
+from wikiclip.mention import DARKEST, LIGHTEST, View, cut_out, full_picture, masked_crop
 from wikiclip.presets import MentionConfig
 
 SIZE = 64
@@ -185,3 +185,33 @@ def test_one_pixel_of_millions_still_covers_something(where: tuple[int, int]) ->
 def test_an_empty_mask_covers_nothing_of_the_full_picture() -> None:
     mask = np.zeros((9, 9), np.bool_)
     assert not full_picture(two_colours(mask), mask, size=SIZE, mean=MEAN).inside_HW.any()
+
+
+@pytest.mark.parametrize("background", [0.0, 0.4, 1.0])
+def test_what_is_transparent_in_a_record_s_picture_is_grey_as_far_as_a_background_is_kept(background: float) -> None:
+    opaque = np.zeros((80, 120), np.bool_)
+    opaque[20:60, 30:90] = True
+    config = MentionConfig(background=background)
+    view = cut_out(two_colours(opaque), opaque, size=SIZE, config=config, mean=MEAN)
+    assert (view.inside_HW > 0.99).sum() == pytest.approx(SIZE * SIZE * 40 / 60, rel=0.1)
+    assert np.abs(view.pixels_CHW[:, SIZE // 2, SIZE // 2].astype(int) - INSIDE_C11[:, 0, 0]).max() <= 1
+    for row, darker in ((1, True), (SIZE - 2, False)):  # above and below the thing
+        seen_C = view.pixels_CHW[:, row, SIZE // 2].astype(float)
+        grey_C = (seen_C - (1 - background) * np.array(MEAN)) / background if background else np.full(3, 130.0)
+        assert np.ptp(grey_C) <= 4, "it has no colour, whatever the file has under its transparent pixels"
+        assert DARKEST <= grey_C.mean() <= LIGHTEST
+        assert background == 0 or bool(grey_C.mean() < 130) is darker
+
+
+def test_what_lies_under_transparent_pixels_does_not_show() -> None:
+    opaque = np.zeros((80, 120), np.bool_)
+    opaque[20:60, 30:90] = True
+    config, inside = MentionConfig(background=0.6), np.array(INSIDE, np.uint8)
+    views = [
+        cut_out(
+            Image.fromarray(np.where(opaque[..., None], inside, np.array(hidden, np.uint8))),
+            opaque, size=SIZE, config=config, mean=MEAN,
+        )
+        for hidden in ((255, 255, 255), (0, 0, 0))
+    ]  # fmt: skip
+    assert (views[0].pixels_CHW == views[1].pixels_CHW).all()

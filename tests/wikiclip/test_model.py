@@ -19,7 +19,7 @@ from tests.wikiclip.small_models import randomise
 from wikiclip.base.errors import WikiClipError
 from wikiclip.checkpoint import CONFIG
 from wikiclip.masks import Mask, bounds, whole
-from wikiclip.mention import View, full_picture, masked_crop
+from wikiclip.mention import View, cut_out, full_picture, masked_crop
 from wikiclip.model import VIEWS_ON_CPU, PreparedEntity, PreparedMention, WikiClip
 from wikiclip.pictures import Picture
 from wikiclip.presets import MentionConfig, MentionForm, Preset, SpaceConfig
@@ -138,14 +138,14 @@ def test_what_is_transparent_is_outside_an_entity(plain: WikiClip) -> None:
     assert plain.prepare_entity("text", None) == PreparedEntity("text", None)
 
 
-def test_a_record_s_picture_is_cut_without_the_margin_and_the_background_of_mentions(
+def test_a_record_s_picture_is_cut_without_the_margin_of_mentions(
     plain: WikiClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_mentions(plain, monkeypatch, margin=0.5, background=0.3)
-    cut_out = plain.prepare_entity("", Picture(picture(), disc())).view
-    config = MentionConfig(margin=0.0, background=0.0)
-    assert cut_out is not None
-    assert same(cut_out, masked_crop(picture(), disc(), size=32, config=config, mean=plain.mean_colour))
+    view = plain.prepare_entity("", Picture(picture(), disc())).view
+    config = MentionConfig(margin=0.0, background=0.3)
+    assert view is not None
+    assert same(view, cut_out(picture(), disc(), size=32, config=config, mean=plain.mean_colour))
     left, top, right, bottom = bounds(disc())
     frame = plain.entity_frame(Picture(picture(), disc()))
     assert frame[2] - frame[0] == max(right - left, bottom - top)
