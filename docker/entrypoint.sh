@@ -11,6 +11,6 @@ fi
 if [ -z "${WIKICLIP_INDEX:-}" ]; then
     unset WIKICLIP_INDEX
     python -m indexer.default_data fetch
-    python -m indexer.build --kb wordnet
+    python -m indexer.build --kb wikipedia
 fi
 exec python -m service --host 0.0.0.0 --port 8000

@@ -12,7 +12,7 @@ from indexer.embedding.plan import Plan, make_plan, open_workshop, workshop_of
 from indexer.embedding.replicas import Replicas, open_replicas
 from indexer.embedding.reuse import embedded_before, unpack
 from indexer.errors import BadRecordFound, CorruptIndex, NoIndex
-from indexer.kb import KnowledgeBase, KnowledgeBaseName, open_kb
+from indexer.kb import FETCHED, KnowledgeBase, KnowledgeBaseName, open_kb
 from indexer.kinds import KINDS, SHORT, kind_of
 from indexer.kinds.choose import choose
 from indexer.kinds.kind import IndexKind
@@ -156,7 +156,8 @@ def make(workshop: Path, chunks: int, plan: Plan, choice: Choice, home: Path, *,
 def expect_no_collapse(entities: int, plan: Plan, home: Path) -> None:
     """A file of records that was cut off, or another one, should not replace what is served without a word.
 
-    What was embedded stays, and is noted as held back.
+    What was embedded stays, and is noted as held back. A knowledge base whose data is fetched may replace another such
+    one: one command makes it again.
 
     Raises:
         WikiClipError: the current version holds more than twice as many.
@@ -164,6 +165,10 @@ def expect_no_collapse(entities: int, plan: Plan, home: Path) -> None:
     try:
         current = read_version(home)
     except (NoIndex, CorruptIndex):
+        return
+    before = current.manifest.knowledge_base
+    if before != plan.knowledge_base and {before, plan.knowledge_base} <= {*FETCHED}:
+        typer.echo(f"{before} was served until now; `python -m indexer.versions rollback` takes it back.")
         return
     if 2 * entities < current.manifest.counts.entities:
         (open_workshop(plan, home) / HELD_BACK).touch()

@@ -189,6 +189,7 @@ class Readiness(BaseModel):
     model: str
     fingerprint: Annotated[str, Field(description="sha256 over the model's configuration and weights.")]
     index_version: str
+    knowledge_base: Annotated[str, Field(description="Whose entities it holds, as `indexer.build --kb` names it.")]
     entities: int
     encode: Annotated[str, Field(description="On what mentions are encoded, and why there.")]
     search: Annotated[str, Field(description="On what the index is searched, and why there.")]

@@ -1,15 +1,18 @@
 """A picture with masks to try the service on, made from the default data: `python -m training.demo`."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from indexer.default_data.debian import fetch_packages
+from indexer.default_data.needs import DEMO_SCENE
 from indexer.kb.pictures.tuxpaint import STAMPS
 from training.data.scenes.compose import Scene, SceneConfig, compose
+from training.data.scenes.places import cut_place
 from wikiclip.base.command import run
-from wikiclip.base.errors import WikiClipError
 from wikiclip.base.files import appearing_folder, remove_folder
 from wikiclip.base.paths import debian_root, home
 from wikiclip.masks import encode_rle
@@ -19,20 +22,21 @@ SHOWN = {
     "banana": "food/fruit/banana.png",
     "violin": "hobbies/music/string/violin.png",
 }
-SEED = (8,)
+PLACE = "usr/share/tuxpaint/templates/rocks.jpg"
+SEED = (24,)
 app = typer.Typer(add_completion=False)
 
 
 def demo_scene() -> Scene:
-    """Lays three stamps on a background; each is visible enough to be a mention.
+    """Lays three stamps on a photograph of a place; each is visible enough to be a mention.
 
     Raises:
-        WikiClipError: the default data is missing.
+        WikiClipError: what it is made of is missing and cannot be fetched.
     """
-    paths = [debian_root() / STAMPS / path for path in SHOWN.values()]
-    if missing := [path for path in paths if not path.is_file()]:
-        raise WikiClipError(f"There is no stamp {missing[0]}; `make demo-data` fetches it.")
-    return compose(paths, SEED, SceneConfig(stamp=(0.4, 0.55)))
+    fetch_packages(DEMO_SCENE)
+    root = debian_root()
+    paths = [root / STAMPS / path for path in SHOWN.values()]
+    return compose(paths, SEED, SceneConfig(stamp=(0.45, 0.6)), partial(cut_place, [root / PLACE]))
 
 
 @app.command()

@@ -32,12 +32,13 @@ class Wheel:
         return f"{self.name.replace('-', '_')}-{self.version}-py3-none-any.whl"
 
 
-DEMO = Fetched.WORDNET
+DEMO = Fetched.WIKIPEDIA
 PACKAGES = {
     Fetched.WORDNET: ("tuxpaint-stamps-default", "wordnet-base"),
     Fetched.WIKIPEDIA: ("tuxpaint-stamps-default", "openclipart-png"),
 }
-# Photographs of places for scenes to stand on: training/data/scenes/places.py.
+# What the demo's picture is made of; and photographs of places for scenes to stand on: training/data/scenes/places.py.
+DEMO_SCENE = ("tuxpaint-data", "tuxpaint-stamps-default")
 PLACES = ("lomiri-wallpapers-16.04", "lxqt-themes", "mate-backgrounds", "tuxpaint-data")
 MEGABYTES = {
     "lomiri-wallpapers-16.04": 16,

@@ -11,7 +11,7 @@ from indexer.kb.wordnet import WordNet
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.paths import articles_root, debian_root
 
-__all__ = ["BadRecord", "Entity", "KnowledgeBase", "KnowledgeBaseName", "open_kb"]
+__all__ = ["FETCHED", "BadRecord", "Entity", "KnowledgeBase", "KnowledgeBaseName", "open_kb"]
 
 
 class KnowledgeBaseName(StrEnum):

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from indexer.default_data.needs import PACKAGES, Fetched, how_to_fetch
 from wikiclip.base.errors import WikiClipError
 
 WORDNET = "usr/share/wordnet"  # below the folder that the Debian packages are unpacked in
@@ -134,4 +135,6 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
                 if not line.startswith("  "):
                     yield number, line.rstrip("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise WordNetError(f"WordNet's {path} cannot be read; `make demo-data` fetches it. ({error})") from error
+        raise WordNetError(
+            f"WordNet's {path} cannot be read; {how_to_fetch(PACKAGES[Fetched.WORDNET])} fetches it. ({error})"
+        ) from error

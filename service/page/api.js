@@ -54,6 +54,7 @@ export const link = (image, regions, top_k) => json("/link", form(image, { regio
 export const segment = (image, prompt = {}) => json("/segment", form(image, prompt));
 export const explain = (image, region, entity_id) =>
   json("/explain", form(image, region ? { region, entity_id } : { entity_id }));
+export const readiness = () => json("/readyz");
 export const scenes = async () => (await json("/scenes")).scenes;
 export const entity = (id, signal) => json(`/entities/${encodeURIComponent(id)}`, { signal });
 export const entities = async (title, signal) =>

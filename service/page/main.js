@@ -1,6 +1,6 @@
 // The page: what happens when somebody does something.
 
-import { Problem, link, segment } from "./api.js";
+import { Problem, link, readiness, segment } from "./api.js";
 import { resultOf, summary } from "./cards.js";
 import { byId, el, percent } from "./dom.js";
 import { Gestures } from "./gestures.js";
@@ -274,8 +274,25 @@ installShortcuts({
 });
 document.addEventListener("keyup", (event) => event.key === " " && (gestures.spaceIsDown = false));
 
+const KNOWLEDGE_BASES = {
+  wikipedia: "Wikipedia’s vital articles",
+  wordnet: "WordNet’s nouns",
+  oven: "the Wikipedia of OVEN",
+};
+
+async function sayWhatAnswers() {
+  try {
+    const { knowledge_base: name, entities } = await readiness();
+    byId("knowledge").textContent =
+      `Answers come from ${KNOWLEDGE_BASES[name] ?? "this service’s own records"}: ${entities.toLocaleString("en")} of them.`;
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error; // a service that is not ready says so where something is asked of it
+  }
+}
+
 installKey();
 showTool();
+sayWhatAnswers();
 route();
 installSources({ open, report });
 document.body.dataset.ready = "true";

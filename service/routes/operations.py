@@ -44,6 +44,7 @@ async def readyz(request: Request, runtime: Annotated[Runtime, Depends(runtime_o
         model=model.name,
         fingerprint=model.fingerprint,
         index_version=index.version,
+        knowledge_base=index.manifest.knowledge_base,
         entities=len(index),
         encode=linker.where,
         search=index.where,

@@ -20,7 +20,7 @@ from wikiclip.base.paths import home
 from wikiclip.masks import RegionError, decode_region, encode_rle
 from wikiclip.pictures import PictureError, read_picture
 
-ATTRIBUTION = "Tux Paint stamps, GNU General Public License 2 or later"
+ATTRIBUTION = "Stamps and a photograph of Tux Paint, GNU General Public License 2 or later"
 
 logger = logging.getLogger(__name__)
 router = APIRouter()

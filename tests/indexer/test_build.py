@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from indexer import build
+from indexer.kb.jsonl import JsonLines
 from indexer.search import EntityIndex
 from indexer.version import PROBLEMS, only_builder, read_version
 from tests.indexer.conftest import published_as, spoil
@@ -144,6 +145,23 @@ def test_a_build_that_would_lose_most_of_the_index_asks_first_and_embeds_once(
     assert run("--force")[0] == 0
     assert read_version(home).manifest.counts.entities == 2
     assert list((home / "building").iterdir()) == []
+
+
+def test_one_default_knowledge_base_may_replace_a_larger_one(
+    run, birds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Other ones may not: a name that is not that of fetched data may be of records that nobody can make again."""
+    whole = birds.read_text()
+    assert run()[0] == 0
+    birds.write_text("".join(whole.splitlines(keepends=True)[:2]))
+    assert run()[0] == 1
+    monkeypatch.setattr(JsonLines, "name", "wikipedia")
+    assert run()[0] == 1, "what was served is none that is fetched"
+    monkeypatch.setattr("indexer.build.FETCHED", ("jsonl", "wikipedia"))
+    code, said = run()
+    assert code == 0
+    assert "jsonl was served until now" in said
+    assert read_version(tmp_path / "index").manifest.knowledge_base == "wikipedia"
 
 
 @pytest.mark.parametrize("options", [(), ("--index", "balanced")])

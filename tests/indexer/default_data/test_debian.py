@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from indexer.default_data.debian import package_versions
-from indexer.default_data.needs import DEMO, Fetched
 from indexer.default_data.needs import PACKAGES as NEEDED
+from indexer.default_data.needs import Fetched
 from wikiclip.base.errors import WikiClipError
 
-PACKAGES = NEEDED[DEMO]
+PACKAGES = NEEDED[Fetched.WORDNET]
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def _script(path: Path, *lines: str) -> None:
 
 
 def _fetch(stdout: int = subprocess.PIPE) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "indexer.default_data", "fetch"]
+    command = [sys.executable, "-m", "indexer.default_data", "fetch", "--kb", "wordnet"]
     return subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, text=True)
 
 
@@ -78,7 +78,7 @@ def test_fetches_whatever_was_cut_off_before_and_only_once(home: Path, monkeypat
     for pattern in ("lists/*InRelease", "packages/tuxpaint*.deb", "root/usr/share/tuxpaint/stamps/*"):
         _killed_once(lambda pattern=pattern: any(work.glob(pattern)))
         assert not root.exists()
-        with pytest.raises(WikiClipError, match="make demo-data"):
+        with pytest.raises(WikiClipError, match="fetch --kb wordnet"):
             package_versions(PACKAGES)
 
     # Made by hand, so that nobody knows of which version it is.
@@ -115,14 +115,14 @@ def test_removes_what_a_fetch_that_was_killed_after_publishing_left(home: Path):
 def test_versions_that_do_not_name_all_packages_are_no_data(home: Path, written: str):
     (home / "debian" / "root").mkdir(parents=True)
     (home / "debian" / "root" / "packages.json").write_text(written)
-    with pytest.raises(WikiClipError, match="make demo-data"):
+    with pytest.raises(WikiClipError, match="fetch --kb wordnet"):
         package_versions(PACKAGES)
 
 
 def test_what_another_knowledge_base_lacks_is_named_with_what_fetches_it(home: Path):
     (home / "debian" / "root").mkdir(parents=True)
     (home / "debian" / "root" / "packages.json").write_text(json.dumps(dict.fromkeys(PACKAGES, "1.0")))
-    with pytest.raises(WikiClipError, match=r"of openclipart-png is not in .* --kb wikipedia"):
+    with pytest.raises(WikiClipError, match=r"of openclipart-png is not in .* `make demo-data`"):
         package_versions(NEEDED[Fetched.WIKIPEDIA])
 
 

@@ -49,7 +49,7 @@ def test_tells_examples_from_the_definition(gloss: str, parts: tuple[str, tuple[
 
 
 def test_a_missing_folder_says_what_fetches_it(tmp_path: Path):
-    with pytest.raises(WordNetError, match="make demo-data"):
+    with pytest.raises(WordNetError, match="fetch --kb wordnet"):
         read_nouns(tmp_path / "nowhere")
 
 

@@ -7,7 +7,7 @@ from wikiclip.base.errors import WikiClipError
 
 
 @pytest.mark.data
-def test_the_default_knowledge_base_is_wordnet_with_its_pictures(stamps_data: Path):
+def test_wordnet_is_found_with_its_pictures(stamps_data: Path):
     kb = open_kb(KnowledgeBaseName.WORDNET)
     assert kb.name == "wordnet"
     assert len(kb) > 30_000

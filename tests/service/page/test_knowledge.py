@@ -2,11 +2,19 @@
 
 from collections.abc import Callable
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.service.conftest import ODD_ID
 from tests.service.page.test_accessible import violations
+
+
+def test_the_page_says_whose_entries_answer(visit: Callable[..., Page], client: httpx.Client) -> None:
+    told = client.get("/readyz").json()
+    assert told["knowledge_base"] == "jsonl"
+    said = f"Answers come from this service\N{RIGHT SINGLE QUOTATION MARK}s own records: {told['entities']} of them."
+    expect(visit().locator("#knowledge")).to_have_text(said)
 
 
 def test_entries_are_found_by_the_start_of_their_title(visit: Callable[..., Page]) -> None:

@@ -26,7 +26,7 @@ from training.data.records import Records
 from training.data.scenes.compose import SceneConfig
 from training.data.scenes.features import SceneSet, mention_features
 from training.data.scenes.folds import FOLDS, Photo, Pool, in_training, make_pools
-from training.data.scenes.marks import Marked
+from training.data.scenes.marks import Mark
 from training.data.scenes.places import PLACES
 from training.data.training_set import TrainingSet
 from wikiclip.base.errors import WikiClipError
@@ -37,8 +37,7 @@ from wikiclip.presets import Preset
 TRAIN_SCENES = 3  # scenes with each stamp as the target
 TEST_SCENES: dict[Photo, int] = {"own": 1, "other": 5}  # few stamps show another photograph, and they matter most
 TRAIN_SEED, TEST_SEED = 1, 2
-TEST_PLACE_SCENES: dict[Photo, int] = {"own": 1, "other": 2}  # for each kind of mark
-TRAIN_PLACE_SCENES = 1
+PLACE_SCENES: dict[Photo, int] = {"own": 1, "other": 2}  # for each kind of mark
 ON_PLACES = SceneConfig(distractors=(0, 2), stamp=(0.35, 0.85))  # as a photograph of something: it is large, and alone
 CACHE_GB = 20.0
 
@@ -94,7 +93,7 @@ class ScenesData:
             return dataclasses.replace(self, model=model)
         return dataclasses.replace(self, model=model, records=_records(model, self.kb, self.cache_gb))
 
-    def queries(self, pools: Iterable[Pool], *, test: bool, mark: Marked | None = None) -> SceneQueries:
+    def queries(self, pools: Iterable[Pool], *, test: bool, mark: Mark | None = None) -> SceneQueries:
         """Returns the mentions of all scenes of some pools, those to train on or those to measure on; see `scenes`."""
         parts = [(pool, mention_features(self.model, self.scenes(pool, test=test, mark=mark))) for pool in pools]
         row_of = [np.array([self.records.row_of(stamp.entity_id) for stamp in pool.stamps]) for pool, _ in parts]
@@ -104,7 +103,7 @@ class ScenesData:
             record_Q=np.concatenate([rows[found.stamp_Q] for rows, (_, found) in zip(row_of, parts, strict=True)]),
         )
 
-    def scenes(self, pool: Pool, *, test: bool, mark: Marked | None = None) -> SceneSet:
+    def scenes(self, pool: Pool, *, test: bool, mark: Mark | None = None) -> SceneSet:
         """Returns the scenes themselves.
 
         Args:
@@ -124,7 +123,7 @@ class ScenesData:
         return dataclasses.replace(
             drawn,
             name=f"{drawn.name}-{mark.replace(' ', '-')}",
-            per_stamp=TEST_PLACE_SCENES[pool.photo] if test else TRAIN_PLACE_SCENES,
+            per_stamp=PLACE_SCENES[pool.photo],
             config=ON_PLACES,
             places_root=self.places_root,
             places=self.places[pool.group :: FOLDS],
@@ -139,16 +138,13 @@ class ScenesData:
             hide_pictures: the fold's unseen records have no picture, so none of them is a query either.
             masks: whether a mention is what its mask covers, or the whole picture.
         """
-        pools = [pool for pool in self.pools if fold is None or in_training(pool, fold)]
-        queries = [self.queries(pools, test=False)]
-        if self.places:
-            queries.append(self.queries(pools, test=False, mark="mixed"))
-        pooled_QW = torch.cat([some.pooled_QW if masks else some.full_QW for some in queries])
+        queries = self.queries((pool for pool in self.pools if fold is None or in_training(pool, fold)), test=False)
+        pooled_QW = queries.pooled_QW if masks else queries.full_QW
         unseen = np.empty(0, np.int64) if fold is None else self.group(fold)
         return TrainingSet(
             records=self.records,
             pooled=lambda numbers: pooled_QW[torch.from_numpy(numbers)],
-            record_Q=np.concatenate([some.record_Q for some in queries]),
+            record_Q=queries.record_Q,
             own=np.setdiff1d(self.labelled, unseen) if hide_pictures else self.labelled,
             text_only=np.setdiff1d(np.arange(len(self.records)), self.labelled),
             class_rows=np.where(np.isin(self.imagenet_rows, unseen), -1, self.imagenet_rows),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from training.data.feature_cache import Budget, Column, Features, Made
 from training.data.scenes.compose import Scene, SceneConfig, compose
-from training.data.scenes.marks import MARKS_VERSION, Marked, mark, one_of_many
+from training.data.scenes.marks import MARKS_VERSION, Mark, mark
 from training.data.scenes.places import cut_place
 from wikiclip.masks import Mask, whole
 from wikiclip.mention import VIEWS_VERSION
@@ -44,7 +44,7 @@ class SceneSet:
     config: SceneConfig = field(default_factory=SceneConfig)
     places_root: Path | None = None
     places: tuple[str, ...] = ()
-    mark: Marked = "true"
+    mark: Mark = "true"
 
     def __len__(self) -> int:
         return len(self.stamps) * self.per_stamp
@@ -66,11 +66,7 @@ class SceneSet:
     def marked(self, number: int, scene: Scene) -> list[Mask]:
         """Returns the mask of each mention of the scene of that number, as it is marked; the same at each call."""
         rng = np.random.default_rng([self.seed, number, 2])
-        kinds = [one_of_many(rng) if self.mark == "mixed" else self.mark for _ in scene.placed]
-        return [
-            mark(kind, scene.picture, placed.mask, GrabCut(), rng)
-            for kind, placed in zip(kinds, scene.placed, strict=True)
-        ]
+        return [mark(self.mark, scene.picture, placed.mask, GrabCut(), rng) for placed in scene.placed]
 
     def key(self) -> dict[str, Any]:
         """JSON values that settle the scenes and their mentions."""

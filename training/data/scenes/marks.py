@@ -18,7 +18,6 @@ from wikiclip.segmenters.segmenter import Box, Point, Segmenter
 MARKS_VERSION = 1  # counts up with each change to what a mark of the same seed looks like
 Mark = Literal["true", "click", "box", "outlined box", "brush", "eroded", "holed", "whole picture"]
 MARKS: tuple[Mark, ...] = get_args(Mark)
-Marked = Mark | Literal["mixed"]  # each of a set's things in the same way, or each in one that is drawn for it
 
 # Shares of the thing's size, which is the square root of its area.
 SLIP = 0.05  # how far a box's sides are off, of the box's own width and height
@@ -50,12 +49,6 @@ def mark(kind: Mark, scene: Image.Image, true: Mask, segmenter: Segmenter, rng: 
         case _:
             damaged = DAMAGES[kind](true, rng)
             return damaged if damaged.any() else true
-
-
-def one_of_many(rng: Generator) -> Mark:
-    """A way to mark one thing among several; the whole picture would mean all of them."""
-    ways = [kind for kind in MARKS if kind != "whole picture"]
-    return ways[int(rng.integers(len(ways)))]
 
 
 def click(true: Mask, rng: Generator) -> Point:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from training.data.scenes.marks import MARKS, box, brushed, click, eroded, holed, mark, one_of_many
+from training.data.scenes.marks import MARKS, box, brushed, click, eroded, holed, mark
 from wikiclip.masks import Mask, bounds
 from wikiclip.segmenters.grabcut import GrabCut
 
@@ -64,8 +64,3 @@ def test_a_brush_goes_beyond_and_a_timid_one_stays_inside(seed: int):
     assert 0.5 * true.sum() < missed.sum() < true.sum()
     assert not (missed & ~true).any()
     assert cv2.connectedComponents((true & ~missed).astype(np.uint8))[0] > 1
-
-
-def test_one_thing_among_several_is_marked_in_every_way_that_means_it_alone():
-    rng = np.random.default_rng(0)
-    assert {one_of_many(rng) for _ in range(200)} == {*MARKS} - {"whole picture"}
