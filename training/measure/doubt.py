@@ -61,16 +61,12 @@ def without_some(folds: Sequence[RankedAnswers], *, seed: int = 0) -> list[Doubt
 
 
 def doubtful_marks(results: Mapping[Cell, Sequence[RankedAnswers]]) -> dict[Mark, list[Doubtful]]:
-    """Returns for each kind of mark the answers fold by fold, among all records: of entities whose record has its
-    picture and, as often, of the same ones known by their text alone, as most of a knowledge base is."""
-    asked = [
-        {mark: results[Cell("model", "unseen", "other", record, "all", mark=mark)] for mark in MARKS}
-        for record in ("full", "text-only")
-    ]
-    return {
-        mark: [joined(parts) for parts in zip(*(without_some(answers[mark]) for answers in asked), strict=True)]
-        for mark in MARKS
-    }
+    """Returns for each kind of mark the answers fold by fold, among all records.
+
+    The records that are asked for have their pictures. Answers from text alone would make a confidence that is sure of
+    nothing: docs/notebook/quality.md.
+    """
+    return {mark: without_some(results[Cell("model", "unseen", "other", mark=mark)]) for mark in MARKS}
 
 
 def joined(parts: Sequence[Doubtful]) -> Doubtful:
