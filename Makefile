@@ -38,7 +38,8 @@ SBOM_OF ?= $(VENV)
 
 # The builder knows best whether an index is up to date, but takes as long to say so as the server takes to start. So
 # `demo` asks it only if the code, the checkpoint, the data or the published version are others than when it last did.
-INDEX_STATE = find wikiclip indexer $(WIKICLIP_HOME)/index/CURRENT $(WIKICLIP_HOME)/debian/root/packages.json $(WIKICLIP_HOME)/wikipedia/root/package.json \
+INDEX_STATE = find wikiclip indexer $(WIKICLIP_HOME)/index/CURRENT \
+	$(WIKICLIP_HOME)/debian/root/packages.json $(WIKICLIP_HOME)/wikipedia/root/package.json \
 	-type f -not -name '*.pyc' -exec sha256sum {} + 2>/dev/null | sort | sha256sum
 INDEX_NOTE = $(WIKICLIP_HOME)/index.demo
 

@@ -168,7 +168,7 @@ def expect_no_collapse(entities: int, plan: Plan, home: Path) -> None:
         return
     before = current.manifest.knowledge_base
     if before != plan.knowledge_base and {before, plan.knowledge_base} <= {*FETCHED}:
-        typer.echo(f"{before} was served until now; `python -m indexer.versions rollback` takes it back.")
+        typer.echo(f"{home} held {before} until now; `python -m indexer.versions rollback --out {home}` takes it back.")
         return
     if 2 * entities < current.manifest.counts.entities:
         (open_workshop(plan, home) / HELD_BACK).touch()

@@ -160,7 +160,7 @@ def test_one_default_knowledge_base_may_replace_a_larger_one(
     monkeypatch.setattr("indexer.build.FETCHED", ("jsonl", "wikipedia"))
     code, said = run()
     assert code == 0
-    assert "jsonl was served until now" in said
+    assert "held jsonl until now" in said
     assert read_version(tmp_path / "index").manifest.knowledge_base == "wikipedia"
 
 
