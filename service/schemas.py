@@ -70,7 +70,10 @@ class SegmentTimings(BaseModel):
 class SegmentResponse(BaseModel):
     regions: Annotated[
         list[RegionOut],
-        Field(description="One for a point or a box; else what is proposed, largest first, none over another."),
+        Field(
+            description="For a point those that may be meant, the likeliest first; one for a box; else what is"
+            " proposed, largest first, none over another."
+        ),
     ]
     method: Annotated[str, Field(description="What found them.")]
     timings_ms: SegmentTimings

@@ -63,8 +63,12 @@ class Settings(BaseSettings):
     ] = "auto"
 
     segmenter: Annotated[
-        str, Field(min_length=1, description="What outlines things: grabcut, or a SAM (2) checkpoint's folder or name.")
-    ] = "grabcut"
+        str,
+        Field(
+            min_length=1,
+            description="What outlines things: tower, grabcut, or a SAM (2) checkpoint's folder or name.",
+        ),
+    ] = "tower"
 
     threads: Annotated[PositiveInt, Field(description="Cores that encoding may take.")] = Field(default_factory=cores)
     search_threads: Annotated[

@@ -59,8 +59,9 @@ class Runtime:
         torch.set_num_threads(self.settings.threads)
         cv2.setNumThreads(self.settings.threads)
         try:
-            segmenter = open_segmenter(self.settings.segmenter)
             serving = open_serving(self.settings)
+            tower = serving.linker.model.vision  # any version that follows has the same
+            segmenter = open_segmenter(self.settings.segmenter, tower=tower, device=self.settings.device)
         except WikiClipError as error:
             self.failure = error
             raise

@@ -16,6 +16,7 @@ import { showProposals, showRegions } from "./region_list.js";
 import { Regions } from "./regions.js";
 import { installShortcuts } from "./shortcuts.js";
 import { installSources } from "./sources.js";
+import { Sizes } from "./sizes.js";
 import { Stage } from "./stage.js";
 import { makeTools } from "./tools.js";
 import { View } from "./view.js";
@@ -23,6 +24,7 @@ import { View } from "./view.js";
 const TOP_K = 5;
 const history = new History();
 const regions = new Regions(history);
+const sizes = new Sizes();
 const view = new View();
 const stage = new Stage(byId("stage"), view, regions);
 const size = byId("size");
@@ -130,8 +132,28 @@ function point({ x, y }, fresh) {
   }
   working("Looking at the point …", async (ifSame) => {
     const { regions: found } = await segment(file, { point: [Math.floor(x), Math.floor(y)] });
-    ifSame(() => regions.put(Mask.ofRle(found[0].rle), { fresh }));
+    ifSame(() => {
+      sizes.keep(regions.put(Mask.ofRle(found[0].rle), { fresh }), found);
+      showSizes();
+    });
   });
+}
+
+/** Takes the next larger or smaller thing that the click may have meant. */
+function step(by) {
+  const { active } = regions;
+  const next = active && sizes.next(active, by);
+  if (!next) return;
+  regions.replace(Mask.ofRle(next.rle));
+  say(`${active.name} is ${by < 0 ? "smaller" : "larger"} now.`);
+}
+
+function showSizes() {
+  const { active } = regions;
+  const [smaller, larger] = [-1, 1].map((by) => active && sizes.next(active, by));
+  byId("sizes").hidden = !smaller && !larger;
+  byId("smaller").disabled = !smaller;
+  byId("larger").disabled = !larger;
 }
 
 function ask() {
@@ -221,6 +243,7 @@ stage.mark((context) => tool().draw(context, view, gestures.hover));
 stage.mark((context) => drawBadges(context, view, regions));
 regions.addEventListener("change", () => {
   showRegions(regions);
+  showSizes();
   if (stage.picture) showResults();
 });
 history.addEventListener("change", () => {
@@ -237,6 +260,8 @@ const actions = {
   in: () => view.zoom(1.25),
   out: () => view.zoom(0.8),
   fit: () => view.fit(),
+  smaller: () => step(-1),
+  larger: () => step(1),
   new: () => regions.addEmpty(),
   find: findThings,
   ask,
@@ -264,6 +289,8 @@ installShortcuts({
     "=": actions.in,
     "-": actions.out,
     0: actions.fit,
+    ",": actions.smaller,
+    ".": actions.larger,
     n: actions.new,
     f: actions.find,
     Delete: () => regions.active && regions.remove(regions.active),

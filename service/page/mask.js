@@ -3,7 +3,7 @@
 // whose middle it covers. Each shape returns the rectangle that it touched, or null.
 
 import { decode, encode } from "./rle.js";
-import { clip } from "./rect.js";
+import { clip, union } from "./rect.js";
 
 export class Mask {
   constructor(width, height, data = new Uint8Array(width * height)) {
@@ -135,6 +135,13 @@ export class Mask {
         if (other.data[at]) this.data[at] = 1;
       }
     }
+    return rect;
+  }
+
+  /** All of another mask of the same size, and nothing else. */
+  become(other) {
+    const rect = union(this.measure().bounds, other.measure().bounds);
+    this.data.set(other.data);
     return rect;
   }
 

@@ -96,6 +96,13 @@ export class Regions extends EventTarget {
     return stroke.region;
   }
 
+  /** Makes another mask of the one that is chosen, as one step. */
+  replace(mask) {
+    const stroke = this.begin();
+    stroke.draw((own) => own.become(mask));
+    stroke.end();
+  }
+
   choose(region) {
     this.active = region;
     this.changed();

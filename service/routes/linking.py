@@ -89,7 +89,8 @@ async def link(request: Request) -> Response:
 async def segment(request: Request) -> Response:
     """Sends a picture with a point on a thing or a box around it, and gets its mask, which `/link` takes as a region.
 
-    Without both it proposes masks of what stands out. Limits, picture and errors are those of `/link`.
+    A point may lie on a part, on the thing and on what the thing belongs to: the likeliest mask comes first. Without
+    both it proposes masks of what stands out. Limits, picture and errors are those of `/link`.
     """
     segmented = await _answered(
         request,

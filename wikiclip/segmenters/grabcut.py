@@ -1,4 +1,4 @@
-"""The default segmenter: GrabCut (Rother et al., SIGGRAPH 2004) out of OpenCV, on a small copy of the picture.
+"""GrabCut (Rother et al., SIGGRAPH 2004) out of OpenCV, on a small copy of the picture.
 
 It learns the colours of inside and outside from a first guess, cuts where they part and the picture has an edge, and
 repeats. What it knows is colour: a thing of the colours of what is behind it is not told from it.
@@ -33,7 +33,7 @@ class GrabCut:
 
     def segment(self, image: Image.Image, prompt: Prompt, *, size: tuple[int, int] | None = None) -> list[Mask]:
         canvas = Canvas.of(image, side=SIDE, size=size)
-        rgb_HWC = np.asarray(cv2.GaussianBlur(canvas.rgb_HWC, (0, 0), BLUR), dtype=np.uint8)
+        rgb_HWC = softened(canvas.rgb_HWC)
         if prompt is None:
             return [canvas.large(mask) for mask in _proposed(rgb_HWC)]
         if isinstance(prompt, Point):
@@ -49,22 +49,21 @@ def _around(rgb_HWC: NDArray[np.uint8], at: Point) -> Mask:
     labels = np.full(rgb_HWC.shape[:2], cv2.GC_PR_BGD, dtype=np.uint8)
     labels[alike(rgb_HWC, at.x, at.y)] = cv2.GC_PR_FGD  # a plain thing may be larger than the disc
     cv2.circle(labels, (at.x, at.y), max(1, round(GUESS * shorter)), cv2.GC_PR_FGD, cv2.FILLED)
-    labels[_rim(labels.shape)] = cv2.GC_BGD
+    labels[rim(labels.shape)] = cv2.GC_BGD
     cv2.circle(labels, (at.x, at.y), round(SEED * shorter), cv2.GC_FGD, cv2.FILLED)
-    _, pieces = cv2.connectedComponents(_cut(rgb_HWC, labels).astype(np.uint8), connectivity=4)
-    return np.asarray(pieces == pieces[at.y, at.x])
+    return piece_at(cut(rgb_HWC, labels), at)
 
 
 def _within(rgb_HWC: NDArray[np.uint8], box: Box) -> Mask:
     """What stands out from all that lies outside of a box."""
     outside = np.ones(rgb_HWC.shape[:2], dtype=np.bool_)
     outside[box.top : box.bottom, box.left : box.right] = False
-    return _apart(rgb_HWC, outside if outside.any() else _rim(outside.shape))
+    return _apart(rgb_HWC, outside if outside.any() else rim(outside.shape))
 
 
 def _proposed(rgb_HWC: NDArray[np.uint8]) -> list[Mask]:
     """The pieces of what stands out from the picture's rim, largest first."""
-    inside = _apart(rgb_HWC, _rim(rgb_HWC.shape[:2])).astype(np.uint8)
+    inside = _apart(rgb_HWC, rim(rgb_HWC.shape[:2])).astype(np.uint8)
     count, pieces, about, _ = cv2.connectedComponentsWithStats(inside, connectivity=4)
     areas = about[:, cv2.CC_STAT_AREA]
     large = [piece for piece in range(1, count) if areas[piece] >= LEAST * inside.size]
@@ -75,10 +74,10 @@ def _apart(rgb_HWC: NDArray[np.uint8], outside_HW: Mask) -> Mask:
     """What is not of the colours that surely are outside."""
     labels = np.where(standing_out(rgb_HWC, outside_HW), cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     labels[outside_HW] = cv2.GC_BGD
-    return _cut(rgb_HWC, labels)
+    return cut(rgb_HWC, labels)
 
 
-def _rim(shape: tuple[int, ...]) -> Mask:
+def rim(shape: tuple[int, ...]) -> Mask:
     """[H, W], True along the four sides."""
     width = max(1, round(RIM * min(shape)))
     rim = np.ones(shape, dtype=np.bool_)
@@ -86,13 +85,24 @@ def _rim(shape: tuple[int, ...]) -> Mask:
     return rim
 
 
-def _cut(rgb_HWC: NDArray[np.uint8], labels: Labels) -> Mask:
+def softened(rgb_HWC: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The picture without its noise."""
+    return np.asarray(cv2.GaussianBlur(rgb_HWC, (0, 0), BLUR), dtype=np.uint8)
+
+
+def piece_at(mask: Mask, at: Point) -> Mask:
+    """What of a mask hangs together with a point."""
+    _, pieces = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
+    return np.asarray(pieces == pieces[at.y, at.x])
+
+
+def cut(rgb_HWC: NDArray[np.uint8], labels: Labels, *, rounds: int = ROUNDS) -> Mask:
     """What is inside after all rounds; what is sure stays. All that may be inside, where nothing says what is not."""
     if (inside := _inside(labels)).all() or not inside.any():
         return inside
     cv2.setRNGSeed(0)  # of this thread: equal pictures get equal masks
     backdrop, thing = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(rgb_HWC, labels, (0, 0, 0, 0), backdrop, thing, ROUNDS, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(rgb_HWC, labels, (0, 0, 0, 0), backdrop, thing, rounds, cv2.GC_INIT_WITH_MASK)
     return _inside(labels)
 
 

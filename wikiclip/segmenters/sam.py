@@ -1,5 +1,7 @@
 """SAM (Kirillov et al., ICCV 2023) and SAM 2 (Ravi et al., 2024), promptable segmentation models, through transformers.
 
+It computes where the service encodes: on a GPU, where there is one that it may use.
+
 Axes: N prompt, 2 of x and y, C candidate mask of a prompt; H, W of the picture.
 """
 
@@ -12,10 +14,12 @@ from PIL import Image
 from torch import Tensor
 
 import wikiclip.towers.torchvision_guard  # noqa: F401  (before anything that imports torchvision)
+from wikiclip.base.devices import move_to_gpu
 from wikiclip.base.errors import WikiClipError
+from wikiclip.base.machine import DeviceChoice
 from wikiclip.masks import Mask
 from wikiclip.segmenters.canvas import Canvas
-from wikiclip.segmenters.segmenter import MOST_PROPOSED, Box, Prompt, answering
+from wikiclip.segmenters.segmenter import MOST_OF_A_POINT, MOST_PROPOSED, Box, Prompt, answering, told_apart
 from wikiclip.towers.weights import BROKEN_WEIGHTS
 
 from transformers import BatchFeature, PreTrainedConfig  # isort: skip
@@ -38,6 +42,7 @@ class Sam:
 
     Args:
         source: a folder, or a name on the model hub.
+        device: where to compute; "cpu" leaves a GPU to others.
 
     Raises:
         WikiClipError: it is not there, or is not such a model.
@@ -45,7 +50,7 @@ class Sam:
 
     side = SIDE
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, device: DeviceChoice = "auto") -> None:
         try:
             kind = PreTrainedConfig.get_config_dict(source)[0].get("model_type")
             if kind not in FAMILIES:
@@ -60,12 +65,14 @@ class Sam:
         if told["missing_keys"]:  # which transformers makes up at random
             raise WikiClipError(_unread(source, f"Its weights lack {min(told['missing_keys'])}."))
         self._model.eval()
+        if device != "cpu":
+            move_to_gpu(self._model)
 
     @torch.inference_mode()
     def segment(self, image: Image.Image, prompt: Prompt, *, size: tuple[int, int] | None = None) -> list[Mask]:
         canvas = Canvas.of(image, side=SIDE, size=size)
         seen = self._processor(images=Image.fromarray(canvas.rgb_HWC), return_tensors="pt")
-        embedding = self._model.get_image_embeddings(seen["pixel_values"])
+        embedding = self._model.get_image_embeddings(seen["pixel_values"].to(self._model.device))
         # From the small picture's frame to that of the model's input. SAM 2 stretches a picture over all of it; SAM
         # keeps its shape and fills up, its sides are rounded each for itself.
         stretched = torch.tensor(seen["pixel_values"].shape[2:])
@@ -75,28 +82,32 @@ class Sam:
         if isinstance(prompt, Box):
             box = canvas.box(prompt)
             corners = torch.tensor([[[box.left, box.top, box.right, box.bottom]]], dtype=torch.float32)
-            masks_NHW, _ = self._best(seen, embedding, input_boxes=corners * scale_2.repeat(2))
+            (masks_CHW,) = self._masks(seen, embedding, most=1, input_boxes=corners * scale_2.repeat(2))[0]
         else:
             at = canvas.point(prompt)
             point = torch.tensor([[[[at.x, at.y]]]])  # the model itself adds half a pixel
-            masks_NHW, _ = self._best(seen, embedding, input_points=point * scale_2)
-        return [answering(canvas.large(masks_NHW[0]), prompt)]
+            (masks_CHW,) = self._masks(seen, embedding, most=MOST_OF_A_POINT, input_points=point * scale_2)[0]
+        return told_apart([answering(canvas.large(mask_HW), prompt) for mask_HW in masks_CHW])
 
-    def _best(self, seen: BatchFeature, embedding: Any, **prompts: Tensor) -> tuple[NDArray[np.bool_], Tensor]:
-        """For each prompt the mask that the model thinks best of, and how good it thinks it is [N]."""
-        out = self._model(image_embeddings=embedding, multimask_output=True, **prompts)
-        scores_NC = out.iou_scores[0]
-        best_N = scores_NC.argmax(dim=1)
-        chosen = out.pred_masks[:, torch.arange(len(best_N)), best_N][:, :, None]
+    def _masks(
+        self, seen: BatchFeature, embedding: Any, *, most: int, **prompts: Tensor
+    ) -> tuple[NDArray[np.bool_], Tensor]:
+        """For each prompt the masks that the model thinks best of [N, most, H, W], best first, and how good it thinks
+        the first is [N]."""
+        asked = {name: value.to(self._model.device) for name, value in prompts.items()}
+        out = self._model(image_embeddings=embedding, multimask_output=True, **asked)
+        best_NC = out.iou_scores[0].argsort(dim=1, descending=True, stable=True)[:, :most]
+        chosen = out.pred_masks[:, torch.arange(len(best_NC), device=best_NC.device)[:, None], best_NC]
         sizes = [seen[name] for name in ("original_sizes", "reshaped_input_sizes") if name in seen]
-        (masks_N1HW,) = self._processor.post_process_masks(chosen, *sizes)
-        return masks_N1HW[:, 0].numpy(), scores_NC.max(dim=1).values
+        (masks_NCHW,) = self._processor.post_process_masks(chosen, *sizes)
+        return masks_NCHW.cpu().numpy(), out.iou_scores[0].max(dim=1).values.cpu()
 
     def _proposed(self, seen: BatchFeature, embedding: Any, scale_2: Tensor) -> list[Mask]:
         """What a grid of points lies on; where two masks overlap, the one that the model thinks better of has it."""
         xs, ys = ((torch.arange(GRID) + 0.5) * side / GRID for side in seen["original_sizes"][0].flip(0))
         points = torch.cartesian_prod(xs, ys)[None, :, None]
-        masks_NHW, scores_N = self._best(seen, embedding, input_points=points * scale_2)
+        masks_N1HW, scores_N = self._masks(seen, embedding, most=1, input_points=points * scale_2)
+        masks_NHW = masks_N1HW[:, 0]
         free_HW = np.ones(masks_NHW.shape[1:], dtype=np.bool_)
         found: list[Mask] = []
         for number in scores_N.argsort(descending=True).tolist():

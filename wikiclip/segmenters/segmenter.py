@@ -1,5 +1,6 @@
 """The seam between a click and the many ways to find the outline of what was clicked at."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,6 +10,8 @@ from PIL import Image
 from wikiclip.masks import Mask
 
 MOST_PROPOSED = 12
+MOST_OF_A_POINT = 3  # a part, the thing, and what it belongs to
+SAME = 0.9  # masks that overlap (IoU) by more are one to who looks at them
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,9 @@ class Segmenter(Protocol):
         Args:
             image: upright, RGB; the picture, or a smaller copy of it.
             size: the picture's width and height; the image's if None.
-            prompt: a point or a box of the picture gives exactly one mask; without one the masks are proposals that
-                lie apart, the largest first, at most MOST_PROPOSED, none where nothing stands out.
+            prompt: a point of the picture gives the masks that may be meant, the likeliest first, at most
+                MOST_OF_A_POINT; a box gives exactly one. Without both the masks are proposals that lie apart, the
+                largest first, at most MOST_PROPOSED, none where nothing stands out.
         """
 
 
@@ -62,3 +66,12 @@ def answering(mask: Mask, prompt: Point | Box) -> Mask:
     box[prompt.top : prompt.bottom, prompt.left : prompt.right] = True
     inside = mask & box
     return inside if inside.any() else box
+
+
+def told_apart(masks: Sequence[Mask]) -> list[Mask]:
+    """The masks less those that are nearly the same as one before them, at most MOST_OF_A_POINT."""
+    kept: list[Mask] = []
+    for mask in masks:
+        if all((mask & other).sum() <= SAME * (mask | other).sum() for other in kept):
+            kept.append(mask)
+    return kept[:MOST_OF_A_POINT]

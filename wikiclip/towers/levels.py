@@ -56,6 +56,13 @@ class LevelsTower(VisionTower):
         return last_BCHW, earlier, pool_levels(last_BCHW, earlier, inside_BHW, self._levels)
 
     @torch.inference_mode()
+    def maps(self, pixels_BCHW: Tensor) -> tuple[Tensor, ...]:
+        """The maps of the levels; the trunk takes a picture of any shape as it is."""
+        with self._arithmetic():
+            _, after = _staged(self.network.trunk, self._normalised(pixels_BCHW), max(self._levels.stages))
+        return tuple(after[stage].float() for stage in self._levels.stages)
+
+    @torch.inference_mode()
     def pool(self, features: VisionFeatures, weights_BP: Tensor) -> Tensor:
         """Pools each depth under the weights, as `forward` does under the mask."""
         square = (len(features.patches_BPV), -1, self.grid, self.grid)
@@ -104,11 +111,17 @@ def check_levels(tower: Any, levels: PooledLevels) -> None:
 
 def forward_levels(trunk: Any, x_BCHW: Tensor, levels: PooledLevels) -> tuple[Tensor, tuple[Tensor, ...]]:
     """The trunk's last map, and those after the stages that the levels name."""
+    x_BCHW, after = _staged(trunk, x_BCHW, len(trunk.blocks) - 1)
+    return trunk.bn2(trunk.conv_head(x_BCHW)), tuple(after[stage] for stage in levels.stages)
+
+
+def _staged(trunk: Any, x_BCHW: Tensor, last: int) -> tuple[Tensor, dict[int, Tensor]]:
+    """The map after stage number `last`, and those after each stage up to it."""
     x_BCHW = trunk.bn1(trunk.conv_stem(x_BCHW))
     after = {}
-    for number, stage in enumerate(trunk.blocks):
+    for number, stage in enumerate(trunk.blocks[: last + 1]):
         after[number] = x_BCHW = stage(x_BCHW)
-    return trunk.bn2(trunk.conv_head(x_BCHW)), tuple(after[stage] for stage in levels.stages)
+    return x_BCHW, after
 
 
 def pool_levels(last_BCHW: Tensor, earlier: Sequence[Tensor], inside_BHW: Tensor, levels: PooledLevels) -> Tensor:

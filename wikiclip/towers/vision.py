@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wikiclip.base.precision import bf16_pays
@@ -89,6 +90,19 @@ class VisionTower(nn.Module, ABC):
     def pool(self, features: VisionFeatures, weights_BP: Tensor) -> Tensor:
         """Pools patches under non-negative weights into the space of the pooled vector, [B, W], as if the picture held
         nothing else."""
+
+    @torch.inference_mode()
+    def maps(self, pixels_BCHW: Tensor) -> tuple[Tensor, ...]:
+        """What lies where in pictures: maps [B, C, h, w] that each cover the whole of them.
+
+        Args:
+            pixels_BCHW: uint8 of any shape, stretched to what the tower takes.
+        """
+        square = (self.image_size, self.image_size)
+        stretched = F.interpolate(pixels_BCHW.to(self.device).float(), square, mode="bilinear", antialias=True)
+        seen: VisionFeatures = self(stretched.round().to(torch.uint8))
+        patches_BVP = seen.patches_BPV.transpose(1, 2)
+        return (patches_BVP.reshape(*patches_BVP.shape[:2], self.grid, self.grid),)
 
     @property
     def device(self) -> torch.device:

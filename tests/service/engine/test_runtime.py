@@ -107,7 +107,7 @@ def pipeline_of(slow: Slow, settings: Settings, **changes: object) -> Iterator[P
     serving = serving_of(slow)
     slow.mentions.clear()
     settings = settings.model_copy(update={"encoders": 1, **changes})
-    pipeline = Pipeline(serving, open_segmenter(settings.segmenter), settings, Metrics())
+    pipeline = Pipeline(serving, open_segmenter("tower", tower=slow.model.vision), settings, Metrics())
     try:
         yield pipeline
     finally:
@@ -312,3 +312,13 @@ def test_settings_are_read_when_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert Settings().index == Path("elsewhere")
     monkeypatch.setenv("WIKICLIP_INDEX", "")  # as a compose file hands on what is not set
     assert Settings().index == tmp_path / "index"
+
+
+def test_outlines_come_of_the_segmenter_that_is_set(start: Callable[[Settings], Any], settings: Settings) -> None:
+    service = start(settings.model_copy(update={"segmenter": "grabcut"}))
+    with httpx.Client(base_url=service.url, timeout=60) as client:
+        while client.get("/readyz").status_code != 200:
+            time.sleep(0.05)
+        answer = client.post("/segment", content=body(point=[18, 15]), headers={"content-type": "application/json"})
+        assert answer.json()["method"] == "grabcut"
+        assert len(answer.json()["regions"]) == 1

@@ -1,11 +1,13 @@
 """Click to mask, regions proposed, the demo's scenes, and why an answer is one."""
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 from playwright.sync_api import Page, expect
 from pycocotools import mask as coco_mask
 
@@ -35,6 +37,42 @@ def test_a_click_marks_the_thing_that_is_clicked(board: Board) -> None:
     assert overlap(disc, ellipse(DISC)) > 0.8
     board.button("Undo").click()
     expect(board.page.locator("#regions .choose")).to_have_count(1)
+
+
+def test_one_steps_from_what_a_click_marked_to_what_else_it_may_have_meant(board: Board) -> None:
+    page = board.page
+    inner, outer = (130, 90, 190, 150), (50, 10, 270, 230)  # a disc on a disc: either may be meant
+    image = Image.new("RGB", (WIDTH, HEIGHT), (120, 160, 200))
+    for box, colour in ((outer, (200, 60, 40)), (inner, (240, 220, 60))):
+        ImageDraw.Draw(image).ellipse(box, fill=colour)
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    board.open(file.getvalue(), "discs.png")
+    expect(page.locator("#sizes")).to_be_hidden()
+    with page.expect_response("**/segment") as response:
+        board.click(middle(inner))
+    found = response.value.json()["regions"]
+    assert len(found) > 1
+    by_area = sorted(found, key=lambda region: region["area"])
+    place = by_area.index(found[0])
+    expect(page.locator("#sizes")).to_be_visible()
+    smaller, larger = page.locator("#smaller"), page.locator("#larger")
+    for _ in range(place):
+        page.keyboard.press(",")
+    expect(smaller).to_be_disabled()
+    sizes = []
+    for _ in by_area:
+        board.ask()
+        sizes.append(int(board.masks()[0].sum()))
+        if larger.is_enabled():
+            larger.click()
+    expect(larger).to_be_disabled()
+    assert sizes == [round(region["area"] * WIDTH * HEIGHT) for region in by_area]
+    board.button("Undo").click()  # a step is undone as any other change
+    expect(larger).to_be_enabled()
+    board.tool("Brush")
+    board.drag((5, 5), (20, 5))  # what was changed by hand is not replaced
+    expect(page.locator("#sizes")).to_be_hidden()
 
 
 def test_shift_adds_what_is_clicked_to_the_region(board: Board) -> None:

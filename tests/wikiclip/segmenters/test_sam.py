@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 import wikiclip.segmenters.sam  # noqa: F401  (before transformers, which imports torchvision)
 from wikiclip.base.errors import WikiClipError
 from wikiclip.segmenters import MOST_PROPOSED, Box, Point, Segmenter, open_segmenter
-from wikiclip.segmenters.segmenter import answering
+from wikiclip.segmenters.segmenter import MOST_OF_A_POINT, answering, told_apart
 
 from transformers import (  # isort: skip
     Sam2Config,
@@ -120,14 +120,16 @@ def test_every_picture_gets_masks_of_its_size(sam: Segmenter, size: tuple[int, i
     image = Image.effect_noise(size, 80).convert("RGB")
     width, height = size
     for prompt in (Point(width - 1, 0), Box(1, 1, width - 1, height - 1)):
-        (mask,) = sam.segment(image, prompt)
-        assert (mask.shape, mask.dtype) == ((height, width), np.bool_)
-        assert mask.any()
-        if isinstance(prompt, Point):
-            assert mask[prompt.y, prompt.x]
-        else:
-            assert not mask[0].any()
-            assert not mask[:, -1].any()
+        masks = sam.segment(image, prompt)
+        assert 1 <= len(masks) <= (MOST_OF_A_POINT if isinstance(prompt, Point) else 1)
+        for mask in masks:
+            assert (mask.shape, mask.dtype) == ((height, width), np.bool_)
+            assert mask.any()
+            if isinstance(prompt, Point):
+                assert mask[prompt.y, prompt.x]
+            else:
+                assert not mask[0].any()
+                assert not mask[:, -1].any()
     proposals = sam.segment(image, None)
     assert len(proposals) <= MOST_PROPOSED
     areas = [int(mask.sum()) for mask in proposals]
@@ -152,8 +154,31 @@ def test_a_prompt_is_asked_for_where_transformers_own_processor_puts_it(
         with torch.inference_mode():
             out = model(**inputs, multimask_output=True)
         (masks_NCHW,) = processor.image_processor.post_process_masks(out.pred_masks, *sizes)
-        expected = answering(masks_NCHW[0, out.iou_scores[0, 0].argmax()].numpy(), prompt)
-        assert np.array_equal(sam.segment(image, prompt)[0], expected)
+        best_first = masks_NCHW[0, out.iou_scores[0, 0].argsort(descending=True)]
+        expected = told_apart([answering(mask.numpy(), prompt) for mask in best_first])
+        found = sam.segment(image, prompt)
+        assert len(found) == (len(expected) if isinstance(prompt, Point) else 1)
+        assert all(np.array_equal(one, other) for one, other in zip(found, expected, strict=False))
+
+
+@pytest.mark.parametrize("prompt", [Point(3, 4), Box(1, 1, 40, 30), None])
+def test_all_of_the_model_s_work_is_done_where_the_model_is(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, prompt: Point | Box | None
+) -> None:
+    moved = []
+
+    def to_meta(model: torch.nn.Module) -> str:
+        moved.append(model.to("meta"))
+        return "meta"
+
+    monkeypatch.setattr("wikiclip.segmenters.sam.move_to_gpu", to_meta)
+    assert open_segmenter(str(folder), device="cpu").segment(Image.new("RGB", (90, 60)), Point(3, 4))
+    assert not moved  # a GPU is left to others
+    elsewhere = open_segmenter(str(folder))
+    # That device computes shapes and no numbers: the model gets through, and what fails is the way back.
+    with pytest.raises(NotImplementedError, match="meta tensor"):
+        elsewhere.segment(Image.new("RGB", (90, 60)), prompt)
+    assert len(moved) == 1
 
 
 def test_what_is_no_such_model_is_said_in_a_line(tmp_path: Path, folder: Path) -> None:

@@ -1,0 +1,1 @@
+"""Scenes with true masks to hold segmenters against."""
