@@ -85,7 +85,7 @@ class MentionConfig:
         margin: added on each side of the mask's box, as a share of its longer side. A record's picture has none: a
             thing in a scene is turned and partly hidden, so that its box is smaller than that of the thing.
         background: how much of the background inside the crop is kept, 0 to 1; the rest is the mean colour.
-            What is transparent in a record's picture is no background that anybody saw: none of it is kept.
+            As much is kept of a grey that a record's picture gets where it is transparent.
     """
 
     form: MentionForm = "crop"
@@ -212,7 +212,7 @@ PRESETS = {
                 max_tokens=32,
             ),
             adaptor=AdaptorConfig(width=256, heads=4, grid=3),
-            mention=MentionConfig(margin=0.1),
+            mention=MentionConfig(margin=0.1, background=0.6),
             space=SpaceConfig(width=256, classes=1000),
         ),
         Preset(

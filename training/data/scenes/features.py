@@ -19,7 +19,7 @@ from training.data.scenes.places import cut_place
 from wikiclip.masks import Mask, whole
 from wikiclip.mention import VIEWS_VERSION
 from wikiclip.model import PreparedMention, WikiClip
-from wikiclip.segmenters.grabcut import GrabCut
+from wikiclip.segmenters import Segmenter, open_segmenter
 
 SCENES_VERSION = 1  # counts up with each change to what a scene of the same seed looks like
 BATCH = 32
@@ -63,10 +63,14 @@ class SceneSet:
         photographs = [self.places_root / place for place in self.places]
         return compose(paths, [*seed, 1], self.config, partial(cut_place, photographs))
 
-    def marked(self, number: int, scene: Scene) -> list[Mask]:
-        """Returns the mask of each mention of the scene of that number, as it is marked; the same at each call."""
+    def marked(self, number: int, scene: Scene, segmenter: Segmenter) -> list[Mask]:
+        """Returns the mask of each mention of the scene of that number, as it is marked; the same at each call.
+
+        Args:
+            segmenter: what outlines clicks and boxes.
+        """
         rng = np.random.default_rng([self.seed, number, 2])
-        return [mark(self.mark, scene.picture, placed.mask, GrabCut(), rng) for placed in scene.placed]
+        return [mark(self.mark, scene.picture, placed.mask, segmenter, rng) for placed in scene.placed]
 
     def key(self) -> dict[str, Any]:
         """JSON values that settle the scenes and their mentions."""
@@ -134,10 +138,11 @@ class _Prepared:
 
 def _prepare(model: WikiClip, scenes: SceneSet, numbers: NDArray[np.int64]) -> _Prepared:
     prepared = _Prepared([], [], [])
+    segmenter = open_segmenter("tower", tower=model.vision)
     for number in numbers:
         scene = scenes.scene(int(number))
         prepared.full.append(model.prepare_mention(scene.picture, whole(scene.picture.height, scene.picture.width)))
-        masks = scenes.marked(int(number), scene)
+        masks = scenes.marked(int(number), scene, segmenter)
         prepared.mentions.extend(model.prepare_mention(scene.picture, mask) for mask in masks)
         prepared.stamps.append(
             [scenes.stamps.index(placed.path.relative_to(scenes.root).as_posix()) for placed in scene.placed]

@@ -15,7 +15,7 @@ from PIL import Image
 from wikiclip.masks import Mask, bounds
 from wikiclip.segmenters.segmenter import Box, Point, Segmenter
 
-MARKS_VERSION = 1  # counts up with each change to what a mark of the same seed looks like
+MARKS_VERSION = 2  # counts up with each change to what a mark of the same seed looks like
 Mark = Literal["true", "click", "box", "outlined box", "brush", "eroded", "holed", "whole picture"]
 MARKS: tuple[Mark, ...] = get_args(Mark)
 

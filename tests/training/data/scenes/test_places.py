@@ -12,6 +12,7 @@ from training.data.scenes.compose import SceneConfig, compose
 from training.data.scenes.features import SceneSet
 from training.data.scenes.places import PACKAGES, PLACES, cut_place
 from wikiclip.base.errors import WikiClipError
+from wikiclip.segmenters.grabcut import GrabCut
 
 SHORE = (20, 120, 90)
 
@@ -61,7 +62,7 @@ def test_a_set_s_marks_are_the_same_at_each_call(root: Path):
         places=("wide.jpg",),
         mark="brush",
     )
-    first, again = (scenes.marked(1, scenes.scene(1)) for _ in range(2))
+    first, again = (scenes.marked(1, scenes.scene(1), GrabCut()) for _ in range(2))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first[0], scenes.scene(1).placed[0].mask)
 
