@@ -1,5 +1,6 @@
 """What a data set hands over for training, whichever it is."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from training.data.records import Records
+from wikiclip.mention import VIEWS_VERSION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,3 +31,10 @@ class TrainingSet:
     own: NDArray[np.int64]
     text_only: NDArray[np.int64]
     class_rows: NDArray[np.int64]
+
+    def fingerprint(self) -> str:
+        """Hashes which records are shown and known; what they look like is the preset's and the views' version."""
+        digest = hashlib.sha256(f"{VIEWS_VERSION} {self.records.fingerprint}".encode())
+        for rows in (self.record_Q, self.own, self.text_only, self.class_rows):
+            digest.update(f" {len(rows)} ".encode() + np.ascontiguousarray(rows, np.int64).tobytes())
+        return digest.hexdigest()

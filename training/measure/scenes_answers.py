@@ -38,15 +38,16 @@ def answers_of_fold(
         frozen: the same data in the form of mention that suits the baseline "image".
         runs: the folder that keeps the folds' training runs; what is trained in it already is not trained again.
     """
-    settings = {"preset": data.model.preset.to_json(), "config": asdict(config), "records": data.records.fingerprint}
     queries = asked_of_fold(data, fold)
-    # A folder for each recipe, so that what another one left behind is neither used nor in the way.
-    runs /= hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
     trained: dict[RecordForm, EntityEncoder] = {}
     for record, folder in FOLDERS.items():
         asked = {key: some for key, some in queries.items() if record == "full" or key[0] == "unseen"}
         seen = data.training_set(fold, hide_pictures=record == "text-only")
-        trained[record] = fit_encoder(data.model, seen, config, Run(runs / folder.format(fold=fold), settings))
+        settings = {"preset": data.model.preset.to_json(), "config": asdict(config), "set": seen.fingerprint()}
+        # A folder for each recipe, so that what another one left behind is neither used nor in the way.
+        name = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+        into = Run(runs / f"{folder.format(fold=fold)}-{name}", settings)
+        trained[record] = fit_encoder(data.model, seen, config, into)
         vectors_NM = _vectors(data, trained[record], fold, record)
         yield from _model_answers(data, trained[record], vectors_NM, asked, record)
         yield from _marked_answers(data, trained[record], vectors_NM, fold, record)
