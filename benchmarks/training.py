@@ -22,7 +22,7 @@ from training.learn.trainer import Trainer
 from training.options import with_options
 from wikiclip.base.command import run
 from wikiclip.base.devices import best_device
-from wikiclip.entity import EntityEncoder, EntityFeatures
+from wikiclip.entity import EntityFeatures, VgkaEncoder
 from wikiclip.model import WikiClip
 from wikiclip.presets import PRESETS
 
@@ -63,7 +63,7 @@ def training(
     )
 
 
-def _forward_and_backward(encoder: EntityEncoder, features: EntityFeatures) -> None:
+def _forward_and_backward(encoder: VgkaEncoder, features: EntityFeatures) -> None:
     encoder.train()
     encoder(features).sum().backward()
     encoder.zero_grad()

@@ -10,7 +10,11 @@ fi
 
 if [ -z "${WIKICLIP_INDEX:-}" ]; then
     unset WIKICLIP_INDEX
+    if [ -n "${WIKICLIP_PRESET:-}" ] && [ "$WIKICLIP_PRESET" != tiny ]; then
+        python -m wikiclip.make --preset "$WIKICLIP_PRESET"
+        export WIKICLIP_MODEL="$WIKICLIP_PRESET" WIKICLIP_INDEX="$WIKICLIP_HOME/index-$WIKICLIP_PRESET"
+    fi
     python -m indexer.default_data fetch
-    python -m indexer.build --kb wikipedia
+    python -m indexer.build --kb wikipedia --model "${WIKICLIP_MODEL:-tiny}" ${WIKICLIP_INDEX:+--out "$WIKICLIP_INDEX"}
 fi
 exec python -m service --host 0.0.0.0 --port 8000

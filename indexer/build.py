@@ -24,6 +24,7 @@ from wikiclip.base.errors import WikiClipError
 from wikiclip.base.files import remove_folder
 from wikiclip.base.machine import DeviceChoice, memory
 from wikiclip.base.paths import index_home
+from wikiclip.checkpoint import checkpoint_folder, made_by
 from wikiclip.model import WikiClip
 
 AUTO = "auto"
@@ -46,7 +47,10 @@ def build(
             "--follow-links", help="Read and serve pictures that are links out of that folder, or behind one."
         ),
     ] = False,
-    model: Annotated[str, typer.Option(help="The name of a packaged checkpoint, or a checkpoint's folder.")] = "tiny",
+    model: Annotated[str, typer.Option(help="The name of a checkpoint, or its folder.")] = "tiny",
+    any_model: Annotated[
+        bool, typer.Option("--any-model", help="Build OVEN's with a checkpoint that was trained on the default data.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(help="The folder that keeps the index versions; var/index if left out.")
     ] = None,
@@ -78,6 +82,8 @@ def build(
     if plan_only:
         expect(source, open_replicas(loaded, device), choice)
         return
+    if kb == KnowledgeBaseName.OVEN and not any_model:
+        expect_fit_for_oven(model)
     with only_builder(home):
         plan = make_plan(source, loaded)
         # What was embedded for a version that was held back is what --force publishes.
@@ -126,6 +132,17 @@ class Choice:
         name, why = choose(rows, width, self._memory)
         typer.echo(why)
         return kind_of(name)
+
+
+def expect_fit_for_oven(model: str) -> None:
+    """Raises WikiClipError for a checkpoint that was trained on the default data: days of work would find little."""
+    data = made_by(checkpoint_folder(model)).get("data")
+    if isinstance(data, dict) and data.get("data") == "scenes":
+        raise WikiClipError(
+            f"The checkpoint {model} was trained on a few hundred stamps, and OVEN's entities are six million. Take a"
+            " tower that knows text (`python -m wikiclip.make --preset clip`, then --model clip), train a checkpoint on"
+            " OVEN (`python -m training.train --data oven ...`), or build with this one nevertheless: --any-model."
+        )
 
 
 def expect(source: KnowledgeBase, replicas: Replicas, choice: Choice) -> None:

@@ -116,7 +116,9 @@ class ExplanationOut(BaseModel):
     entity: EntityOut
     score: Annotated[float, Field(description="Cosine of mention and entity, by the entity's first picture.")]
     mention: MentionOut
-    picture: Annotated[EntityPictureOut | None, Field(description="Null for a record without one.")]
+    picture: Annotated[
+        EntityPictureOut | None, Field(description="Null for a record without one, or where no adaptor asks with it.")
+    ]
     words: Annotated[
         list[WordOut],
         Field(description="The description, as far as the encoder reads it; the weights of all words add up to 1."),

@@ -150,7 +150,8 @@ def test_compose_hands_on_every_setting() -> None:
     from service.settings import Settings
 
     for service in COMPOSE["services"].values():
-        assert set(service["environment"]) == {f"WIKICLIP_{name.upper()}" for name in Settings.model_fields}
+        settings = {f"WIKICLIP_{name.upper()}" for name in Settings.model_fields}
+        assert set(service["environment"]) == settings | {"WIKICLIP_PRESET", "HF_ENDPOINT", "HF_HOME", "HF_TOKEN"}
 
 
 def test_healthy_means_ready() -> None:

@@ -209,7 +209,7 @@ def release(
     def answers(directory: Path, versions: Path | None) -> tuple[Results, list[Predicted]]:
         model = WikiClip.load(directory).to(best_device())
         opened = EntityIndex.open(versions or index_home(), fingerprint=model.fingerprint)
-        data = annotated_data(model, source, source.part or Part.VAL)
+        data = annotated_data(model, source, source.part or Part.VAL, records=False)
         found = list(answers_of_set(data, model.entity, opened))
         return {part.cell: [part.answers] for part in found}, found
 

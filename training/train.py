@@ -36,6 +36,10 @@ app = typer.Typer(add_completion=False)
 def train(
     *,
     preset: Annotated[PresetName, typer.Option(help="Which pair of backbones.")] = PresetName.TINY,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", help="A checkpoint's name or folder to start from, whose preset counts then."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder; var/runs/PRESET-DATA if left out.")] = None,
     save_every: Annotated[int, typer.Option(min=1, help="Steps between two kept states.")] = 50,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin again where another run was.")] = False,
@@ -45,16 +49,19 @@ def train(
 ) -> None:
     """Train an entity encoder on a data set, and write a checkpoint. A run that was stopped goes on where it was."""
     with processes.joined_processes():
-        model = WikiClip(PRESETS[preset]).to(best_device())
+        model = (WikiClip(PRESETS[preset]) if start is None else WikiClip.load(start)).to(best_device())
         data = open_data(model, source)
         settings = {
-            "preset": str(preset),
+            "preset": model.name,
+            **({} if start is None else {"from": model.fingerprint}),
             "data": _plain(source),
             "records": data.records.fingerprint,
             "config": asdict(config),
         }
-        into = Run(out or home() / "runs" / f"{preset}-{source.data}", settings, fresh=fresh)
-        model.entity = fit_encoder(model, training_set(data, source), config, into, every=save_every)
+        into = Run(out or home() / "runs" / f"{model.name}-{source.data}", settings, fresh=fresh)
+        model.entity = fit_encoder(
+            model, training_set(data, source), config, into, every=save_every, onward=start is not None
+        )
         if processes.is_first():
             model.save(into.checkpoint, made_by={**settings, "versions": {name: version(name) for name in NOTED}})
             typer.echo(f"Wrote {into.checkpoint}")

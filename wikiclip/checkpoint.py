@@ -1,6 +1,7 @@
 """A checkpoint on disk: `config.json` beside `model.safetensors`, and the fingerprint that names the two."""
 
 import hashlib
+import importlib.resources
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.files import appearing_file, sync, write_text
+from wikiclip.base.paths import checkpoints_home
 from wikiclip.confidence import Confidence
 from wikiclip.presets import Preset
 
@@ -51,6 +53,15 @@ def write_checkpoint(directory: Path, preset: Preset, state: dict[str, Tensor], 
         sync(directory)
     except OSError as error:
         raise WikiClipError(f"No checkpoint can be written to {directory}: {error.strerror}.") from error
+
+
+def checkpoint_folder(source: str | Path) -> Path:
+    """Where a checkpoint lies: a folder, or by its name one that the package carries or that was made here."""
+    if isinstance(source, Path):
+        return source
+    packaged = Path(str(importlib.resources.files("wikiclip") / "checkpoints" / source))
+    places = (packaged, checkpoints_home() / source)
+    return next((place for place in places if place.is_dir()), Path(source))
 
 
 def made_by(directory: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ vectors.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -20,12 +20,14 @@ from PIL import Image
 from torch import Tensor
 
 from wikiclip.attention import sequence_first
-from wikiclip.entity import EntityFeatures
+from wikiclip.entity import EntityFeatures, VgkaEncoder
 from wikiclip.masks import Mask
 from wikiclip.mention import Square
 from wikiclip.model import PreparedEntity, PreparedMention, WikiClip
 from wikiclip.pictures import Picture
 from wikiclip.vgka import CrossAttentionLayer, VisionGuidedKnowledgeAdaptor
+
+MOST_LEFT_OUT = 60  # words; the contexts of text towers end before
 
 Grid = NDArray[np.float64]
 
@@ -54,8 +56,9 @@ class Explanation:
             this patch: the patch goes through the tower's own head and the mention's projection, as a pooled mention
             does. NaN where the mask has no pixel. A score is no mean of these: the head is not linear.
         attention_GG: how much of the description each patch of the entity's picture took up; sums to 1. None where
-            there is no picture.
-        words: the description's words, as far as it was read, with the share of each in what all patches took up.
+            there is no picture, or no adaptor that asks with it.
+        words: the description's words, as far as it was read, with the share of each in what all patches took up, or,
+            without an adaptor, in what the score loses when it is left out.
     """
 
     score: float
@@ -94,16 +97,38 @@ def explain(model: WikiClip, pair: Pair) -> Explanation:
     similarity_P = (patches_PM.float().cpu() @ entity_M).double().numpy()
     similarity_P[model.cover(views[:1], model.vision.grid)[0].cpu().numpy() == 0] = np.nan
 
+    score = float(mention_M @ entity_M)
+    adaptor = model.entity.adaptor if isinstance(model.entity, VgkaEncoder) else None
     places = model.text.places(pair.entity.text)
-    carried_PL = carried(model.entity.adaptor, features)[:, : len(places)]
+    if adaptor is None or places is None:
+        return Explanation(
+            score, _square(similarity_P), None, _missed(model, pair.entity.text, features, mention_M, score)
+        )
+    carried_PL = carried(adaptor, features)[:, : len(places)]
     is_word_L = np.array([end > start for start, end in places], dtype=np.bool_)
     taken_P = carried_PL[:, is_word_L].sum(axis=1)
     return Explanation(
-        score=float(mention_M @ entity_M),
+        score=score,
         similarity_GG=_square(similarity_P),
         attention_GG=_square(_shares(taken_P)) if pair.entity.view is not None else None,
         words=_words(pair.entity.text, places, carried_PL.sum(axis=0)),
     )
+
+
+def _missed(
+    model: WikiClip, text: str, features: EntityFeatures, mention_M: Tensor, score: float
+) -> list[tuple[str, float]]:
+    """Words with the share of each in what the score loses when it is left out; those that it gains by have none."""
+    words = text.split()[:MOST_LEFT_OUT]
+    if not words:
+        return []
+    left_out = [" ".join(words[:number] + words[number + 1 :]) for number in range(len(words))]
+    read = model.entity_features([PreparedEntity(without, None) for without in left_out])
+    rows = torch.zeros(len(words), dtype=torch.long, device=features.pooled_BW.device)
+    same = features[rows]
+    items = replace(read, patches_BPV=same.patches_BPV, pooled_BW=same.pooled_BW, has_picture_B=same.has_picture_B)
+    lost = score - (model.entity(items).float().cpu() @ mention_M).double().numpy()
+    return [(word, float(share)) for word, share in zip(words, _shares(np.maximum(lost, 0)), strict=True)]
 
 
 def carried(adaptor: VisionGuidedKnowledgeAdaptor, features: EntityFeatures) -> Grid:

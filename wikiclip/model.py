@@ -3,7 +3,6 @@
 Axes: B item, S view, P patch; widths V of patches, W of the pooled vector, T of tokens, M of mention vectors.
 """
 
-import importlib.resources
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,15 +16,16 @@ from PIL import Image
 from torch import Tensor, nn
 
 from wikiclip.base.errors import WikiClipError
-from wikiclip.checkpoint import read_checkpoint, read_confidence, write_checkpoint
+from wikiclip.checkpoint import checkpoint_folder, read_checkpoint, read_confidence, write_checkpoint
 from wikiclip.confidence import Confidence
-from wikiclip.entity import EntityEncoder, EntityFeatures
+from wikiclip.entity import EntityEncoder, EntityFeatures, FusedEncoder, VgkaEncoder
 from wikiclip.masks import Mask, whole
 from wikiclip.mention import Square, View, around, cut_out, full_picture, masked_crop, padded
 from wikiclip.pictures import Picture
-from wikiclip.presets import MentionConfig, Preset
-from wikiclip.towers.loading import open_vision_tower
+from wikiclip.presets import TOWER, MentionConfig, Preset
+from wikiclip.towers.loading import open_text_encoder, open_vision_tower
 from wikiclip.towers.text import TextEncoder, TextFeatures
+from wikiclip.towers.tower_text import TowerText
 from wikiclip.towers.vision import VisionFeatures, VisionTower
 
 # Views a forward pass. On a processor what lies between two layers should stay in its caches: of 64 each takes a third
@@ -61,13 +61,15 @@ class WikiClip(nn.Module):
         mention_width: M.
     """
 
-    def __init__(self, preset: Preset, *, vision: VisionTower | None = None, text: TextEncoder | None = None) -> None:
+    def __init__(
+        self, preset: Preset, *, vision: VisionTower | None = None, text: TextEncoder | TowerText | None = None
+    ) -> None:
         """Loads the preset's frozen backbones, or takes those given."""
         super().__init__()
         self.preset, self.fingerprint = preset, "untrained"
         self.confidence: Confidence | None = None
         self.vision = vision or open_vision_tower(preset.vision)
-        self.text = text or TextEncoder(preset.text)
+        self.text = text or open_text_encoder(preset.text, preset.vision, tokens=preset.adaptor is not None)
         self.entity = self.new_entity_encoder()
         self.mention_width = self.entity.mention_width
         red, green, blue = (round(255 * value) for value in preset.vision.mean)
@@ -81,14 +83,12 @@ class WikiClip(nn.Module):
 
     @classmethod
     def load(cls, source: str | Path) -> "WikiClip":
-        """Loads a checkpoint: a directory, or the name of a preset whose checkpoint the package carries.
+        """Loads a checkpoint: a directory, or the name of one that the package carries or that was made here.
 
         Raises:
             WikiClipError: there is none, it was changed, or a frozen backbone cannot be loaded.
         """
-        directory = Path(str(importlib.resources.files("wikiclip") / "checkpoints" / source))
-        if isinstance(source, Path) or not directory.is_dir():
-            directory = Path(source)
+        directory = checkpoint_folder(source)
         preset, state, fingerprint = read_checkpoint(directory)
         try:
             model = cls(preset)
@@ -100,18 +100,27 @@ class WikiClip(nn.Module):
 
     def new_entity_encoder(self) -> EntityEncoder:
         """An untrained entity encoder that fits the backbones."""
-        return EntityEncoder(
+        if self.preset.adaptor is None:
+            assert self.preset.fusion is not None
+            return FusedEncoder(self.preset.fusion, pooled_width=self.vision.pooled_width)
+        return VgkaEncoder(
             self.preset,
             patch_width=self.vision.patch_width,
             pooled_width=self.vision.pooled_width,
             text_width=self.text.width,
-            patches=(self.preset.adaptor.grid or self.vision.grid) ** 2,
+            patches=self.patch_side**2,
         )
+
+    @property
+    def patch_side(self) -> int:
+        """Patches along each side that are kept of a record's picture: 1 where no adaptor asks with them."""
+        adaptor = self.preset.adaptor
+        return 1 if adaptor is None else adaptor.grid or self.vision.grid
 
     def varied(self, preset: Preset) -> "WikiClip":
         """An untrained model of another preset; a frozen backbone that both have is shared."""
         vision = self.vision if preset.vision == self.preset.vision else None
-        text = self.text if preset.text == self.preset.text else None
+        text = self.text if _reads_alike(preset, self.preset) else None
         return WikiClip(preset, vision=vision, text=text)
 
     def save(self, directory: Path, *, made_by: dict[str, Any]) -> None:
@@ -205,7 +214,7 @@ class WikiClip(nn.Module):
         read: TextFeatures = self.text([entity.text for entity in entities])
         textless_B = torch.tensor([not entity.text.strip() for entity in entities], device=read.tokens_BLT.device)
         has_picture_B = torch.tensor([entity.view is not None for entity in entities], device=read.tokens_BLT.device)
-        side = self.preset.adaptor.grid or self.vision.grid
+        side = self.patch_side
         patches_BPV = read.tokens_BLT.new_zeros(len(entities), side * side, self.vision.patch_width)
         pooled_BW = read.tokens_BLT.new_zeros(len(entities), self.vision.pooled_width)
         if has_picture_B.any():
@@ -261,3 +270,10 @@ def shown(picture: Picture) -> Mask:
 def _is_whole(mask: Mask) -> bool:
     """Whether the whole picture is shown: a margin around it would only make it smaller."""
     return not mask.any() or bool(mask.all())
+
+
+def _reads_alike(one: Preset, other: Preset) -> bool:
+    """Whether two presets have the same text encoder; one that is a tower's gives tokens only to an adaptor."""
+    if one.text != other.text:
+        return False
+    return one.text.model != TOWER or (one.vision, one.adaptor is None) == (other.vision, other.adaptor is None)

@@ -15,11 +15,15 @@ class PresetName(StrEnum):
     """The presets there are."""
 
     TINY = "tiny"
+    CLIP_SMALL = "clip-small"
+    CLIP = "clip"
+    CLIP_LARGE = "clip-large"
     BASE = "base"
     S = "s"
     L = "l"
 
 
+TOWER = "tower"  # the text encoder that a vision tower was trained with
 MentionForm = Literal["crop", "pooled", "both", "full"]
 
 
@@ -45,7 +49,9 @@ class VisionBackbone:
     Attributes:
         architecture: a model name of open_clip, ours in `architectures/` included.
         weights: a pretrained tag of open_clip, a path to a checkpoint, `package:NAME` for weights that a Python
-            package carries, or "random" (tests).
+            package carries, `hf-hub:OWNER/NAME` or `local-dir:PATH` for a repository of a model hub or a folder that
+            holds its files, or "random" (tests).
+        revision: of the repository, a commit; its newest where None.
         sha256: of the weights file, checked before it is read where it is known.
         image_size: pixels along each side of the square input.
         mean, std: of the input channels, for pixels in 0 to 1.
@@ -54,6 +60,7 @@ class VisionBackbone:
 
     architecture: str
     weights: str
+    revision: str | None = None
     sha256: str | None = None
     image_size: int = 224
     mean: tuple[float, float, float] = (0.48145466, 0.4578275, 0.40821073)
@@ -63,10 +70,10 @@ class VisionBackbone:
 
 @dataclass(frozen=True, kw_only=True)
 class TextBackbone:
-    """A frozen text encoder, as sentence-transformers knows it.
+    """A frozen text encoder, as sentence-transformers knows it, or the one that the vision tower was trained with.
 
     Attributes:
-        model: a model name, a directory, or `package:NAME`.
+        model: a model name, a directory, `package:NAME`, or TOWER.
         sha256: of the weights file, checked before it is read where it is known.
         max_tokens: Nt, descriptions are cut there; the paper has 256.
     """
@@ -152,10 +159,34 @@ class SpaceConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FusionConfig:
+    """What an entity is for a tower that knows text: a weighted sum of its picture's vector and of its description's.
+
+    Attributes:
+        picture_weight, text_weight: of the unit vectors; 0 leaves one out.
+        text_only_without_picture: the description counts where there is no picture, and not beside one.
+    """
+
+    picture_weight: float = 1.0
+    text_weight: float = 1.0
+    text_only_without_picture: bool = False
+
+    def __post_init__(self) -> None:
+        weights = (self.picture_weight, self.text_weight)
+        if not all(math.isfinite(weight) and weight >= 0 for weight in weights) or not self.text_weight:
+            raise WikiClipError(
+                "The weights of a picture and of a description are 0 or more, and that of a description is more, not"
+                f" {self.picture_weight} and {self.text_weight}."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Preset:
     """Everything that settles the shape of a model.
 
     Attributes:
+        adaptor: the sizes of what is trained; None where an entity is what `fusion` says, and nothing is trained.
+        fusion: what the adaptor starts from, for a tower that knows text; None for the paper's plain form.
         space: how the mention space is made; None where the tower's pooled vector already is one (CLIP): it stays
             frozen and unprojected, as in the paper.
     """
@@ -163,9 +194,19 @@ class Preset:
     name: str
     vision: VisionBackbone
     text: TextBackbone
-    adaptor: AdaptorConfig
+    adaptor: AdaptorConfig | None
     mention: MentionConfig = field(default_factory=MentionConfig)
     space: SpaceConfig | None = None
+    fusion: FusionConfig | None = None
+
+    def __post_init__(self) -> None:
+        if self.adaptor is None and self.fusion is None:
+            raise WikiClipError("A preset has an adaptor to train or says how picture and description are fused.")
+        if self.fusion is not None and (self.space is not None or self.text.model != TOWER):
+            raise WikiClipError(
+                "Picture and description are fused in the space of a tower that knows text: the preset has no mention"
+                f" space then, and its text model is {TOWER!r}, not {self.text.model!r}."
+            )
 
     def to_json(self) -> dict[str, Any]:
         """The preset as JSON values; `from_json` is its inverse."""
@@ -185,13 +226,17 @@ class Preset:
                 name=values["name"],
                 vision=VisionBackbone(**vision),
                 text=TextBackbone(**values["text"]),
-                adaptor=AdaptorConfig(**values["adaptor"]),
+                adaptor=AdaptorConfig(**values["adaptor"]) if values["adaptor"] is not None else None,
                 mention=MentionConfig(**values["mention"]),
                 space=SpaceConfig(**values["space"]) if values["space"] is not None else None,
+                fusion=FusionConfig(**values["fusion"]) if values.get("fusion") is not None else None,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise WikiClipError(f"The checkpoint's config.json does not describe a preset: {error}.") from error
 
+
+# As for `tiny`, for which it was measured; for these towers it was not.
+CLIP_MENTION = MentionConfig(margin=0.1, background=0.6)
 
 PRESETS = {
     preset.name: preset
@@ -214,6 +259,48 @@ PRESETS = {
             adaptor=AdaptorConfig(width=256, heads=4, grid=3),
             mention=MentionConfig(margin=0.1, background=0.6),
             space=SpaceConfig(width=256, classes=1000),
+        ),
+        Preset(
+            name="clip-small",
+            vision=VisionBackbone(
+                architecture="MobileCLIP2-S0",
+                weights="hf-hub:timm/MobileCLIP2-S0-OpenCLIP",
+                image_size=256,
+                mean=(0.0, 0.0, 0.0),
+                std=(1.0, 1.0, 1.0),
+            ),
+            text=TextBackbone(model=TOWER),
+            adaptor=None,
+            mention=CLIP_MENTION,
+            fusion=FusionConfig(),
+        ),
+        Preset(
+            name="clip",
+            vision=VisionBackbone(
+                architecture="ViT-B-16-SigLIP2-256",
+                weights="hf-hub:timm/ViT-B-16-SigLIP2-256",
+                image_size=256,
+                mean=(0.5, 0.5, 0.5),
+                std=(0.5, 0.5, 0.5),
+            ),
+            text=TextBackbone(model=TOWER),
+            adaptor=None,
+            mention=CLIP_MENTION,
+            fusion=FusionConfig(),
+        ),
+        Preset(
+            name="clip-large",
+            vision=VisionBackbone(
+                architecture="ViT-SO400M-16-SigLIP2-256",
+                weights="hf-hub:timm/ViT-SO400M-16-SigLIP2-256",
+                image_size=256,
+                mean=(0.5, 0.5, 0.5),
+                std=(0.5, 0.5, 0.5),
+            ),
+            text=TextBackbone(model=TOWER),
+            adaptor=None,
+            mention=CLIP_MENTION,
+            fusion=FusionConfig(),
         ),
         Preset(
             name="base",

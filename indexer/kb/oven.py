@@ -50,6 +50,9 @@ class Oven:
         images: the folder that holds `wikipedia_images_full`; `oven_home()` if None. Pictures are optional.
         follow_links: whether a picture may be a link that leads out of the folder, or lie behind one.
 
+    Attributes:
+        path: the record file.
+
     Raises:
         WikiClipError: the record file is missing, or a folder was named that holds no pictures.
     """
@@ -59,7 +62,7 @@ class Oven:
     def __init__(self, records: Path | None = None, *, images: Path | None = None, follow_links: bool = False) -> None:
         if images is not None and not (images / PICTURES).is_dir():
             raise WikiClipError(f"{images} holds no folder {PICTURES}; name the folder above it with --images DIR.")
-        self._path = _record_file(records)
+        self.path = _record_file(records)
         folder = images or oven_home()
         self.image_root: Path | None = folder if (folder / PICTURES).is_dir() else None
         self.follow_links = follow_links
@@ -70,17 +73,17 @@ class Oven:
     @cached_property
     def _records(self) -> int:
         """Counted where that takes a moment; else the release's own number, which only a progress bar looks at."""
-        return count_lines(self._path) if self._path.stat().st_size < QUICKLY_COUNTED else RELEASED_RECORDS
+        return count_lines(self.path) if self.path.stat().st_size < QUICKLY_COUNTED else RELEASED_RECORDS
 
     def records(self) -> Iterator[Entity | BadRecord]:
-        expect_one_object_a_line(self._path)
-        name = self._path.name
-        return first_of_each_id((f"{name}:{n}", self._read(f"{name}:{n}", line)) for n, line in read_lines(self._path))
+        expect_one_object_a_line(self.path)
+        name = self.path.name
+        return first_of_each_id((f"{name}:{n}", self._read(f"{name}:{n}", line)) for n, line in read_lines(self.path))
 
     def fingerprint(self) -> str:
         """From dates: the record file is too large to read twice. A picture added or removed changes its folder's."""
         folders = sorted((self.image_root / PICTURES).iterdir()) if self.image_root else []
-        return of_files(self.name, [self._path, *folders])
+        return of_files(self.name, [self.path, *folders])
 
     def _read(self, where: str, line: bytes | None) -> Entity | BadRecord:
         if line is None:

@@ -9,20 +9,20 @@ import torch.nn.functional as F
 from training.data.items import NONE
 from training.learn.sampling import Queries
 from training.learn.trainer import Samples
-from wikiclip.entity import EntityEncoder, EntityFeatures
+from wikiclip.entity import EntityFeatures, VgkaEncoder
 from wikiclip.presets import PRESETS, AdaptorConfig, SpaceConfig
 
 ENTITIES, WIDTH, TEXT = 24, 16, 12
 
 
-def small_encoder(*, dropout: float = 0.1) -> EntityEncoder:
+def small_encoder(*, dropout: float = 0.1) -> VgkaEncoder:
     torch.manual_seed(0)
     preset = dataclasses.replace(
         PRESETS["tiny"],
         adaptor=AdaptorConfig(width=16, heads=2, grid=2, dropout=dropout),
         space=SpaceConfig(width=8, classes=3, picture_weight=1.0, text_weight=0.5),
     )
-    return EntityEncoder(preset, patch_width=WIDTH, pooled_width=WIDTH, text_width=TEXT, patches=4)
+    return VgkaEncoder(preset, patch_width=WIDTH, pooled_width=WIDTH, text_width=TEXT, patches=4)
 
 
 class SmallRecords:

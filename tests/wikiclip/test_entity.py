@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from wikiclip.entity import EntityEncoder, EntityFeatures
+from wikiclip.entity import EntityFeatures, VgkaEncoder
 from wikiclip.presets import PRESETS, AdaptorConfig, Preset, SpaceConfig
 
 pytestmark = pytest.mark.usefixtures("float32")  # held against the equations closely
@@ -34,16 +34,16 @@ def features() -> EntityFeatures:
     )
 
 
-def make(preset: Preset) -> EntityEncoder:
+def make(preset: Preset) -> VgkaEncoder:
     """With whatever is learned or fitted at random."""
     torch.manual_seed(0)
-    encoder = EntityEncoder(preset, patch_width=V, pooled_width=W, text_width=T, patches=P).eval()
+    encoder = VgkaEncoder(preset, patch_width=V, pooled_width=W, text_width=T, patches=P).eval()
     for value in encoder.state_dict().values():
         value.normal_(std=0.5)
     return encoder
 
 
-def corrections(encoder: EntityEncoder, features: EntityFeatures) -> Tensor:
+def corrections(encoder: VgkaEncoder, features: EntityFeatures) -> Tensor:
     out_BM: Tensor = encoder.adaptor(
         features.patches_BPV, features.has_picture_B, features.tokens_BLT, features.padding_BL
     )
@@ -84,10 +84,10 @@ def test_a_mention_goes_through_the_space(features: EntityFeatures) -> None:
 
 @torch.inference_mode()
 def test_untrained_an_entity_is_its_anchor(features: EntityFeatures) -> None:
-    encoder = EntityEncoder(SPACED, patch_width=V, pooled_width=W, text_width=T, patches=P)
+    encoder = VgkaEncoder(SPACED, patch_width=V, pooled_width=W, text_width=T, patches=P)
     torch.testing.assert_close(encoder(features)[:2], F.normalize(encoder.anchor(features)[:2], dim=-1))
     assert torch.isfinite(encoder(features)).all(), "a record without anything is not NaN"
-    plain = EntityEncoder(PLAIN, patch_width=V, pooled_width=W, text_width=T, patches=P)
+    plain = VgkaEncoder(PLAIN, patch_width=V, pooled_width=W, text_width=T, patches=P)
     assert corrections(plain, features).any(), "without an anchor there is nothing to start at"
 
 

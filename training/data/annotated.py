@@ -112,14 +112,18 @@ class AnnotatedData:
         """Returns how many mentions are looked at."""
         return len(self._number_Q)
 
-    def fill(self) -> None:
+    def fill(self, *, records: bool = True) -> None:
         """Computes what is not kept yet, with progress bars, and says what is kept and what cannot be read.
+
+        Args:
+            records: those of the knowledge base, too, which an index of it makes needless.
 
         Raises:
             BadRecordFound: `strict`, and a mention or a record's picture cannot be read.
         """
         unreadable: list[str] = []
-        self.records.fill(unreadable.append)
+        if records:
+            self.records.fill(unreadable.append)
         if unreadable:
             line = f"{len(unreadable):,} of the records' pictures cannot be read, the first {unreadable[0]}."
             if self._strict:

@@ -44,6 +44,9 @@ class OvenAnnotations:
         images: the folder that holds `oven_images`, or that the paths of `ovenid2impath.csv` start from; `oven_home()`
             if None.
 
+    Attributes:
+        files: of annotations, one a task.
+
     Raises:
         WikiClipError: a file or the folder of pictures is missing.
     """
@@ -62,7 +65,7 @@ class OvenAnnotations:
         self._paths = next((path for path in (folder / PATHS, self._images / PATHS) if path.is_file()), None)
         self._tasks: Sequence[Task | None] = [None] if part == Part.HUMAN else tasks
         names = ["oven_human.jsonl"] if part == Part.HUMAN else [f"oven_{task}_{part}.jsonl" for task in tasks]
-        self._files = find_files(
+        self.files = find_files(
             "OVEN",
             [(name, f"{name}.gz") for name in names],
             folder=folder,
@@ -72,17 +75,17 @@ class OvenAnnotations:
 
     def __iter__(self) -> Iterator[Annotation | BadRecord]:
         with nullcontext(_no_name) if self._paths is None else file_names(_rows(self._paths)) as name_of:
-            for path, task in zip(self._files, self._tasks, strict=True):
+            for path, task in zip(self.files, self._tasks, strict=True):
                 expect_one_object_a_line(path)
                 for number, line in read_lines(path):
                     yield self._read(f"{path.name}:{number}", line, task, name_of)
 
     def __len__(self) -> int:
-        return sum(count_lines(path) for path in self._files)
+        return sum(count_lines(path) for path in self.files)
 
     def fingerprint(self) -> str:
         """Hashes dates: a picture added or removed changes its folder's; one rewritten in place goes unnoticed."""
-        paths = [*self._files, *([self._paths] if self._paths else []), self._images]
+        paths = [*self.files, *([self._paths] if self._paths else []), self._images]
         return of_files(self.name, [*paths, *sorted(self._images.glob(f"{PICTURES}/*"))])
 
     def _read(

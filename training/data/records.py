@@ -6,6 +6,7 @@ Axes: N record, I item, P patch, L text token; widths V, W, T as in `wikiclip.en
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from wikiclip.entity import EntityEncoder, EntityFeatures
 from wikiclip.mention import VIEWS_VERSION
 from wikiclip.model import PreparedEntity, WikiClip
 from wikiclip.pictures import PictureError, read_picture
+from wikiclip.presets import TOWER
 
 BATCH = 64
 
@@ -49,14 +51,14 @@ class Records:
         self._row_of_picture = self.pictured
         self._picture_N = np.where(table.pictured_N, np.cumsum(table.pictured_N) - 1, NONE)
         preset, vision = model.preset, model.vision
-        self._patches = (preset.adaptor.grid or vision.grid) ** 2
+        self._patches = model.patch_side**2
         key = {"code": PLAN_VERSION, "kb": self.fingerprint}
         self.texts = Features(
             f"texts-{kb.name}",
-            {**key, "text": asdict(preset.text)},
+            {**key, "text": _text_key(model)},
             rows=len(self.entities),
             columns=(
-                Column(name="sentence_NT", shape=(model.text.width,), dtype="float32", always=True),
+                Column(name="sentence_NT", shape=(model.text.sentence_width,), dtype="float32", always=True),
                 Column(name="tokens_NLT", shape=(model.text.width,), dtype="float16", most=preset.text.max_tokens),
             ),
             make=self._read,
@@ -134,7 +136,7 @@ class Records:
         )
 
     def _described(self, text_I: NDArray[np.int64], read_I: NDArray[np.bool_]) -> dict[str, Tensor]:
-        sentence_IT = torch.zeros(len(text_I), self._model.text.width)
+        sentence_IT = torch.zeros(len(text_I), self._model.text.sentence_width)
         padding_IL = torch.ones(len(text_I), 1, dtype=torch.bool)
         tokens_ILT = torch.zeros(len(text_I), 1, self._model.text.width)
         if read_I.any():
@@ -173,7 +175,7 @@ class Records:
     def _read(self, rows: NDArray[np.int64]) -> Made:
         texts = [describe(self.entities[int(row)]) for row in rows]
         tokens: list[NDArray[np.float16]] = [np.zeros((0, self._model.text.width), np.float16)] * len(rows)
-        sentence_NT = np.zeros((len(rows), self._model.text.width), np.float32)
+        sentence_NT = np.zeros((len(rows), self._model.text.sentence_width), np.float32)
         order = sorted(range(len(texts)), key=lambda n: len(texts[n]))  # a batch is padded to its longest text
         for start in range(0, len(order), BATCH):
             places = order[start : start + BATCH]
@@ -205,3 +207,11 @@ class Records:
         except PictureError:
             picture = None
         return self._model.prepare_entity("", picture)
+
+
+def _text_key(model: WikiClip) -> dict[str, Any]:
+    """JSON values that settle what is read of a description."""
+    preset = model.preset
+    if preset.text.model != TOWER:
+        return asdict(preset.text)
+    return {**asdict(preset.text), "tower": asdict(preset.vision), "tokens": preset.adaptor is not None}

@@ -103,8 +103,11 @@ def training_set(data: Data, options: DataOptions) -> TrainingSet:
     return data.training_set(options.fold) if isinstance(data, ScenesData) else data.training_set()
 
 
-def annotated_data(model: WikiClip, options: DataOptions, part: Part) -> AnnotatedData:
+def annotated_data(model: WikiClip, options: DataOptions, part: Part, *, records: bool = True) -> AnnotatedData:
     """Opens a part of OVEN or MaskOVEN-Wiki; frozen features that are not kept yet are computed.
+
+    Args:
+        records: the knowledge base's, too, which an index of it makes needless.
 
     Raises:
         WikiClipError: a file is missing.
@@ -125,5 +128,5 @@ def annotated_data(model: WikiClip, options: DataOptions, part: Part) -> Annotat
     if isinstance(annotated, MaskOvenAnnotations):
         for warning in annotated.count_warnings():
             tell(warning)
-    data.fill()
+    data.fill(records=records)
     return data

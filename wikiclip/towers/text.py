@@ -23,7 +23,10 @@ from transformers.utils import logging as transformers_logging  # isort: skip
 
 @dataclass(frozen=True)
 class TextFeatures:
-    """What a text encoder reads: `tokens_BLT`, `padding_BL` (True where a token is padding), `sentence_BT` (unit)."""
+    """What a text encoder reads: `tokens_BLT`, `padding_BL` (True where a token is padding), `sentence_BT` (unit).
+
+    A text tower's sentences are as wide as what it compares them with, and not as its tokens.
+    """
 
     tokens_BLT: Tensor
     padding_BL: Tensor
@@ -35,6 +38,7 @@ class TextEncoder(nn.Module):
 
     Attributes:
         width: T.
+        sentence_width: of its sentences' vectors, which are means of tokens: T.
     """
 
     def __init__(self, backbone: TextBackbone) -> None:
@@ -44,7 +48,7 @@ class TextEncoder(nn.Module):
         tokenizer = self.model.tokenizer
         if tokenizer.pad_token is None:  # LLaMA has none; padded places are masked out, so any token serves
             tokenizer.pad_token = tokenizer.convert_ids_to_tokens(0)
-        self.width = int(self(["a"]).sentence_BT.shape[-1])
+        self.width = self.sentence_width = int(self(["a"]).sentence_BT.shape[-1])
 
     @torch.inference_mode()
     def forward(self, texts: Sequence[str]) -> TextFeatures:

@@ -205,7 +205,7 @@ def scenes_data(
 
 def _seen_by(preset: Preset) -> tuple[object, ...]:
     """What the frozen features of records depend on."""
-    return preset.vision, preset.text, preset.mention, preset.adaptor.grid
+    return preset.vision, preset.text, preset.mention, preset.adaptor and preset.adaptor.grid
 
 
 def _records(model: WikiClip, kb: KnowledgeBase, cache_gb: float) -> Records:

@@ -1,0 +1,109 @@
+"""From a release's files to a report, with a small tower out of the stand-in hub's files."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from benchmarks.hub.repositories import write_repositories
+from indexer.kb.oven import Oven
+from tests.training.data.small_release import draw, picture, rows, write_annotations
+from training import oven
+from training.data.annotation import Annotation
+from training.data.oven import OvenAnnotations
+from training.data.release import Part
+from training.data.sample import sample_release
+from wikiclip import make
+from wikiclip.base.errors import WikiClipError
+
+ENTITIES, QUESTIONS = 40, 24
+
+
+@pytest.fixture
+def large(release: Path) -> Path:
+    """The small release with more records and more questions to measure on, and a record that is given twice."""
+    records = release / "Wiki6M_ver_1_0.jsonl"
+    with records.open("a") as file:
+        for n in range(7, ENTITIES + 1):
+            file.write(json.dumps({"wikidata_id": f"Q{n}", "wikipedia_title": f"egret {n}"}) + "\n")
+        file.write(records.read_text().splitlines()[0] + "\n")
+    for task in ("entity", "query"):
+        write_annotations(release, "val", task, rows("val", task, QUESTIONS // 2))
+    for n in range(12, 12 + QUESTIONS):
+        draw(picture(release, n), n)
+    return release
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("hub")
+    write_repositories(root)
+    folder = root / "timm" / "MobileCLIP2-S0-OpenCLIP"
+    made = CliRunner().invoke(make.app, ["--weights", f"local-dir:{folder}", "--out", str(root / "clip")])
+    assert made.exit_code == 0, made.output
+    return root / "clip"
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(oven.app, [*map(str, arguments)])
+
+
+def test_a_sample_is_some_of_each_task_and_split_and_the_same_each_time(large: Path, tmp_path: Path) -> None:
+    def sampled(name: str, **options: int) -> tuple[list[Annotation], set[str]]:
+        annotated = OvenAnnotations(large, part=Part.VAL, images=large)
+        found = sample_release(annotated, Oven(large / "Wiki6M_ver_1_0.jsonl"), tmp_path / name, **options)
+        cut = OvenAnnotations(tmp_path / name, part=Part.VAL, images=large)
+        asked = [each for each in cut if isinstance(each, Annotation)]
+        kept = {record.entity_id for record in Oven(tmp_path / name / "Wiki6M_ver_1_0.jsonl").records()}
+        assert (found.questions, found.asked + found.others) == (len(asked), len(kept))
+        assert {each.entity_id for each in asked} <= kept
+        return asked, kept
+
+    asked, kept = sampled("first", questions=8)
+    strata = [(each.task, each.split) for each in asked]
+    assert {stratum: strata.count(stratum) for stratum in strata} == dict.fromkeys(
+        [(task, split) for task in ("entity", "query") for split in ("seen", "unseen")], 2
+    )
+    assert len(kept) == len({each.entity_id for each in asked}) + 8
+    assert sampled("again", questions=8) == (asked, kept)
+    assert sampled("other", questions=8, seed=1) != (asked, kept)
+    assert len(sampled("all", questions=1000)[0]) == QUESTIONS
+    before = (tmp_path / "first" / "sample.json").stat().st_ino
+    sampled("first", questions=8)
+    assert (tmp_path / "first" / "sample.json").stat().st_ino == before
+
+
+@pytest.mark.parametrize("sample", [None, 12])
+def test_a_release_ends_in_a_report(large: Path, checkpoint: Path, tmp_path: Path, sample: int | None) -> None:
+    options = ("--data", large, "--model", checkpoint, "--out", tmp_path / "out")
+    options += () if sample is None else ("--sample", sample)
+    done = call(*options)
+    assert done.exit_code == 0, (done.output, done.exception)
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    asked = QUESTIONS if sample is None else sample
+    assert sum(row["n"] for row in report["rows"]) == asked
+    assert sum(split["asked"] for task in ("entity", "query") for split in report["score"][task].values()) == asked
+    assert (report["entities"] == ENTITIES) == (sample is None)
+    assert bool(report["notes"][0].startswith("A sample")) == (sample is not None)
+    html = (tmp_path / "out" / "report.html").read_text()
+    assert "heron" in html
+    predictions = (tmp_path / "out" / "predictions.jsonl").read_text().splitlines()
+    assert len(predictions) == asked
+
+    (tmp_path / "out" / "report.json").unlink()
+    again = call(*options)  # as after a kill before the end: nothing is embedded again
+    assert again.exit_code == 0
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["rows"] == report["rows"]
+
+
+def test_what_is_missing_is_one_line(large: Path, checkpoint: Path, tmp_path: Path) -> None:
+    (large / "oven_query_val.jsonl").unlink()
+    refused = call("--data", large, "--model", checkpoint, "--out", tmp_path / "out", "--sample", 3)
+    assert isinstance(refused.exception, WikiClipError)
+    assert "oven_query_val.jsonl" in str(refused.exception)
+    refused = call("--data", tmp_path / "nowhere", "--model", checkpoint)
+    assert isinstance(refused.exception, WikiClipError)
+    assert "fetch the records" in str(refused.exception)
+    refused = call("--data", large, "--model", "tiny", "--out", tmp_path / "out")
+    assert "--any-model" in str(refused.exception)

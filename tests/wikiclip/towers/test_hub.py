@@ -1,0 +1,174 @@
+"""Towers out of a model hub, from the stand-in for one: what is fetched, what is kept, and what is said of faults."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import huggingface_hub.constants
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from benchmarks.hub.repositories import write_repositories
+from benchmarks.hub.server import Fault, StandInHub
+from wikiclip.base.errors import WikiClipError
+from wikiclip.checkpoint import read_checkpoint
+from wikiclip.make import app
+from wikiclip.model import WikiClip
+from wikiclip.pictures import Picture
+from wikiclip.towers.hub import CONFIG, WEIGHTS, is_here, repository
+
+NAME = "hf-hub:timm/ViT-B-16-SigLIP2-256"
+
+
+@pytest.fixture(scope="module")
+def repositories(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("hub")
+    write_repositories(root)
+    return root
+
+
+@pytest.fixture
+def hub(repositories: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandInHub]:
+    """A hub that can be reached, and nothing fetched from it yet."""
+    monkeypatch.setenv("WIKICLIP_HOME", str(tmp_path))
+    monkeypatch.delenv("HF_HOME", raising=False)
+    with StandInHub(repositories) as stand_in:
+        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", stand_in.endpoint)
+        files = stand_in.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", files)
+        yield stand_in
+
+
+def make(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [*map(str, arguments)])
+
+
+def a_picture() -> Picture:
+    return Picture(rgb=Image.new("RGB", (40, 30), (200, 40, 40)), opaque=None)
+
+
+@pytest.mark.parametrize("preset", ["clip-small", "clip"])
+def test_a_checkpoint_is_made_from_nothing_and_pins_what_it_was_made_of(
+    preset: str, hub: StandInHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make("--preset", preset)
+    assert made.exit_code == 0, made.output
+    pinned, state, fingerprint = read_checkpoint(tmp_path / "checkpoints" / preset)
+    assert not state
+    assert pinned.vision.revision is not None
+    assert pinned.vision.sha256 is not None
+    assert (tmp_path / "models").is_dir()  # a container that is made anew finds the tower there
+
+    asked = len(hub.asked)
+    again = make("--preset", preset)
+    assert "is made already" in again.output
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    model = WikiClip.load(preset)
+    assert len(hub.asked) == asked
+    assert model.fingerprint == fingerprint
+    vectors = model.encode_entities([model.prepare_entity(text, a_picture()) for text in ("a heron", "an egret", "")])
+    assert vectors.shape == (3, model.mention_width)
+    assert not (vectors[0] == vectors[1]).all()
+
+
+def test_the_command_runs_unchanged_against_an_endpoint(hub: StandInHub, tmp_path: Path) -> None:
+    environment = {"HF_ENDPOINT": hub.endpoint, "WIKICLIP_HOME": str(tmp_path), "PATH": ""}
+    command = [sys.executable, "-m", "wikiclip.make", "--preset", "clip", "--entity-encoder", "clip2clip"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    preset = read_checkpoint(tmp_path / "checkpoints" / "clip")[0]
+    assert preset.fusion is not None
+    assert preset.fusion.text_only_without_picture
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [("unauthorized", "401"), ("missing", "404"), ("cut", "cannot be fetched")],
+)
+def test_a_fault_of_the_hub_is_one_line(fault: Fault, said: str, hub: StandInHub, tmp_path: Path) -> None:
+    hub.fault = fault
+    refused = make("--preset", "clip")
+    assert isinstance(refused.exception, WikiClipError)
+    assert said in str(refused.exception)
+    assert "\n" not in str(refused.exception)
+    assert not (tmp_path / "checkpoints").exists()
+    hub.fault = "none"  # a download that was cut off is taken up
+    assert make("--preset", "clip").exit_code == 0
+
+
+def test_without_a_hub_it_is_said_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WIKICLIP_HOME", str(tmp_path))
+    with pytest.raises(WikiClipError, match=r"cannot be reached.*HF_ENDPOINT.*local-dir"):
+        repository(NAME, None)
+    assert not is_here(NAME, None)
+
+
+def test_altered_weights_are_refused_where_their_sha256_is_known(hub: StandInHub, tmp_path: Path) -> None:
+    make("--preset", "clip")
+    known = read_checkpoint(tmp_path / "checkpoints" / "clip")[0].vision.sha256
+    hub.fault = "altered"
+    again = ("--preset", "clip", "--sha256", known, "--out", tmp_path / "again")
+    (weights,) = (tmp_path / "models").rglob(WEIGHTS)
+    weights.resolve().unlink()
+    weights.unlink()
+    refused = make(*again)
+    assert isinstance(refused.exception, WikiClipError)
+    assert "sha256" in str(refused.exception)
+    assert not (tmp_path / "again").exists()
+
+
+def test_a_checkpoint_stays_at_its_commit_when_the_repository_moves(
+    hub: StandInHub, repositories: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make("--preset", "clip")
+    pinned = read_checkpoint(tmp_path / "checkpoints" / "clip")[0].vision
+    (repositories / "timm" / "ViT-B-16-SigLIP2-256" / "README.md").write_text("moved on\n")
+    assert repository(pinned.weights, pinned.revision).name == pinned.revision
+    assert repository(pinned.weights, None).name != pinned.revision
+    monkeypatch.setenv("WIKICLIP_HOME", str(tmp_path / "elsewhere"))
+    with pytest.raises(WikiClipError, match="cannot be fetched"):
+        repository(pinned.weights, pinned.revision)
+
+
+def test_a_folder_of_one_s_own_is_a_tower(repositories: Path, tmp_path: Path) -> None:
+    folder = repositories / "timm" / "MobileCLIP2-S0-OpenCLIP"
+    made = make("--weights", f"local-dir:{folder}", "--out", tmp_path / "own", "--entity-encoder", "clip")
+    assert made.exit_code == 0, made.output
+    preset = read_checkpoint(tmp_path / "own")[0]
+    assert (preset.vision.image_size, preset.vision.mean, preset.vision.revision) == (256, (0.0, 0.0, 0.0), None)
+    assert WikiClip.load(tmp_path / "own").mention_width == 64
+
+
+@pytest.mark.parametrize("wrong", [b"{}", b"[1]", b'{"model_cfg": {"vision_cfg": {"image_size": "x"}}}', b"\xff"])
+def test_a_folder_that_describes_no_tower_is_refused(wrong: bytes, tmp_path: Path) -> None:
+    (tmp_path / CONFIG).write_bytes(wrong)
+    (tmp_path / WEIGHTS).write_bytes(b"")
+    refused = make("--weights", f"local-dir:{tmp_path}", "--out", tmp_path / "out")
+    assert isinstance(refused.exception, WikiClipError)
+    assert "does not describe a tower" in str(refused.exception)
+
+
+def test_weights_that_are_a_pickle_are_no_tower(tmp_path: Path) -> None:
+    (tmp_path / CONFIG).write_text(json.dumps({}))
+    (tmp_path / "open_clip_pytorch_model.bin").write_bytes(b"\x80\x04.")
+    with pytest.raises(WikiClipError, match="safetensors only"):
+        repository(f"local-dir:{tmp_path}", None)
+
+
+def test_broken_weights_are_refused(repositories: Path, tmp_path: Path) -> None:
+    config = (repositories / "timm" / "MobileCLIP2-S0-OpenCLIP" / CONFIG).read_bytes()
+    (tmp_path / CONFIG).write_bytes(config)
+    (tmp_path / WEIGHTS).write_bytes(b"<html>not found</html>")
+    refused = make("--weights", f"local-dir:{tmp_path}", "--out", tmp_path / "out")
+    assert isinstance(refused.exception, WikiClipError)
+    assert "cannot be loaded" in str(refused.exception)
+
+
+def test_a_preset_that_has_to_be_trained_says_so() -> None:
+    refused = make("--preset", "tiny", "--out", "nowhere")
+    assert isinstance(refused.exception, WikiClipError)
+    assert "has to be trained" in str(refused.exception)

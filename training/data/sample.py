@@ -1,0 +1,127 @@
+"""A small copy of OVEN's release: some of a part's questions, the entities they ask about, and some others.
+
+A first table comes in minutes from it. Finding something among few is easier than among six million, so a figure of a
+sample says whether all works, and not how well.
+"""
+
+import hashlib
+import heapq
+import json
+import shutil
+from collections import defaultdict
+from collections.abc import Container, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from indexer.kb.lines import read_lines
+from indexer.kb.oven import Oven
+from indexer.kb.record import BadRecord
+from training.data.annotation import Annotation
+from training.data.oven import OvenAnnotations
+from wikiclip.base.errors import WikiClipError
+from wikiclip.base.files import appearing_folder
+
+RECORDS, NOTE = "Wiki6M_ver_1_0.jsonl", "sample.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """What is in a sample: questions, the records that they ask about, and others."""
+
+    questions: int
+    asked: int
+    others: int
+
+
+def sample_release(annotated: OvenAnnotations, kb: Oven, folder: Path, *, questions: int, seed: int = 0) -> Sample:
+    """Writes a sample as files of a release, or finds the one that was written like this before.
+
+    Each task and split gets the same number of questions, as far as it has them; which ones, and which other records,
+    depends on their ids and the seed alone. Pictures stay where they are.
+
+    Args:
+        questions: at most, and as many records beside those that are asked about.
+
+    Raises:
+        WikiClipError: no question can be used, or the release's files cannot be read.
+    """
+    wish = {"release": [annotated.fingerprint(), kb.fingerprint()], "questions": questions, "seed": seed}
+    if (before := _written(folder, wish)) is not None:
+        return before
+    chosen = _chosen(annotated, questions, seed)
+    if not chosen:
+        raise WikiClipError("None of the release's questions can be used: look at its files.")
+    shutil.rmtree(folder, ignore_errors=True)
+    with appearing_folder(folder) as partial:
+        for path in annotated.files:
+            with (partial / path.name.removesuffix(".gz")).open("wb") as file:
+                file.writelines(_lines_of(path, chosen.keys()))
+        asked, others = _write_records(kb, partial / RECORDS, {*chosen.values()}, questions, seed)
+        sample = Sample(questions=len(chosen), asked=asked, others=others)
+        (partial / NOTE).write_text(json.dumps({"wish": wish, "sample": asdict(sample)}))
+    return sample
+
+
+def _written(folder: Path, wish: dict[str, Any]) -> Sample | None:
+    try:
+        note = json.loads((folder / NOTE).read_text())
+        return Sample(**note["sample"]) if note["wish"] == wish else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _chosen(annotated: OvenAnnotations, questions: int, seed: int) -> dict[str, str]:
+    """data_id -> entity_id of the questions with the lowest chance, alike many of each task and split."""
+    strata = defaultdict[tuple[object, str], list[tuple[int, str, str]]](list)
+    for annotation in tqdm(annotated, total=len(annotated), desc="Questions", unit=" annotations", unit_scale=True):
+        if not isinstance(annotation, Annotation):
+            continue
+        stratum = strata[annotation.task, annotation.split]
+        # A heap holds the lowest so far: the highest of these is the lowest number's negative.
+        entry = (-_chance(annotation.data_id, seed), annotation.data_id, annotation.entity_id)
+        (heapq.heappush if len(stratum) < questions else heapq.heappushpop)(stratum, entry)
+    ranked = [(rank, entry) for stratum in strata.values() for rank, entry in enumerate(sorted(stratum, reverse=True))]
+    picked = sorted(ranked, key=lambda one: one[0])[:questions]  # the first of each stratum, then the second of each
+    return {data_id: entity_id for _, (_, data_id, entity_id) in picked}
+
+
+def _lines_of(path: Path, data_ids: Container[str]) -> Iterator[bytes]:
+    for _, line in read_lines(path):
+        if line is not None and _value(line, "data_id") in data_ids:
+            yield line.rstrip(b"\r\n") + b"\n"
+
+
+def _write_records(kb: Oven, path: Path, asked: set[str], most_others: int, seed: int) -> tuple[int, int]:
+    """Copies the records that are asked about and the others with the lowest chance; returns how many of each."""
+    others: list[tuple[int, str]] = []
+    found = 0
+    for record in tqdm(kb.records(), total=len(kb), desc="Records", unit=" records", unit_scale=True):
+        if isinstance(record, BadRecord):
+            continue
+        if record.entity_id in asked:
+            found += 1
+        else:
+            entry = (-_chance(record.entity_id, seed), record.entity_id)
+            (heapq.heappush if len(others) < most_others else heapq.heappushpop)(others, entry)
+    kept: set[object] = asked | {entity_id for _, entity_id in others}
+    with path.open("wb") as file:
+        for _, line in tqdm(read_lines(kb.path), total=len(kb), desc="Copying", unit=" records", unit_scale=True):
+            if line is not None and (entity_id := _value(line, "wikidata_id")) in kept:
+                file.write(line.rstrip(b"\r\n") + b"\n")
+                kept.discard(entity_id)  # a later record of the same id is a bad one
+    return found, len(others)
+
+
+def _value(line: bytes, key: str) -> object:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row.get(key) if isinstance(row, dict) else None
+
+
+def _chance(name: str, seed: int) -> int:
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8, salt=seed.to_bytes(8)).digest())
