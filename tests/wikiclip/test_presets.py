@@ -10,7 +10,7 @@ import pytest
 
 import wikiclip.towers.torchvision_guard  # noqa: F401  (lets open_clip import torchvision)
 from wikiclip.base.errors import WikiClipError
-from wikiclip.presets import PRESETS, AdaptorConfig, Preset, SpaceConfig
+from wikiclip.presets import PRESETS, AdaptorConfig, Preset, PresetName, SpaceConfig
 
 import open_clip  # isort: skip
 
@@ -95,7 +95,7 @@ def test_sizes_that_no_model_can_have_are_refused_in_one_sentence(part: str, cha
 
 def test_a_preset_is_found_by_its_name() -> None:
     assert all(preset.name == name for name, preset in PRESETS.items())
-    assert list(PRESETS) == ["tiny", "base", "s", "l"]
+    assert list(PRESETS) == [*PresetName]
 
 
 def test_tiny_comes_from_packages_and_is_checked() -> None:

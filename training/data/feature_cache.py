@@ -124,7 +124,7 @@ class Features:
 
     def fill(self) -> None:
         """Computes what is not there yet; a second process waits for the first and finds it done."""
-        if self._arrays:
+        if self._arrays or not self.kept:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         with locked(self.folder / LOCK):

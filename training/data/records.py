@@ -4,7 +4,9 @@ Axes: N record, I item, P patch, L text token; widths V, W, T as in `wikiclip.en
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from training.data.feature_cache import Budget, Column, Features, Made
 from training.data.items import NONE
 from training.data.record_table import open_table
 from training.processes import tell
+from wikiclip.base.machine import cores
 from wikiclip.entity import EntityEncoder, EntityFeatures
 from wikiclip.mention import VIEWS_VERSION
 from wikiclip.model import PreparedEntity, WikiClip
@@ -53,12 +56,15 @@ class Records:
         preset, vision = model.preset, model.vision
         self._patches = model.patch_side**2
         key = {"code": PLAN_VERSION, "kb": self.fingerprint}
+        # Of six million records they would take gigabytes, and only an anchor looks at them.
+        self._reads_sentences = preset.space is not None or preset.fusion is not None
+        sentence = Column(name="sentence_NT", shape=(model.text.sentence_width,), dtype="float32", always=True)
         self.texts = Features(
             f"texts-{kb.name}",
             {**key, "text": _text_key(model)},
             rows=len(self.entities),
             columns=(
-                Column(name="sentence_NT", shape=(model.text.sentence_width,), dtype="float32", always=True),
+                *((sentence,) if self._reads_sentences else ()),
                 Column(name="tokens_NLT", shape=(model.text.width,), dtype="float16", most=preset.text.max_tokens),
             ),
             make=self._read,
@@ -151,7 +157,8 @@ class Records:
             padding_IL = torch.ones(len(text_I), longest, dtype=torch.bool)
             tokens_ILT = torch.zeros(len(text_I), longest, self._model.text.width)
             tokens_ILT[read_I], padding_IL[read_I] = tokens_RLT[where_I], padding_RL[where_I]
-            sentence_IT[read_I] = self.sentences(rows)[where_I]
+            if self._reads_sentences:
+                sentence_IT[read_I] = self.sentences(rows)[where_I]
         return {"tokens_BLT": tokens_ILT, "padding_BL": padding_IL, "sentence_BT": sentence_IT}
 
     @torch.no_grad()
@@ -187,12 +194,13 @@ class Records:
 
     def _see(self, numbers: NDArray[np.int64]) -> Made:
         pooled, patches, readable = [], [], []
-        for start in range(0, len(numbers), BATCH):
-            views = [self._prepare(int(row)) for row in self._row_of_picture[numbers[start : start + BATCH]]]
-            features = self._model.entity_features(views)
-            readable += [view.view is not None for view in views]
-            pooled.append(features.pooled_BW.cpu().numpy())
-            patches.append(features.patches_BPV.half().cpu().numpy())
+        with ThreadPoolExecutor(cores()) as pool:  # all cores decode, and go on while a batch is looked at
+            prepared = pool.map(self._prepare, self._row_of_picture[numbers].tolist())
+            while views := list(islice(prepared, BATCH)):
+                features = self._model.entity_features(views)
+                readable += [view.view is not None for view in views]
+                pooled.append(features.pooled_BW.cpu().numpy())
+                patches.append(features.patches_BPV.half().cpu().numpy())
         return {
             "readable_N": np.array(readable, np.bool_),
             "pooled_NW": np.concatenate(pooled),
