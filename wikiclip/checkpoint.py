@@ -113,8 +113,15 @@ def read_checkpoint(directory: Path) -> tuple[Preset, dict[str, Tensor], str]:
         if not tensor.isfinite().all():
             raise WikiClipError(f"{name} in {directory / WEIGHTS} is not finite: train the checkpoint again.")
     preset = Preset.from_json(config.get("preset") or {})
-    named = json.dumps([CHECKPOINT_VERSION, preset.to_json(), sha256], sort_keys=True)
+    named = json.dumps([CHECKPOINT_VERSION, _given(preset.to_json()), sha256], sort_keys=True)
     return preset, state, hashlib.sha256(named.encode()).hexdigest()
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    """What of a preset is given: a setting that came later and is None names the same checkpoint as before."""
+    return {
+        name: _given(value) if isinstance(value, dict) else value for name, value in values.items() if value is not None
+    }
 
 
 def _current(directory: Path) -> tuple[dict[str, Any], bytes, str]:
