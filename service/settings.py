@@ -48,7 +48,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="WIKICLIP_", env_ignore_empty=True, frozen=True)
 
-    model: Annotated[str, Field(description="A preset with a committed checkpoint, or a checkpoint's folder.")] = "tiny"
+    model: Annotated[str, Field(description="The name of a checkpoint, or its folder.")] = "tiny"
     index: Annotated[Path, Field(description="The folder that keeps index versions.")] = Field(
         default_factory=index_home
     )

@@ -15,7 +15,7 @@ from wikiclip.base.errors import WikiClipError
 from wikiclip.base.files import appearing_file, sync, write_text
 from wikiclip.base.paths import checkpoints_home
 from wikiclip.confidence import Confidence
-from wikiclip.presets import Preset
+from wikiclip.presets import PRESETS, TOWER, Preset
 
 CHECKPOINT_VERSION = 1  # counts up when the files change so that an older program could not read them
 CONFIG, NEXT_CONFIG, WEIGHTS = "config.json", ".config.json.next", "model.safetensors"
@@ -56,12 +56,21 @@ def write_checkpoint(directory: Path, preset: Preset, state: dict[str, Tensor], 
 
 
 def checkpoint_folder(source: str | Path) -> Path:
-    """Where a checkpoint lies: a folder, or by its name one that the package carries or that was made here."""
+    """Where a checkpoint lies: a folder, or by its name one that the package carries or that was made here.
+
+    Raises:
+        WikiClipError: the name is that of a preset which has to be made first.
+    """
     if isinstance(source, Path):
         return source
     packaged = Path(str(importlib.resources.files("wikiclip") / "checkpoints" / source))
     places = (packaged, checkpoints_home() / source)
-    return next((place for place in places if place.is_dir()), Path(source))
+    found = next((place for place in (*places, Path(source)) if place.is_dir()), None)
+    if found is None and source in PRESETS:
+        made = PRESETS[source].text.model == TOWER
+        how = f"wikiclip.make --preset {source}` makes it" if made else f"training.train --preset {source}` trains one"
+        raise WikiClipError(f"There is no checkpoint {source} here yet: `python -m {how}.")
+    return found or Path(source)
 
 
 def made_by(directory: Path) -> dict[str, Any]:

@@ -168,6 +168,16 @@ def test_broken_weights_are_refused(repositories: Path, tmp_path: Path) -> None:
     assert "cannot be loaded" in str(refused.exception)
 
 
+@pytest.mark.parametrize(("preset", "command"), [("clip-large", "wikiclip.make"), ("base", "training.train")])
+def test_a_preset_that_is_not_made_yet_says_how(
+    preset: str, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WIKICLIP_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(WikiClipError, match=f"{command} --preset {preset}"):
+        WikiClip.load(preset)
+
+
 def test_a_preset_that_has_to_be_trained_says_so() -> None:
     refused = make("--preset", "tiny", "--out", "nowhere")
     assert isinstance(refused.exception, WikiClipError)
