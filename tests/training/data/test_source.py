@@ -59,7 +59,7 @@ def test_a_release_is_opened_and_what_is_kept_and_left_out_is_told(
     told = capsys.readouterr().err
     for line in (
         f"None of {TRAIN} annotations was left out.\n",
-        "texts-oven: 6 rows; sentence_NT 0.00 GB kept, tokens_NLT 0.00 GB computed when needed\n",
+        "texts-oven: 6 rows; tokens_NLT 0.00 GB computed when needed\n",
         "pictures-oven: 4 rows; readable_N 0.00 GB kept, pooled_NW 0.00 GB kept, patches_NPV 0.00 GB kept\n",
         f"mentions-{data}-train: 6 rows; fault 0.00 GB kept, pooled 0.00 GB kept\n",
         f"1 of {VAL} annotations was left out: 1 missing-picture; ",

@@ -55,7 +55,7 @@ def test_every_question_is_asked_in_every_fold_and_answered_once(small_scenes, r
     assert {row["n"] for row in marked if row["imagenet"] == "all"} == {len(asked_on_places(results))}
     assert marks_table(marked).row_count == 4 * len(MARKS)
     assert len(list(differences(results))) == 3
-    assert sorted(path.name for path in runs.glob("*/*")) == sorted(
+    assert sorted(path.name.rpartition("-")[0] for path in runs.iterdir()) == sorted(
         f"fold-{fold}{kind}" for fold in range(FOLDS) for kind in ("", "-text-only")
     )
 
@@ -85,6 +85,14 @@ def test_a_second_evaluation_trains_nothing_again(small_scenes, results, runs):
     again = dict(answers_of_fold(small_scenes, small_scenes, 0, QUICK, runs))
     assert before == {path: path.stat().st_mtime_ns for path in runs.rglob("state.pt")}
     assert all(np.array_equal(results[cell][0].rank_Q, again[cell].rank_Q) for cell in again)
+
+
+def test_a_run_on_another_set_is_not_taken_for_one_on_this(small_scenes):
+    whole, other = (small_scenes.training_set(fold) for fold in (0, 1))
+    assert whole.fingerprint() == small_scenes.training_set(0).fingerprint()
+    fewer = dataclasses.replace(whole, record_Q=whole.record_Q[1:])
+    hidden = small_scenes.training_set(0, hide_pictures=True)
+    assert len({each.fingerprint() for each in (whole, other, fewer, hidden)}) == 4
 
 
 def test_another_checkpoint_s_recipe_is_trained_on_the_same_folds(small_scenes, results, runs, tmp_path):
