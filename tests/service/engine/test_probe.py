@@ -89,7 +89,7 @@ def spoilt(settings: Settings) -> tuple[Serving, Rows]:
 @pytest.fixture
 def pipeline(spoilt: tuple[Serving, Rows], settings: Settings) -> Iterator[Pipeline]:
     serving, rows = spoilt
-    pipeline = Pipeline(serving, open_segmenter(settings.segmenter), settings, Metrics())
+    pipeline = Pipeline(serving, open_segmenter("tower", tower=serving.linker.model.vision), settings, Metrics())
     yield pipeline
     rows.gate.set()
     pipeline.close()
