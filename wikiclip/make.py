@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
+import torch
 import typer
 
 from wikiclip.base.command import run
@@ -94,6 +95,7 @@ def make(
     elif picture_weight is not None or text_weight is not None:
         raise WikiClipError(f"--picture-weight and --text-weight are of a sum, and {entity_encoder} has none.")
     adaptor = AdaptorConfig(width=VGKA_WIDTH) if entity_encoder == Encoder.VGKA else None
+    torch.manual_seed(0)  # an adaptor starts at random numbers, and who makes it again gets the same checkpoint
     model = WikiClip(replace(chosen, vision=vision, fusion=fusion, adaptor=adaptor))
     model.save(into, made_by=wish)
     typer.echo(f"Wrote {into}: {vision.weights} at {vision.revision or 'no commit'}, vectors of {model.mention_width}.")
