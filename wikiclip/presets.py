@@ -238,6 +238,13 @@ class Preset:
 # As for `tiny`, for which it was measured; for these towers it was not.
 CLIP_MENTION = MentionConfig(margin=0.1, background=0.6)
 
+
+def _untrained(name: str, vision: VisionBackbone) -> Preset:
+    """Of a tower that knows text: what it makes of picture and description is the entity."""
+    text = TextBackbone(model=TOWER)
+    return Preset(name=name, vision=vision, text=text, adaptor=None, mention=CLIP_MENTION, fusion=FusionConfig())
+
+
 PRESETS = {
     preset.name: preset
     for preset in (
@@ -260,47 +267,35 @@ PRESETS = {
             mention=MentionConfig(margin=0.1, background=0.6),
             space=SpaceConfig(width=256, classes=1000),
         ),
-        Preset(
-            name="clip-small",
-            vision=VisionBackbone(
+        _untrained(
+            "clip-small",
+            VisionBackbone(
                 architecture="MobileCLIP2-S0",
                 weights="hf-hub:timm/MobileCLIP2-S0-OpenCLIP",
                 image_size=256,
                 mean=(0.0, 0.0, 0.0),
                 std=(1.0, 1.0, 1.0),
             ),
-            text=TextBackbone(model=TOWER),
-            adaptor=None,
-            mention=CLIP_MENTION,
-            fusion=FusionConfig(),
         ),
-        Preset(
-            name="clip",
-            vision=VisionBackbone(
+        _untrained(
+            "clip",
+            VisionBackbone(
                 architecture="ViT-B-16-SigLIP2-256",
                 weights="hf-hub:timm/ViT-B-16-SigLIP2-256",
                 image_size=256,
                 mean=(0.5, 0.5, 0.5),
                 std=(0.5, 0.5, 0.5),
             ),
-            text=TextBackbone(model=TOWER),
-            adaptor=None,
-            mention=CLIP_MENTION,
-            fusion=FusionConfig(),
         ),
-        Preset(
-            name="clip-large",
-            vision=VisionBackbone(
+        _untrained(
+            "clip-large",
+            VisionBackbone(
                 architecture="ViT-SO400M-16-SigLIP2-256",
                 weights="hf-hub:timm/ViT-SO400M-16-SigLIP2-256",
                 image_size=256,
                 mean=(0.5, 0.5, 0.5),
                 std=(0.5, 0.5, 0.5),
             ),
-            text=TextBackbone(model=TOWER),
-            adaptor=None,
-            mention=CLIP_MENTION,
-            fusion=FusionConfig(),
         ),
         Preset(
             name="base",
