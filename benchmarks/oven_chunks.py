@@ -51,7 +51,7 @@ def oven_chunks(
                 chunk.write(_chunk(stretch, vectors_NM[first : first + len(stretch)]))
             first += len(stretch)
             bar.update(len(stretch))
-    typer.echo(f"Now: python -m indexer.build --kb oven --records {path} --out {home}")
+    typer.echo(f"Now: python -m indexer.build --kb oven --any-model --records {path} --out {home}")
 
 
 def _chunk(stretch: list[Entity | BadRecord], vectors_NM: NDArray[np.float16]) -> Chunk:

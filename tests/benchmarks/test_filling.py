@@ -50,7 +50,7 @@ def test_a_build_encodes_what_was_left_out_and_takes_the_rest(
         oven_chunks.app, ["--records", str(path), "--out", str(home), "--encode", "64"], catch_exceptions=False
     )
     assert "indexer.build" in result.output
-    build(KnowledgeBaseName.OVEN, records=path, out=home)
+    build(KnowledgeBaseName.OVEN, records=path, out=home, any_model=True)
     index = EntityIndex.open(home)
     assert len(index) == 200
     found = index.rows.vectors(np.arange(200))
