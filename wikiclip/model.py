@@ -23,7 +23,7 @@ from wikiclip.masks import Mask, whole
 from wikiclip.mention import Square, View, around, cut_out, full_picture, masked_crop, padded
 from wikiclip.pictures import Picture
 from wikiclip.presets import TOWER, MentionConfig, Preset
-from wikiclip.towers.loading import open_text_encoder, open_vision_tower
+from wikiclip.towers.loading import open_text_encoder, open_towers, open_vision_tower
 from wikiclip.towers.text import TextEncoder, TextFeatures
 from wikiclip.towers.tower_text import TowerText
 from wikiclip.towers.vision import VisionFeatures, VisionTower
@@ -68,8 +68,11 @@ class WikiClip(nn.Module):
         super().__init__()
         self.preset, self.fingerprint = preset, "untrained"
         self.confidence: Confidence | None = None
+        tokens = preset.adaptor is not None
+        if vision is None and text is None:
+            vision, text = open_towers(preset.vision, preset.text, tokens=tokens)
         self.vision = vision or open_vision_tower(preset.vision)
-        self.text = text or open_text_encoder(preset.text, preset.vision, tokens=preset.adaptor is not None)
+        self.text = text or open_text_encoder(preset.text, preset.vision, tokens=tokens)
         self.entity = self.new_entity_encoder()
         self.mention_width = self.entity.mention_width
         red, green, blue = (round(255 * value) for value in preset.vision.mean)

@@ -36,39 +36,32 @@ import open_clip  # isort: skip
 PACKAGE = "package:"
 
 
-def open_vision_tower(backbone: VisionBackbone) -> VisionTower:
-    """The tower on the processor, frozen.
+def open_towers(
+    vision: VisionBackbone, text: TextBackbone, *, tokens: bool
+) -> tuple[VisionTower, TextEncoder | TowerText]:
+    """Both sides on the processor, frozen; a tower that knows text is fetched, checked and read once for the two.
+
+    Args:
+        text: TOWER is the vision tower's own text side.
+        tokens: whether an adaptor will read the text's tokens, or only its vectors are wanted.
 
     Raises:
-        WikiClipError: the weights are missing or not those expected, or no mask can pool what the backbone sees.
+        WikiClipError: weights are missing or not those expected, no mask can pool what the backbone sees, or the tower
+            was not trained with text.
     """
-    network = _maskable(_network(backbone).visual, backbone)
-    if backbone.levels is not None:
-        return LevelsTower(network, backbone)
-    return TimmTower(network, backbone) if hasattr(network, "trunk") else VitTower(network, backbone)
+    network = _network(vision)
+    seeing = _vision_tower(network, vision)
+    return seeing, TextEncoder(text) if text.model != TOWER else _text_side(network, vision, tokens=tokens)
+
+
+def open_vision_tower(backbone: VisionBackbone) -> VisionTower:
+    """The tower alone; raises as `open_towers` does."""
+    return _vision_tower(_network(backbone), backbone)
 
 
 def open_text_encoder(text: TextBackbone, vision: VisionBackbone, *, tokens: bool) -> TextEncoder | TowerText:
-    """The text encoder on the processor, frozen.
-
-    Args:
-        vision: whose own text side TOWER is.
-        tokens: whether an adaptor will read its tokens, or only its vectors are wanted.
-
-    Raises:
-        WikiClipError: the weights are missing or not those expected, or the tower was not trained with text.
-    """
-    if text.model != TOWER:
-        return TextEncoder(text)
-    network = _network(vision)
-    if not hasattr(network, "encode_text") or vision.weights.startswith(PACKAGE):
-        raise WikiClipError(f"The tower {vision.architecture} was not trained with text: choose another text encoder.")
-    named = FOLDER + str(repository(vision.weights, vision.revision)) if is_repository(vision.weights) else None
-    try:
-        tokenize = open_clip.get_tokenizer(named or vision.architecture)
-    except BROKEN_WEIGHTS as error:
-        raise WikiClipError(_unloaded(vision, f"its tokenizer: {first_line(error)}")) from error
-    return TowerText(network, tokenize, tokens=tokens)
+    """The text encoder alone; takes and raises what `open_towers` does."""
+    return TextEncoder(text) if text.model != TOWER else _text_side(_network(vision), vision, tokens=tokens)
 
 
 def counted_parameters(backbone: VisionBackbone) -> tuple[int, int]:
@@ -93,6 +86,24 @@ def classifier_rows(backbone: VisionBackbone) -> Tensor:
         raise WikiClipError(f"No classifier is known for {backbone.architecture} with weights {backbone.weights}.")
     path = packaged_path(backbone.weights.removeprefix(PACKAGE))
     return efficientnet_lite2_state(path, _shapes(_built(backbone, None).visual))[1]
+
+
+def _vision_tower(network: Any, backbone: VisionBackbone) -> VisionTower:
+    seeing = _maskable(network.visual, backbone)
+    if backbone.levels is not None:
+        return LevelsTower(seeing, backbone)
+    return TimmTower(seeing, backbone) if hasattr(seeing, "trunk") else VitTower(seeing, backbone)
+
+
+def _text_side(network: Any, vision: VisionBackbone, *, tokens: bool) -> TowerText:
+    if not hasattr(network, "encode_text") or vision.weights.startswith(PACKAGE):
+        raise WikiClipError(f"The tower {vision.architecture} was not trained with text: choose another text encoder.")
+    named = FOLDER + str(repository(vision.weights, vision.revision)) if is_repository(vision.weights) else None
+    try:
+        tokenize = open_clip.get_tokenizer(named or vision.architecture)
+    except BROKEN_WEIGHTS as error:
+        raise WikiClipError(_unloaded(vision, f"its tokenizer: {first_line(error)}")) from error
+    return TowerText(network, tokenize, tokens=tokens)
 
 
 def _network(backbone: VisionBackbone) -> Any:

@@ -19,6 +19,7 @@ from wikiclip.make import app
 from wikiclip.model import WikiClip
 from wikiclip.pictures import Picture
 from wikiclip.towers.hub import CONFIG, WEIGHTS, is_here, repository
+from wikiclip.towers.weights import check_sha256
 
 NAME = "hf-hub:timm/ViT-B-16-SigLIP2-256"
 
@@ -141,6 +142,21 @@ def test_a_folder_of_one_s_own_is_a_tower(repositories: Path, tmp_path: Path) ->
     preset = read_checkpoint(tmp_path / "own")[0]
     assert (preset.vision.image_size, preset.vision.mean, preset.vision.revision) == (256, (0.0, 0.0, 0.0), None)
     assert WikiClip.load(tmp_path / "own").mention_width == 64
+
+
+def test_the_weights_are_checked_and_read_once_for_pictures_and_texts(
+    repositories: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, checked = tmp_path / "out", list[Path]()
+    assert not make("--weights", f"local-dir:{repositories / 'timm/MobileCLIP2-S0-OpenCLIP'}", "--out", out).exit_code
+
+    def check(path: Path, expected: str) -> None:
+        checked.append(path)
+        check_sha256(path, expected)
+
+    monkeypatch.setattr("wikiclip.towers.loading.check_sha256", check)
+    WikiClip.load(out)
+    assert [path.name for path in checked] == [WEIGHTS]
 
 
 @pytest.mark.parametrize("wrong", [b"{}", b"[1]", b'{"model_cfg": {"vision_cfg": {"image_size": "x"}}}', b"\xff"])
