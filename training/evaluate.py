@@ -20,7 +20,7 @@ from training.data.release import Part
 from training.data.scenes.dataset import load_scenes
 from training.data.source import DataName, DataOptions, annotated_data
 from training.learn.config import TrainConfig
-from training.measure.annotated_answers import Predicted, answers_of_set
+from training.measure.annotated_answers import ModelPredicted, answers_of_set, predictions_of, score_of
 from training.measure.answers import Cell
 from training.measure.doubt import (
     confidence_of,
@@ -33,7 +33,7 @@ from training.measure.doubt import (
     without_some,
 )
 from training.measure.frozen import CONTENDERS, best_form, in_form
-from training.measure.oven_score import oven_score, oven_table
+from training.measure.oven_score import oven_table
 from training.measure.predictions import write_predictions
 from training.measure.quality import Results, compared, differences, marks_table, quality_table, table_rows
 from training.measure.recipe import answers_of_recipe, recipe_of
@@ -206,21 +206,18 @@ def release(
 ) -> None:
     """Measures a checkpoint on a release's mentions."""
 
-    def answers(directory: Path, versions: Path | None) -> tuple[Results, list[Predicted]]:
+    def answers(directory: Path, versions: Path | None) -> tuple[Results, list[ModelPredicted]]:
         model = WikiClip.load(directory).to(best_device())
         opened = EntityIndex.open(versions or index_home(), fingerprint=model.fingerprint)
         data = annotated_data(model, source, source.part or Part.VAL, records=False)
-        found = list(answers_of_set(data, model.entity, opened))
+        found = list(answers_of_set(data, model, opened))
         return {part.cell: [part.answers] for part in found}, found
 
     results, found = answers(checkpoint, index)
-    predicted = {data_id: entity_id for part in found for data_id, entity_id in part.predictions.items()}
-    truths = [truth for part in found for truth in part.truths]
     rows = _print_table(results, None)
-    if all(truth.task is not None for truth in truths):
-        console.print(oven_table(oven_score(truths, predicted)))
+    console.print(oven_table({str(checkpoint): score_of(found)}))
     if predictions is not None:
-        write_predictions(predictions, predicted)
+        write_predictions(predictions, predictions_of(found))
     if against is not None:
         _print_differences(f"{checkpoint} minus {against}", results, answers(against, against_index)[0])
     _write_json(json_file, rows)

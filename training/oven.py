@@ -3,14 +3,11 @@
 Each step goes on where it was stopped: the sample, the index, the mentions' features, the answers.
 """
 
-import json
-import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -22,20 +19,18 @@ from indexer.kb.oven import PICTURES as ENTITY_PICTURES
 from indexer.kb.oven import RECORD_FILES, Oven
 from indexer.search import EntityIndex
 from training.data.annotation import TASKS
-from training.data.oven import PATHS, OvenAnnotations
+from training.data.maskoven import file_names_of
+from training.data.oven import PATHS, TEST_DATA
+from training.data.prompts import Prompt
 from training.data.release import PICTURES, Part
-from training.data.sample import sample_release
-from training.data.source import DataName, DataOptions, annotated_data
-from training.measure.annotated_answers import answers_of_set
-from training.measure.oven_score import oven_score, oven_table
-from training.measure.predictions import write_predictions
-from training.measure.quality import quality_table, table_rows
-from training.report.examples import searched_examples
-from training.report.page import write_report
+from training.data.sample import Sample, sample_release
+from training.measure.annotated_answers import Predicted, answers_of_set
+from training.measure.release_set import ReleaseSet, sets_in
+from training.measure.systems import answers_of_system, read_system
+from training.report.release import write_release_report
 from wikiclip.base.command import run
 from wikiclip.base.devices import best_device
 from wikiclip.base.errors import WikiClipError
-from wikiclip.base.files import write_text
 from wikiclip.base.paths import home
 from wikiclip.model import WikiClip
 
@@ -48,7 +43,22 @@ def oven(
     *,
     data: Annotated[Path, typer.Option(help="The folder of the release: records, annotations and pictures.")],
     model: Annotated[str, typer.Option(help="The name of a checkpoint, or its folder.")] = "clip",
-    part: Annotated[Part, typer.Option(help="The part to measure on.")] = Part.VAL,
+    part: Annotated[
+        list[Part] | None, typer.Option(help="Parts to measure on, each with --part; val if left out.")
+    ] = None,
+    prompt: Annotated[
+        list[Prompt] | None,
+        typer.Option(
+            help="What says what a question is about, each with --prompt; all that the files have if left out."
+        ),
+    ] = None,
+    question_weight: Annotated[
+        float, typer.Option(min=0, help="Of the question beside the picture, for the prompt `text`.")
+    ] = 1.0,
+    system: Annotated[
+        list[str] | None,
+        typer.Option(help="Another system's answers for the same table, as NAME=FILE: ids, ranked ids or names."),
+    ] = None,
     sample: Annotated[
         int | None,
         typer.Option(min=1, help="Measure on so many questions, among the entities asked about and as many others."),
@@ -59,23 +69,17 @@ def oven(
     ] = False,
 ) -> None:
     """Check a release, build its index, ask its questions, and write a report, as HTML and as JSON."""
-    if part in (Part.TRAIN, Part.WIKI):
-        raise WikiClipError(f"--part {part} is there to train on; measure on val, test or human.")
+    files_of_systems = [_named(text) for text in system or []]
     name = Path(model).name + ("" if sample is None else f"-{sample}")
     into = home() / "runs" / f"oven-{name}" if out is None else out
     console.print(what_is_there(data))
-    seconds = dict[str, float]()
-    annotations, records, notes = data, _records_in(data), list[str]()
+    sets, records, notes, seconds = sets_in(data, part or [Part.VAL]), records_in(data), list[str](), dict[str, float]()
     if sample is not None:
         with _timed(seconds, "sample"):
-            full = OvenAnnotations(data, part=part, images=data), Oven(records, images=_pictured(data))
-            annotations = into / f"sample-{part}"
-            cut = sample_release(*full, annotations, questions=sample)
-        records = _records_in(annotations)
-        notes.append(
-            f"A sample: {cut.questions:,} questions among {cut.asked:,} entities that they ask about and {cut.others:,}"
-            " others. Among all six million the same questions are harder."
-        )
+            full = [each.annotations(data) for each in sets]
+            cut = sample_release(full, Oven(records, images=_pictured(data)), into / "sample", questions=sample)
+        sets, records = [each.in_folder(into / "sample") for each in sets], records_in(into / "sample")
+        notes.append(_said_of(cut))
         typer.echo(notes[-1])
     with _timed(seconds, "index"):
         build.build(
@@ -86,43 +90,39 @@ def oven(
             out=into / "index",
             any_model=any_model,
         )
-    options = DataOptions(data=DataName.OVEN, part=part, annotations=annotations, records=records, images=data)
     loaded = WikiClip.load(model).to(best_device())
-    with _timed(seconds, "questions"):
-        asked = annotated_data(loaded, options, part, records=False)
-    with _timed(seconds, "answers"):
-        index = EntityIndex.open(into / "index", fingerprint=loaded.fingerprint)
-        found = list(answers_of_set(asked, loaded.entity, index))
-    predicted = {data_id: entity_id for each in found for data_id, entity_id in each.predictions.items()}
-    write_predictions(into / "predictions.jsonl", predicted)
-    rows = list(table_rows({each.cell: [each.answers] for each in found}, None))
-    console.print(quality_table(rows))
-    report: dict[str, Any] = {"notes": notes, "entities": len(index), "part": str(part), "rows": rows}
-    truths = [truth for each in found for truth in each.truths]
-    if all(truth.task is not None for truth in truths):
-        score = oven_score(truths, predicted)
-        console.print(oven_table(score))
-        report["score"] = asdict(score) | {
-            "entity_hm": score.entity.harmonic_mean,
-            "query_hm": score.query.harmonic_mean,
-            "final": score.final,
-        }
-        entity, query = (_said(task.harmonic_mean) for task in (score.entity, score.query))
-        notes.append(f"OVEN's score: {entity} entity, {query} query, {_said(score.final)} together.")
-    report["seconds"] = {step: round(taken, 1) for step, taken in seconds.items()}
-    report["most_memory_gb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2)
-    report["model"] = {"name": loaded.name, "fingerprint": loaded.fingerprint}
-    write_text(into / "report.json", json.dumps(report, indent=1) + "\n")
-    write_report(
-        into / "report.html",
-        title=f"OVEN {part} by {loaded.name}",
-        settings={"model": report["model"], "seconds": report["seconds"], "entities": len(index)},
-        metrics=[],
-        rows=rows,
-        examples=list(searched_examples(loaded, asked, index)),
-        notes=notes,
-    )
-    typer.echo(f"Wrote {into / 'report.html'} and {into / 'report.json'}")
+    index = EntityIndex.open(into / "index", fingerprint=loaded.fingerprint)
+    prompts = prompt or [each for each in Prompt if each != Prompt.TEXT or loaded.preset.fusion is not None]
+    found: list[Predicted] = []
+    for each in sets:
+        for asked_by in each.prompts(prompts):
+            with _timed(seconds, "questions"):
+                asked = each.open(loaded, records, data, asked_by)
+            with _timed(seconds, "answers"):
+                found += answers_of_set(asked, loaded, index, each.asking(loaded.name, asked_by, question_weight))
+    with _timed(seconds, "systems"):
+        for named, path in files_of_systems:
+            found += _of_system(named, path, loaded, sets, records, data)
+    write_release_report(into, loaded, asked, index, found, notes=notes, seconds=seconds)
+
+
+def _of_system(
+    name: str, path: Path, model: WikiClip, sets: Sequence[ReleaseSet], records: Path, images: Path
+) -> Iterator[Predicted]:
+    """The answers of a file to those sets that it answers.
+
+    Raises:
+        WikiClipError: it answers none of them.
+    """
+    opened = [each.open(model, records, images, each.prompts([*Prompt])[0]) for each in sets]
+    answers = read_system(name, path, opened[0].records.entities, opened[0].records.fingerprint)
+    parts = [part for each in opened for part in answers_of_system(each, answers)]
+    answered = {part.cell.data for part in parts if part.predictions}
+    if not answered:
+        raise WikiClipError(
+            f"{path} answers none of the questions that were asked: look at its data_ids and at --part."
+        )
+    return (part for part in parts if part.cell.data in answered)
 
 
 def what_is_there(data: Path) -> Table:
@@ -131,26 +131,34 @@ def what_is_there(data: Path) -> Table:
     record_file = next((name for name in RECORD_FILES if (data / name).is_file()), None)
     table.add_row("records", " or ".join(RECORD_FILES[:2]), record_file or "no")
     table.add_row("their pictures (optional)", ENTITY_PICTURES, _folders(data / ENTITY_PICTURES))
-    for part in (Part.TRAIN, Part.VAL, Part.TEST):
-        for task in TASKS:
-            name = f"oven_{task}_{part}.jsonl"
-            there = [each for each in (name, f"{name}.gz") if (data / each).is_file()]
-            table.add_row(f"{task}, {part}", name, there[0] if there else "no")
-    table.add_row("human", "oven_human.jsonl", "yes" if (data / "oven_human.jsonl").is_file() else "no")
+    names = {
+        f"{task}, {part}": f"oven_{task}_{part}.jsonl" for part in (Part.TRAIN, Part.VAL, Part.TEST) for task in TASKS
+    }
+    for what, name in {**names, "human": "oven_human.jsonl"}.items():
+        places = (f"{TEST_DATA}/{name}", f"{TEST_DATA}/{name}.gz", name, f"{name}.gz")
+        table.add_row(what, name, next((place for place in places if (data / place).is_file()), "no"))
+    for part in Part:
+        for name in file_names_of(part):
+            table.add_row(f"masks, {part}", name, "yes" if (data / name).is_file() else "no")
     table.add_row("pictures asked about", PICTURES, _folders(data / PICTURES))
     table.add_row("their paths (optional)", PATHS, "yes" if (data / PATHS).is_file() else "no")
     return table
 
 
-def _folders(folder: Path) -> str:
-    return f"{sum(1 for _ in folder.iterdir()):,} folders" if folder.is_dir() else "no"
+def records_in(folder: Path) -> Path:
+    """The file of records in a folder of the release.
 
-
-def _records_in(folder: Path) -> Path:
+    Raises:
+        WikiClipError: there is none.
+    """
     for name in RECORD_FILES:
         if (folder / name).is_file():
             return folder / name
     raise WikiClipError(f"None of {', '.join(RECORD_FILES)} is in {folder}: fetch the records of OVEN's release.")
+
+
+def _folders(folder: Path) -> str:
+    return f"{sum(1 for _ in folder.iterdir()):,} folders" if folder.is_dir() else "no"
 
 
 def _pictured(data: Path) -> Path | None:
@@ -158,15 +166,27 @@ def _pictured(data: Path) -> Path | None:
     return data if (data / ENTITY_PICTURES).is_dir() else None
 
 
-def _said(score: float | None) -> str:
-    return "-" if score is None else f"{score:.2f}"
+def _named(text: str) -> tuple[str, Path]:
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise WikiClipError(f"--system is NAME=FILE, not {text!r}.")
+    if not Path(path).is_file():
+        raise WikiClipError(f"There is no file {path} with the answers of {name}.")
+    return name, Path(path)
+
+
+def _said_of(sample: Sample) -> str:
+    return (
+        f"A sample: {sample.questions:,} questions among {sample.asked:,} entities that they ask about and"
+        f" {sample.others:,} others. Among all six million the same questions are harder."
+    )
 
 
 @contextmanager
 def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
     start = time.monotonic()
     yield
-    seconds[step] = time.monotonic() - start
+    seconds[step] = seconds.get(step, 0.0) + time.monotonic() - start
 
 
 if __name__ == "__main__":

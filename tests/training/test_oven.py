@@ -4,18 +4,24 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
+import torch.nn.functional as F
 from typer.testing import CliRunner, Result
 
 from benchmarks.hub.repositories import write_repositories
 from indexer.kb.oven import Oven
+from indexer.kb.record import BadRecord
 from tests.training.data.small_release import draw, picture, rows, write_annotations
 from training import oven
 from training.data.annotation import Annotation
 from training.data.oven import OvenAnnotations
 from training.data.release import Part
 from training.data.sample import sample_release
+from training.measure.annotated_answers import with_questions
+from training.measure.predictions import read_predictions
 from wikiclip import make
 from wikiclip.base.errors import WikiClipError
+from wikiclip.model import WikiClip
 
 ENTITIES, QUESTIONS = 40, 24
 
@@ -52,7 +58,7 @@ def call(*arguments: object) -> Result:
 def test_a_sample_is_some_of_each_task_and_split_and_the_same_each_time(large: Path, tmp_path: Path) -> None:
     def sampled(name: str, **options: int) -> tuple[list[Annotation], set[str]]:
         annotated = OvenAnnotations(large, part=Part.VAL, images=large)
-        found = sample_release(annotated, Oven(large / "Wiki6M_ver_1_0.jsonl"), tmp_path / name, **options)
+        found = sample_release([annotated], Oven(large / "Wiki6M_ver_1_0.jsonl"), tmp_path / name, **options)
         cut = OvenAnnotations(tmp_path / name, part=Part.VAL, images=large)
         asked = [each for each in cut if isinstance(each, Annotation)]
         kept = {record.entity_id for record in Oven(tmp_path / name / "Wiki6M_ver_1_0.jsonl").records()}
@@ -78,23 +84,109 @@ def test_a_sample_is_some_of_each_task_and_split_and_the_same_each_time(large: P
 def test_a_release_ends_in_a_report(large: Path, checkpoint: Path, tmp_path: Path, sample: int | None) -> None:
     options = ("--data", large, "--model", checkpoint, "--out", tmp_path / "out")
     options += () if sample is None else ("--sample", sample)
+    others = {"ids": right_ids(large), "names": names(large), "nobody": []}
+    for name, answers in others.items():
+        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in answers))
+    options += tuple(part for name in ("ids", "names") for part in ("--system", f"{name}={tmp_path / name}"))
     done = call(*options)
     assert done.exit_code == 0, (done.output, done.exception)
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     asked = QUESTIONS if sample is None else sample
-    assert sum(row["n"] for row in report["rows"]) == asked
-    assert sum(split["asked"] for task in ("entity", "query") for split in report["score"][task].values()) == asked
+    clip = "MobileCLIP2-S0-OpenCLIP"
+    methods = {
+        "OVEN val": {f"{clip}, none", f"{clip}, text", "ids", "names"},
+        "MaskOVEN val": {f"{clip}, {prompt}" for prompt in ("none", "text", "box", "mask")} | {"ids", "names"},
+    }
+    for data, expected in methods.items():
+        rows = [row for row in report["rows"] if row["data"] == data]
+        assert {row["method"] for row in rows} == expected
+        for method in expected:
+            assert sum(row["n"] for row in rows if row["method"] == method) == asked
+            score = report["scores"][f"{data}: {method}"]
+            assert score["entity"]["asked"] + score["query"]["asked"] == asked
+            (file,) = (tmp_path / "out" / "predictions").glob(
+                f"{data} {method}.jsonl".replace(", ", "-").replace(" ", "-")
+            )
+            answered = read_predictions(file)
+            assert len(answered) == asked - score["entity"]["missing"] - score["query"]["missing"]
+        assert report["scores"][f"{data}: ids"]["final"] == 100
+        assert {k for row in rows if row["method"] == "ids" for k in row if k[0] == "r" and k[1:].isdigit()} == {"r1"}
+    assert report["scores"]["OVEN val: names"]["entity"]["seen"] == 100
     assert (report["entities"] == ENTITIES) == (sample is None)
-    assert bool(report["notes"][0].startswith("A sample")) == (sample is not None)
+    assert any(note.startswith("A sample") for note in report["notes"]) == (sample is not None)
     html = (tmp_path / "out" / "report.html").read_text()
     assert "heron" in html
-    predictions = (tmp_path / "out" / "predictions.jsonl").read_text().splitlines()
-    assert len(predictions) == asked
+    assert "published scorer" in html
 
     (tmp_path / "out" / "report.json").unlink()
     again = call(*options)  # as after a kill before the end: nothing is embedded again
     assert again.exit_code == 0
     assert json.loads((tmp_path / "out" / "report.json").read_text())["rows"] == report["rows"]
+
+
+def right_ids(folder: Path) -> list[dict[str, str]]:
+    """The right answers to all that the part val asks."""
+    asked = [row for task in ("entity", "query") for row in annotated(folder, task)]
+    return [{"data_id": row["data_id"], "pred_entity_id": row["entity_id"]} for row in asked]
+
+
+def names(folder: Path) -> list[dict[str, str]]:
+    """Names of the right entities, for the task entity alone."""
+    titles = {row["wikidata_id"]: row["wikipedia_title"] for row in lines(folder / "Wiki6M_ver_1_0.jsonl")}
+    return [{"data_id": row["data_id"], "prediction": titles[row["entity_id"]]} for row in annotated(folder, "entity")]
+
+
+def annotated(folder: Path, task: str) -> list[dict[str, str]]:
+    return lines(folder / f"oven_{task}_val.jsonl")
+
+
+def lines(path: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_question_moves_a_mention_towards_its_words(checkpoint: Path) -> None:
+    model = WikiClip.load(checkpoint)
+    mentions = F.normalize(torch.randn(3, model.mention_width, generator=torch.Generator().manual_seed(0)), dim=-1)
+    asked = ["what bird is this?", None, "which boat is it?"]
+    words = model.text([text or "" for text in asked]).sentence_BT
+    found = with_questions(model, mentions, asked, 0.5)
+    assert torch.allclose(found[1], mentions[1])
+    for n in (0, 2):
+        assert torch.allclose(found[n], F.normalize(mentions[n] + 0.5 * words[n], dim=0), atol=1e-5)
+    with pytest.raises(WikiClipError, match="compares no texts"):
+        with_questions(WikiClip.load("tiny"), mentions, asked, 0.5)
+
+
+def test_the_labels_of_test_are_where_the_release_has_them(large: Path) -> None:
+    (large / "test_data").mkdir()
+    for task in ("entity", "query"):
+        found = [row | {"data_split": row["data_split"].replace("val", "test")} for row in annotated(large, task)]
+        withheld = [{key: value for key, value in row.items() if key != "entity_id"} for row in found]
+        for folder, written in ((large / "test_data", found), (large, withheld)):
+            path = folder / f"oven_{task}_test.jsonl"
+            path.write_text("".join(json.dumps(row) + "\n" for row in written))
+    assert all(isinstance(one, Annotation) for one in OvenAnnotations(large, part=Part.TEST, images=large))
+    (large / "test_data" / "oven_entity_test.jsonl").unlink()
+    withheld_too = [one for one in OvenAnnotations(large, part=Part.TEST, images=large) if isinstance(one, BadRecord)]
+    assert len(withheld_too) == QUESTIONS // 2
+
+
+@pytest.mark.parametrize(
+    ("system", "said"),
+    [
+        ("answers", "NAME=FILE"),
+        ("other=nowhere", "no file nowhere"),
+        ("other={empty}", "answers none of the questions"),
+    ],
+)
+def test_a_system_s_file_that_cannot_stand_in_the_table_is_one_line(
+    system: str, said: str, large: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").write_text(json.dumps({"data_id": "another", "pred_entity_id": "Q1"}) + "\n")
+    options = ("--data", large, "--model", checkpoint, "--out", tmp_path / "out", "--sample", 12)
+    refused = call(*options, "--system", system.format(empty=tmp_path / "empty"))
+    assert isinstance(refused.exception, WikiClipError), refused.output
+    assert said in str(refused.exception)
 
 
 def test_what_is_missing_is_one_line(large: Path, checkpoint: Path, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from training.data.annotation import AnnotatedSet, MentionCode, MentionError, Sp
 from training.data.annotation_table import REPORT, open_annotations
 from training.data.feature_cache import Budget, Column, Features, Made
 from training.data.problems import ProblemCode, Problems, summary
+from training.data.prompts import Prompt, shown_by
 from training.data.records import Records
 from training.data.training_set import TrainingSet
 from training.processes import tell
@@ -39,6 +40,7 @@ class AnnotatedQueries:
     Attributes:
         number_Q: of their annotations in the table.
         data_ids: of their annotations, [Q].
+        questions: what was asked of each, [Q]; None where nothing was.
         pooled_QW: the tower's pooled vectors; zero where the mention cannot be read.
         readable_Q: False where the mention cannot be read: no answer to it is right.
         record_Q: the row of the record that each shows.
@@ -46,6 +48,7 @@ class AnnotatedQueries:
 
     number_Q: NDArray[np.int64]
     data_ids: list[str]
+    questions: list[str | None]
     pooled_QW: Tensor
     readable_Q: NDArray[np.bool_]
     record_Q: NDArray[np.int64]
@@ -62,11 +65,14 @@ class AnnotatedData:
         budget: for the records' patches and tokens; vectors are always kept.
         per_entity: mentions of one entity that are trained on at most, chosen by chance; the paper has 200. The others
             of the split "train" are not looked at.
+        prompt: what of each mention the tower is shown.
+        label: what rows of a table call the set, where there are several.
         strict: the first annotation, mention or picture of a record that cannot be used is the end.
 
     Attributes:
         annotations: the table, by number.
         records: the knowledge base's.
+        label: as given.
 
     Raises:
         BadRecordFound: `strict`, and an annotation cannot be used.
@@ -80,9 +86,11 @@ class AnnotatedData:
         *,
         budget: Budget,
         per_entity: int = 200,
+        prompt: Prompt = Prompt.MASK,
+        label: str | None = None,
         strict: bool = False,
     ) -> None:
-        self._model, self._strict = model, strict
+        self._model, self._prompt, self._strict, self.label = model, prompt, strict, label
         self.records = Records(model, kb, budget)
         self.annotations = open_annotations(annotated, self.records.entities, self.records.fingerprint, strict=strict)
         train = self.annotations.numbers("train")
@@ -97,6 +105,7 @@ class AnnotatedData:
                 "mention": asdict(model.preset.mention),
                 "annotations": self.annotations.folder.name,
                 "chosen": hashlib.sha256(self._number_Q.tobytes()).hexdigest(),
+                **({} if prompt == Prompt.MASK else {"prompt": str(prompt.seen)}),
             },
             rows=len(self),
             columns=(
@@ -169,6 +178,7 @@ class AnnotatedData:
         return AnnotatedQueries(
             number_Q=number_Q,
             data_ids=self.annotations.data_ids(number_Q),
+            questions=self.annotations.questions(number_Q),
             pooled_QW=self._pooled(place_Q),
             readable_Q=self._faults()[place_Q] == 0,
             record_Q=self.annotations.row_N[number_Q],
@@ -202,7 +212,8 @@ class AnnotatedData:
         for place, number in enumerate(self._number_Q[place_B]):
             annotation = self.annotations[int(number)]
             try:
-                prepared.append(self._model.prepare_mention(*read_mention(annotation)))
+                picture, mask = read_mention(annotation)
+                prepared.append(self._model.prepare_mention(picture, shown_by(self._prompt, mask)))
             except MentionError as error:
                 problems.add(error.code, annotation.data_id, str(error))
                 fault_B[place] = FAULTS.index(error.code)

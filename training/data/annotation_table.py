@@ -111,6 +111,11 @@ class AnnotationTable:
         column = self._table["data_id"]
         return [column[int(number)].as_py() for number in numbers]
 
+    def questions(self, numbers: NDArray[np.int64]) -> list[str | None]:
+        """The question of each number, where there is one."""
+        column = self._table["question"]
+        return [column[int(number)].as_py() for number in numbers]
+
     def numbers(self, split: Split, task: Task | None = None) -> NDArray[np.int64]:
         """Numbers of the annotations of a split, of one task or of all, ascending."""
         chosen = pc.equal(self._table["split"], split)

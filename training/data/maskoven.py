@@ -5,10 +5,11 @@ list of RLEs, and `bbox` is a list of boxes given by two corners. The largest do
 stream, twice: `images`, then `annotations`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import json
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -71,6 +72,9 @@ class MaskOvenAnnotations:
         tasks: of the other parts.
         images: the folder that holds `oven_images` and, for `wiki`, `wikipedia_images_full`; `oven_home()` if None.
 
+    Attributes:
+        files: of annotations, one a task.
+
     Raises:
         WikiClipError: a file or the folder of pictures is missing.
     """
@@ -86,15 +90,15 @@ class MaskOvenAnnotations:
         self.name = f"maskoven-{part}"
         self._part = part
         self._tasks: Sequence[Task | None] = [None] if part in SINGLE_FILES else tasks
-        names = [SINGLE_FILES[part]] if part in SINGLE_FILES else [f"mask_oven_{task}_{part}.json" for task in tasks]
+        names = file_names_of(part, tasks)
         self._pictures = (images or oven_home()) / (ENTITY_PICTURES if part == Part.WIKI else PICTURES)
         wanted = [(name,) for name in names]
-        self._files = find_files("MaskOVEN-Wiki", wanted, folder=folder or oven_home(), pictures=self._pictures)
+        self.files = find_files("MaskOVEN-Wiki", wanted, folder=folder or oven_home(), pictures=self._pictures)
         self._read: dict[str, int] = {}
 
     def __iter__(self) -> Iterator[Annotation | BadRecord]:
         """A file that holds no annotations, or is cut off, raises WikiClipError before its first one."""
-        for path, task in zip(self._files, self._tasks, strict=True):
+        for path, task in zip(self.files, self._tasks, strict=True):
             with listed_pictures(path, strict=False) as look_up:
                 number = -1
                 for number, found in enumerate(items(path, "annotations", bar=False)):
@@ -108,17 +112,24 @@ class MaskOvenAnnotations:
             sum(1 for _ in items(path, "annotations", bar=False))
             if path.stat().st_size < QUICKLY_COUNTED
             else PUBLISHED[path.name].paper
-            for path in self._files
+            for path in self.files
         )
 
     def fingerprint(self) -> str:
         """Hashes dates: a picture added or removed changes its folder's; one rewritten in place goes unnoticed."""
-        return of_files(self.name, [*self._files, self._pictures, *sorted(self._pictures.iterdir())])
+        return of_files(self.name, [*self.files, self._pictures, *sorted(self._pictures.iterdir())])
 
     def count_warnings(self) -> list[str]:
         """Returns a line for each file read so far that holds another number of annotations than published."""
         warnings = (count_warning(name, count) for name, count in self._read.items())
         return [warning for warning in warnings if warning is not None]
+
+    def copy(self, folder: Path, data_ids: Container[str]) -> None:
+        """Writes those annotations to a folder, in files of the release's names; few enough to be held in memory."""
+        for path in self.files:
+            kept = _with_ids(items(path, "annotations", bar=False), data_ids)
+            images = _with_ids(items(path, "images", bar=False), {str(one.get("image_id")) for one in kept})
+            (folder / path.name).write_text(json.dumps({"images": images, "annotations": kept}))
 
     def _annotation(
         self, where: str, found: object, task: Task | None, look_up: Callable[[object], Listed | None]
@@ -148,6 +159,15 @@ class MaskOvenAnnotations:
             question=row.question,
             declared=listed.declared_for(region),
         )
+
+
+def file_names_of(part: Part, tasks: Sequence[Task] = TASKS) -> list[str]:
+    """What the release calls a part's files."""
+    return [SINGLE_FILES[part]] if part in SINGLE_FILES else [f"mask_oven_{task}_{part}.json" for task in tasks]
+
+
+def _with_ids(found: Iterable[object], ids: Container[str]) -> list[dict[str, Any]]:
+    return [one for one in found if isinstance(one, dict) and isinstance(one.get("id"), str) and one["id"] in ids]
 
 
 def count_warning(file_name: str, count: int) -> str | None:

@@ -1,7 +1,8 @@
 """OVEN's annotations (Hu et al., ICCV 2023), as its release has them: a question about a picture, and an entity."""
 
+import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +18,7 @@ from indexer.picture_paths import NoPlace, file_names, place_below
 from training.data.annotation import TASKS, Annotation, Task
 from training.data.release import PICTURES, DataId, EntityId, Part, find_files, labelled
 
-PATHS = "ovenid2impath.csv"
+PATHS, TEST_DATA = "ovenid2impath.csv", "test_data"
 SUFFIXES = (".jpg", ".JPEG", ".jpeg", ".png")
 
 
@@ -38,7 +39,7 @@ class OvenAnnotations:
 
     Args:
         folder: holds the annotation files, plain or gzipped, and `ovenid2impath.csv` if there is one; `oven_home()` if
-            None.
+            None. Of test and human, files in its `test_data` count before those beside it, which have no labels.
         part: which files; there is no `wiki`. `human` is one file that does not tell tasks apart.
         tasks: of the other parts.
         images: the folder that holds `oven_images`, or that the paths of `ovenid2impath.csv` start from; `oven_home()`
@@ -67,7 +68,7 @@ class OvenAnnotations:
         names = ["oven_human.jsonl"] if part == Part.HUMAN else [f"oven_{task}_{part}.jsonl" for task in tasks]
         self.files = find_files(
             "OVEN",
-            [(name, f"{name}.gz") for name in names],
+            [(*_labelled(name, part), name, f"{name}.gz") for name in names],
             folder=folder,
             pictures=self._images / PICTURES,
             elsewhere=self._paths is not None,
@@ -87,6 +88,14 @@ class OvenAnnotations:
         """Hashes dates: a picture added or removed changes its folder's; one rewritten in place goes unnoticed."""
         paths = [*self.files, *([self._paths] if self._paths else []), self._images]
         return of_files(self.name, [*paths, *sorted(self._images.glob(f"{PICTURES}/*"))])
+
+    def copy(self, folder: Path, data_ids: Container[str]) -> None:
+        """Writes those annotations to a folder, in files of the release's names."""
+        for path in self.files:
+            with (folder / path.name.removesuffix(".gz")).open("wb") as file:
+                for _, line in read_lines(path):
+                    if line is not None and value_of(line, "data_id") in data_ids:
+                        file.write(line.rstrip(b"\r\n") + b"\n")
 
     def _read(
         self, where: str, line: bytes | None, task: Task | None, name_of: Callable[[str], str | None]
@@ -124,6 +133,20 @@ class OvenAnnotations:
                 return error
             places = [listed, moved.with_suffix(listed.suffix), *places]
         return next((place for place in places if _is_file(place)), places[0])
+
+
+def value_of(line: bytes, key: str) -> object:
+    """What a line's object has under a key; None where it has nothing, or is none."""
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row.get(key) if isinstance(row, dict) else None
+
+
+def _labelled(name: str, part: Part) -> tuple[str, ...]:
+    """Where the release has the same file with labels, if it withholds them in the file of that name."""
+    return (f"{TEST_DATA}/{name}", f"{TEST_DATA}/{name}.gz") if part in (Part.TEST, Part.HUMAN) else ()
 
 
 def _rows(paths: Path) -> Iterator[tuple[str, str]]:

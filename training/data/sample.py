@@ -9,7 +9,7 @@ import heapq
 import json
 import shutil
 from collections import defaultdict
-from collections.abc import Container, Iterator
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,12 @@ from indexer.kb.lines import read_lines
 from indexer.kb.oven import Oven
 from indexer.kb.record import BadRecord
 from training.data.annotation import Annotation
-from training.data.oven import OvenAnnotations
+from training.data.maskoven import MaskOvenAnnotations
+from training.data.oven import OvenAnnotations, value_of
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.files import appearing_folder
 
+AnyRelease = OvenAnnotations | MaskOvenAnnotations
 RECORDS, NOTE = "Wiki6M_ver_1_0.jsonl", "sample.json"
 
 
@@ -36,31 +38,35 @@ class Sample:
     others: int
 
 
-def sample_release(annotated: OvenAnnotations, kb: Oven, folder: Path, *, questions: int, seed: int = 0) -> Sample:
+def sample_release(annotated: Sequence[AnyRelease], kb: Oven, folder: Path, *, questions: int, seed: int = 0) -> Sample:
     """Writes a sample as files of a release, or finds the one that was written like this before.
 
-    Each task and split gets the same number of questions, as far as it has them; which ones, and which other records,
-    depends on their ids and the seed alone. Pictures stay where they are.
+    Each task and split of a set gets the same number of its questions, as far as it has them; which ones, and which
+    other records, depends on their ids and the seed alone. Pictures stay where they are.
 
     Args:
-        questions: at most, and as many records beside those that are asked about.
+        annotated: sets whose files have different names.
+        questions: of each set at most, and as many records beside those that are asked about.
 
     Raises:
-        WikiClipError: no question can be used, or the release's files cannot be read.
+        WikiClipError: no question of a set can be used, or the release's files cannot be read.
     """
-    wish = {"release": [annotated.fingerprint(), kb.fingerprint()], "questions": questions, "seed": seed}
+    release = [*(each.fingerprint() for each in annotated), kb.fingerprint()]
+    wish = {"release": release, "questions": questions, "seed": seed}
     if (before := _written(folder, wish)) is not None:
         return before
-    chosen = _chosen(annotated, questions, seed)
-    if not chosen:
-        raise WikiClipError("None of the release's questions can be used: look at its files.")
     shutil.rmtree(folder, ignore_errors=True)
     with appearing_folder(folder) as partial:
-        for path in annotated.files:
-            with (partial / path.name.removesuffix(".gz")).open("wb") as file:
-                file.writelines(_lines_of(path, chosen.keys()))
-        asked, others = _write_records(kb, partial / RECORDS, {*chosen.values()}, questions, seed)
-        sample = Sample(questions=len(chosen), asked=asked, others=others)
+        asked_about, count = set[str](), 0
+        for each in annotated:
+            chosen = _chosen(each, questions, seed)
+            if not chosen:
+                raise WikiClipError(f"None of the questions of {each.name} can be used: look at its files.")
+            each.copy(partial, chosen)
+            asked_about.update(chosen.values())
+            count += len(chosen)
+        asked, others = _write_records(kb, partial / RECORDS, asked_about, questions, seed)
+        sample = Sample(questions=count, asked=asked, others=others)
         (partial / NOTE).write_text(json.dumps({"wish": wish, "sample": asdict(sample)}))
     return sample
 
@@ -73,10 +79,12 @@ def _written(folder: Path, wish: dict[str, Any]) -> Sample | None:
         return None
 
 
-def _chosen(annotated: OvenAnnotations, questions: int, seed: int) -> dict[str, str]:
+def _chosen(annotated: AnyRelease, questions: int, seed: int) -> dict[str, str]:
     """data_id -> entity_id of the questions with the lowest chance, alike many of each task and split."""
     strata = defaultdict[tuple[object, str], list[tuple[int, str, str]]](list)
-    for annotation in tqdm(annotated, total=len(annotated), desc="Questions", unit=" annotations", unit_scale=True):
+    for annotation in tqdm(
+        annotated, total=len(annotated), desc=f"Questions of {annotated.name}", unit=" annotations", unit_scale=True
+    ):
         if not isinstance(annotation, Annotation):
             continue
         stratum = strata[annotation.task, annotation.split]
@@ -86,12 +94,6 @@ def _chosen(annotated: OvenAnnotations, questions: int, seed: int) -> dict[str, 
     ranked = [(rank, entry) for stratum in strata.values() for rank, entry in enumerate(sorted(stratum, reverse=True))]
     picked = sorted(ranked, key=lambda one: one[0])[:questions]  # the first of each stratum, then the second of each
     return {data_id: entity_id for _, (_, data_id, entity_id) in picked}
-
-
-def _lines_of(path: Path, data_ids: Container[str]) -> Iterator[bytes]:
-    for _, line in read_lines(path):
-        if line is not None and _value(line, "data_id") in data_ids:
-            yield line.rstrip(b"\r\n") + b"\n"
 
 
 def _write_records(kb: Oven, path: Path, asked: set[str], most_others: int, seed: int) -> tuple[int, int]:
@@ -109,18 +111,10 @@ def _write_records(kb: Oven, path: Path, asked: set[str], most_others: int, seed
     kept: set[object] = asked | {entity_id for _, entity_id in others}
     with path.open("wb") as file:
         for _, line in tqdm(read_lines(kb.path), total=len(kb), desc="Copying", unit=" records", unit_scale=True):
-            if line is not None and (entity_id := _value(line, "wikidata_id")) in kept:
+            if line is not None and (entity_id := value_of(line, "wikidata_id")) in kept:
                 file.write(line.rstrip(b"\r\n") + b"\n")
                 kept.discard(entity_id)  # a later record of the same id is a bad one
     return found, len(others)
-
-
-def _value(line: bytes, key: str) -> object:
-    try:
-        row = json.loads(line)
-    except ValueError:
-        return None
-    return row.get(key) if isinstance(row, dict) else None
 
 
 def _chance(name: str, seed: int) -> int:

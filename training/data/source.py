@@ -12,6 +12,7 @@ from training.data.annotated import AnnotatedData
 from training.data.feature_cache import GB, Budget
 from training.data.maskoven import MaskOvenAnnotations
 from training.data.oven import OvenAnnotations
+from training.data.prompts import Prompt
 from training.data.release import Part
 from training.data.scenes.dataset import CACHE_GB, ScenesData, load_scenes
 from training.data.scenes.folds import FOLDS
@@ -103,11 +104,21 @@ def training_set(data: Data, options: DataOptions) -> TrainingSet:
     return data.training_set(options.fold) if isinstance(data, ScenesData) else data.training_set()
 
 
-def annotated_data(model: WikiClip, options: DataOptions, part: Part, *, records: bool = True) -> AnnotatedData:
+def annotated_data(
+    model: WikiClip,
+    options: DataOptions,
+    part: Part,
+    *,
+    records: bool = True,
+    prompt: Prompt = Prompt.MASK,
+    label: str | None = None,
+) -> AnnotatedData:
     """Opens a part of OVEN or MaskOVEN-Wiki; frozen features that are not kept yet are computed.
 
     Args:
         records: the knowledge base's, too, which an index of it makes needless.
+        prompt: what of each mention the tower is shown.
+        label: what rows of a table call the set, where there are several.
 
     Raises:
         WikiClipError: a file is missing.
@@ -122,6 +133,8 @@ def annotated_data(model: WikiClip, options: DataOptions, part: Part, *, records
         kb,
         budget=Budget(int(options.cache_gb * GB)),
         per_entity=options.per_entity,
+        prompt=prompt,
+        label=label,
         strict=options.strict,
     )
     tell(data.annotations.summary())

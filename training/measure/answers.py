@@ -4,7 +4,7 @@ Axes: Q query, N candidate record, K hit, M vector width.
 """
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -32,38 +32,52 @@ class Cell:
     """What was asked and how: one group of rows of the table.
 
     Attributes:
-        method: "model"; "untrained": the same with its space fitted and its adaptor still at zero; "image": cosine of
-            the tower's own pooled vectors under the mask, nothing fitted; "levels": the same of vectors pooled at
-            several depths, for a preset that has them; "text": the class memory's recall of the description, without
-            a picture and without training; "full-image": the model, its mention made of the whole picture.
+        method: who answered. On the default data it is "model"; "untrained": the same with its space fitted and its
+            adaptor still at zero; "image": cosine of the tower's own pooled vectors under the mask, nothing fitted;
+            "levels": the same of vectors pooled at several depths, for a preset that has them; "text": the class
+            memory's recall of the description, without a picture and without training; "full-image": the model, its
+            mention made of the whole picture. On a release it is a model with its prompt, or another system.
         photo: whether the query shows the record's own photograph or another, where a set knows.
         record: "text-only" takes the pictures from the unseen entities' records, and from their training too.
         task: of OVEN's two, where a set has them.
         mark: how a person marked the thing in a photograph of a place; None for scenes with true masks.
+        data: of several releases and parts, which one.
     """
 
-    method: Method
+    method: str
     split: TestSplit
     photo: Photo | None = None
     record: RecordForm = "full"
     candidates: Candidates = "all"
     task: Task | None = None
     mark: Mark | None = None
+    data: str | None = None
 
 
 @dataclass(frozen=True)
-class RankedAnswers:
-    """For each query the rank of the right entity, and how the best candidates scored.
+class Ranks:
+    """For each query the rank of the right entity.
 
     Attributes:
         rank_Q: from 0, or `NOT_FOUND`.
         entity_Q: the right entity's row.
-        scores_QK: of the first `SCORES` candidates, descending.
-        absent_QK: the same where the right entity had been taken out of the index, so that every answer is wrong.
+        depth: candidates that an answer has; of larger ranks nothing is known.
     """
 
     rank_Q: NDArray[np.int64]
     entity_Q: NDArray[np.int64]
+    depth: int = field(default=max(RANKS), kw_only=True)
+
+
+@dataclass(frozen=True)
+class RankedAnswers(Ranks):
+    """Ranks, and how the best candidates scored.
+
+    Attributes:
+        scores_QK: of the first `SCORES` candidates, descending.
+        absent_QK: the same where the right entity had been taken out of the index, so that every answer is wrong.
+    """
+
     scores_QK: NDArray[np.float32]
     absent_QK: NDArray[np.float32]
 

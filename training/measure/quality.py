@@ -1,7 +1,7 @@
 """The table of linking quality, and what of it is beyond chance."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple
 from typing import Any, cast
 
@@ -12,17 +12,26 @@ from rich.table import Table
 from training.data.annotation import TEST_SPLITS
 from training.data.scenes.folds import DEVELOPMENT_FOLD, FOLDS
 from training.data.scenes.marks import MARKS, Mark
-from training.measure.answers import Cell, RankedAnswers
+from training.measure.answers import Cell, RankedAnswers, Ranks
 from training.measure.ranking import RANKS, Interval, bootstrap, harmonic_mean, within
 from wikiclip.base.errors import WikiClipError
 
 Results = dict[Cell, list[RankedAnswers]]  # a cell's answers, fold by fold
-ASKED = ("task", "photo", "record", "candidates", "imagenet")  # what methods have in common that are set side by side
+ASKED = (
+    "data",
+    "task",
+    "photo",
+    "record",
+    "candidates",
+    "imagenet",
+)  # what methods have in common that are set side by side
 PRINTED = (1, 5, 10)  # of RANKS; the JSON rows have all
 
 
-def table_rows(results: Results, imagenet_rows: NDArray[np.int64] | None) -> Iterator[dict[str, Any]]:
-    """Yields the table, a dictionary a row; percentages of n.
+def table_rows(
+    results: Mapping[Cell, Sequence[Ranks]], imagenet_rows: NDArray[np.int64] | None
+) -> Iterator[dict[str, Any]]:
+    """Yields the table, a dictionary a row; percentages of n, of the ranks that are known.
 
     Args:
         imagenet_rows: rows of entities that are classes of ImageNet; None where nobody knows.
@@ -30,6 +39,7 @@ def table_rows(results: Results, imagenet_rows: NDArray[np.int64] | None) -> Ite
     for cell, folds in sorted(results.items(), key=lambda item: [value or "" for value in astuple(item[0])]):
         rank_Q = np.concatenate([answers.rank_Q for answers in folds])
         entity_Q = np.concatenate([answers.entity_Q for answers in folds])
+        known = [k for k in RANKS if k <= min(answers.depth for answers in folds)]
         kept = {"all": np.full(len(entity_Q), True)}
         if imagenet_rows is not None:
             kept["without"] = ~np.isin(entity_Q, imagenet_rows)
@@ -42,11 +52,12 @@ def table_rows(results: Results, imagenet_rows: NDArray[np.int64] | None) -> Ite
                 "record": cell.record,
                 "imagenet": imagenet,
                 "candidates": cell.candidates,
+                **({} if cell.data is None else {"data": cell.data}),
                 **({} if cell.task is None else {"task": cell.task}),
                 **({} if cell.mark is None else {"mark": cell.mark}),
                 "n": int(kept_Q.sum()),
                 "n_entities": len(np.unique(entity_Q[kept_Q])),
-                **{f"r{k}": round(100 * float(within(rank_Q[kept_Q], k).mean()), 2) for k in RANKS},
+                **{f"r{k}": round(100 * float(within(rank_Q[kept_Q], k).mean()), 2) for k in known},
                 "r1_lo": round(first.low, 2),
                 "r1_hi": round(first.high, 2),
             }
@@ -62,7 +73,7 @@ def quality_table(rows: list[dict[str, Any]]) -> Table:
     for row in rows:
         cells[tuple(row[name] for name in settings)][row["split"]] = row
     for key, splits in sorted(cells.items()):
-        seen, unseen = ([splits[split][f"r{k}"] for k in PRINTED] if split in splits else None for split in TEST_SPLITS)
+        seen, unseen = (_printed(splits.get(split)) for split in TEST_SPLITS)
         means = [harmonic_mean(a, b) for a, b in zip(seen, unseen, strict=True)] if seen and unseen else None
         counted = splits.get("unseen") or splits["seen"]
         table.add_row(*key, _shares(seen), _shares(unseen), _shares(means), f"{counted['n']} ({counted['n_entities']})")
@@ -86,12 +97,17 @@ def marks_table(rows: list[dict[str, Any]]) -> Table:
             record,
             candidates,
             mark,
-            _shares([every[f"r{k}"] for k in PRINTED]),
+            _shares(_printed(every)),
             f"{every['r1_lo']:.1f} to {every['r1_hi']:.1f}",
-            _shares(None if without is None else [without[f"r{k}"] for k in PRINTED]),
+            _shares(_printed(without)),
             f"{every['n']} ({every['n_entities']})",
         )
     return table
+
+
+def _printed(row: dict[str, Any] | None) -> list[float] | None:
+    """A row's percentages, of the ranks that are known."""
+    return None if row is None else [row[f"r{k}"] for k in PRINTED if f"r{k}" in row]
 
 
 def _shares(percent: list[float] | None) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from training.measure.coverage import RiskCoverage
+from training.measure.oven_score import COLUMNS, HOW_COUNTED, OvenScore, score_rows
 from training.report.curves import curve
 from training.report.table import grouped, ranks_of
 from training.report.thumbnails import inline, outlined, thumbnail
@@ -66,6 +68,7 @@ def write_report(
     rows: Sequence[Mapping[str, Any]],
     examples: Sequence[Example],
     notes: Sequence[str] = (),
+    scores: Mapping[str, OvenScore] = MappingProxyType({}),
     coverage: RiskCoverage | None = None,
 ) -> None:
     """Writes the report, in one step where another one was.
@@ -75,6 +78,7 @@ def write_report(
         metrics: one mapping a step: "step" and what was measured in it.
         rows: of the quality table, as `training.evaluate` makes them.
         notes: paragraphs for the head of the page.
+        scores: OVEN's, by the name of what was scored.
         coverage: how wrong the answers are when only the surest are given.
 
     Raises:
@@ -92,6 +96,9 @@ def write_report(
         curves=list(_curves(metrics)),
         ranks=ranks_of(rows),
         groups=list(grouped(rows)),
+        score_columns=COLUMNS,
+        scores=list(score_rows(scores)),
+        how_counted=HOW_COUNTED,
         coverage=coverage,
         coverage_curve=None if coverage is None else _coverage_curve(coverage),
         risks=RISKS,

@@ -80,7 +80,57 @@ def test_the_score_agrees_with_the_slow_one(rows, strangers):
     assert score.unknown == strangers
 
 
-@pytest.mark.parametrize(("split", "task"), [("train", "entity"), ("seen", None), ("seen", "human")])
+def published_scorer(rows, predictions):
+    """The rules of the published scorer, written out: what is not predicted is not looked at."""
+
+    def mean(first, second):
+        return 2 / sum(1 / (value if value != 0 else 1e-12) for value in (first, second))
+
+    means = []
+    for task in ("entity", "query"):
+        accuracies = []
+        for split in ("seen", "unseen"):
+            hits = [
+                predictions[row.data_id] == row.entity_id
+                for row in rows
+                if (row.task, row.split) == (task, split) and row.data_id in predictions
+            ]
+            if not hits:
+                return None
+            accuracies.append(round(sum(hits) / len(hits) * 100, 2))
+        means.append(mean(*accuracies))
+    return mean(*means)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(entities, cells, st.none() | entities), max_size=60))
+def test_the_published_figure_agrees_with_the_published_rules(rows):
+    annotations = [Truth(str(n), entity, *cell) for n, (entity, cell, _) in enumerate(rows)]
+    predictions = {str(n): predicted for n, (_, _, predicted) in enumerate(rows) if predicted is not None}
+    assert oven_score(annotations, predictions).published == pytest.approx(published_scorer(annotations, predictions))
+
+
+def test_leaving_out_wrong_answers_helps_with_the_published_scorer_alone():
+    annotations, predictions = published()
+    right = {row.data_id: row.entity_id for row in annotations if predictions[row.data_id] == row.entity_id}
+    score = oven_score(annotations, right)
+    assert (score.published, round(score.final, 2)) == (100, 7.87)
+
+
+def test_overall_counts_every_mention_alike():
+    annotations, predictions = published()
+    assert oven_score(annotations, predictions).overall == round(100 * (171 + 17 + 2463 + 442) / 15_000, 2)
+
+
+def test_the_human_set_has_a_row_of_its_own():
+    rows = [Truth(str(n), "Q1", split, None) for n, split in enumerate(("seen", "seen", "unseen", "unseen"))]
+    score = oven_score(rows, {"0": "Q1", "1": "Q2", "2": "Q1"})
+    assert list(score.tasks) == ["human"]
+    assert (score.human.seen.accuracy, score.human.unseen.accuracy, score.human.accuracy) == (50, 50, 50)
+    assert (score.human.published, score.final, score.overall, score.missing) == (pytest.approx(200 / 3), None, 50, 1)
+
+
+@pytest.mark.parametrize(("split", "task"), [("train", "entity"), ("train", None), ("seen", "wiki")])
 def test_only_evaluation_sets_are_scored(split, task):
     with pytest.raises(WikiClipError, match="score an evaluation set"):
         oven_score([Truth("a", "Q1", split, task)], {})
@@ -92,8 +142,8 @@ def test_an_annotation_that_comes_twice_is_refused():
 
 
 def printed(score):
-    console = Console(width=120, file=io.StringIO(), record=True)
-    console.print(oven_table(score))
+    console = Console(width=160, file=io.StringIO(), record=True)
+    console.print(oven_table({"ours": score}))
     return console.export_text()
 
 
@@ -102,9 +152,11 @@ def test_the_table_has_the_score_and_what_was_not_answered():
     first, *_ = predictions
     entity_id = predictions.pop(first)
     text = printed(oven_score(annotations, {**predictions, "stranger": entity_id}))
-    line = {line.split()[1]: line for line in text.splitlines() if len(line.split()) > 1}
-    assert [part for part in line["query"].split() if part[0].isdigit()] == ["24.63", "17.68", "20.58", "12,500", "0"]
-    assert line["entity"].split()[-2] == "1"
+    line = {line.split("│")[2].strip(): line for line in text.splitlines() if line.count("│") > 2}
+    figures = [part for part in line["query"].split() if part[0].isdigit()]
+    assert figures == ["24.63", "17.68", "20.58", "23.24", "12,500", "0", "20.58"]
+    assert [part.strip() for part in line["entity"].split("│")][-3] == "1"
+    assert line["final"].split("│")[5].strip() == "7.86"  # the one without a prediction had been right
     assert "not annotated: 1." in text
 
 
