@@ -11,18 +11,18 @@ from typing import Any
 PATHS = {"open": 1, "os.rename": 2, "os.link": 2, "os.mkdir": 1, "os.remove": 1, "os.rmdir": 1}
 
 
-def count_steps(folder: Path, *, kill_before: int | None = None) -> list[str]:
+def count_steps(folder: Path, *, kill_before: int | str | None = None) -> list[str]:
     """Begins to list the steps of this process on what lies below a folder; there is no way to end it.
 
     Args:
-        kill_before: the number of the step that the process does not live to take.
+        kill_before: the step that the process does not live to take: its number, or a text that it is the first with.
     """
     steps: list[str] = []
 
     def hook(event: str, arguments: Sequence[Any]) -> None:
         step = _step(event, arguments, os.fspath(folder))
         if step is not None:
-            if len(steps) == kill_before:
+            if len(steps) == kill_before or (isinstance(kill_before, str) and kill_before in step):
                 os.kill(os.getpid(), signal.SIGKILL)
             steps.append(step)
 
