@@ -49,8 +49,15 @@ def draw_place(folder: Path, number: int) -> str:
 
 @pytest.fixture(scope="module")
 def small_scenes(tmp_path_factory, plain_preset) -> Iterator[ScenesData]:
-    """16 entities with a picture, 8 of them in a second photograph, and 120 without, in a mention space of its own."""
-    folder = tmp_path_factory.mktemp("scenes")
+    """`drawn_scenes` in a mention space of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("scenes")
+        patch.setenv("WIKICLIP_HOME", str(folder / "var"))
+        yield drawn_scenes(folder, dataclasses.replace(plain_preset, space=SpaceConfig(width=16, classes=3)))
+
+
+def drawn_scenes(folder: Path, preset: Preset) -> ScenesData:
+    """16 entities with a picture, 8 of them in a second photograph, and 120 without."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
     stamps, records = [], []
@@ -64,17 +71,14 @@ def small_scenes(tmp_path_factory, plain_preset) -> Iterator[ScenesData]:
             record["images"] = [f"{number}-0.png"]
         records.append(json.dumps(record))
     (folder / "kb.jsonl").write_text("\n".join(records) + "\n")
-    preset = dataclasses.replace(plain_preset, space=SpaceConfig(width=16, classes=3))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WIKICLIP_HOME", str(folder / "var"))
-        yield scenes_data(
-            WikiClip(preset),
-            JsonLines(folder / "kb.jsonl", images=folder),
-            stamps,
-            classes=(),
-            places_root=folder,
-            places=[draw_place(folder, number) for number in range(FOLDS)],
-        )
+    return scenes_data(
+        WikiClip(preset),
+        JsonLines(folder / "kb.jsonl", images=folder),
+        stamps,
+        classes=(),
+        places_root=folder,
+        places=[draw_place(folder, number) for number in range(FOLDS)],
+    )
 
 
 @pytest.fixture(scope="session")

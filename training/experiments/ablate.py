@@ -30,11 +30,14 @@ from training.measure.answers import mention_vectors
 from training.measure.ranking import ranks, within
 from training.measure.rows import Row, kept_row
 from wikiclip.base.command import run
+from wikiclip.base.devices import best_device
+from wikiclip.base.errors import WikiClipError
 from wikiclip.base.files import write_text
 from wikiclip.base.paths import home
+from wikiclip.checkpoint import checkpoint_folder, read_checkpoint
 from wikiclip.entity import EntityEncoder, EntityFeatures
 from wikiclip.model import WikiClip
-from wikiclip.presets import PRESETS
+from wikiclip.presets import Preset
 
 SEEDS = 3
 STEPS = 60  # fewer than the recipe has, to keep a run with synthesized negatives within five minutes on two cores
@@ -51,6 +54,8 @@ class Variation:
         pictures, texts: whether the entity encoder sees them, in training and after.
         masks: whether a mention is what its mask covers, or the whole picture.
         residual: around the adaptor's attention.
+        anchor: whether a tower that knows text gives the sum that the adaptor starts from; else it is the paper's plain
+            form.
     """
 
     name: str
@@ -60,6 +65,7 @@ class Variation:
     texts: bool = True
     masks: bool = True
     residual: bool = True
+    anchor: bool = True
 
 
 ROWS = (
@@ -73,11 +79,16 @@ ROWS = (
     Variation(name="both, without records' own pictures as queries", config={"own": 0}),
     Variation(name="both, without masks", masks=False),
 )
+# What else there is to change where the tower knows text.
+ANCHORED_ROWS = (Variation(name="both, without the anchor: the paper's plain form", anchor=False),)
 MEASURES = {"unseen, other photo": "unseen-other", "seen, other photo": "seen-other", "unseen, own photo": "unseen-own"}
 
 
 @app.command()
 def ablate(
+    model: Annotated[
+        str, typer.Option(help="A checkpoint's name or folder, whose towers and shape count; nothing it learned does.")
+    ] = "tiny",
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each row.")] = SEEDS,
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps on each fold; four folds make a run.")] = STEPS,
     rows_file: Annotated[Path | None, typer.Option("--rows", help="Where finished runs are kept.")] = None,
@@ -85,24 +96,41 @@ def ablate(
 ) -> None:
     """Train every row of the ablation, and print mean and spread over seeds. A second call goes on where the first was
     cut off."""
-    data = load_scenes(WikiClip(PRESETS["tiny"]))
+    preset = read_checkpoint(checkpoint_folder(model))[0]
+    if preset.adaptor is None:
+        raise WikiClipError(f"Nothing of {model} is trained: make one with `wikiclip.make --entity-encoder vgka`.")
+    data = load_scenes(WikiClip(preset).to(best_device()))
     kept = rows_file or home() / "ablation.jsonl"
     runs: dict[str, list[Row]] = {}
-    for variation in tqdm(ROWS, desc="Ablation", unit=" rows"):
+    for variation in tqdm(rows_of(preset), desc="Ablation", unit=" rows"):
         runs[variation.name] = [_run(kept, data, variation, steps, seed) for seed in range(seeds)]
     Console(width=150).print(_table(runs))
     if markdown is not None:
         write_text(markdown, markdown_table(runs))
 
 
+def rows_of(preset: Preset) -> tuple[Variation, ...]:
+    """The rows of a preset's ablation."""
+    return ROWS if preset.fusion is None else (*ROWS, *ANCHORED_ROWS)
+
+
 def _run(kept: Path, data: ScenesData, variation: Variation, steps: int, seed: int) -> Row:
     config = TrainConfig(**variation.config, steps=steps, seed=seed)
+    varied = varied_data(data, variation)
+    settings = [varied.model.preset.to_json(), asdict(config), variation.pictures, variation.texts, variation.masks]
+    return kept_row(kept, [*settings, data.records.fingerprint], lambda: measure(varied, variation, config))
+
+
+def varied_data(data: ScenesData, variation: Variation) -> ScenesData:
+    """The data with an untrained model of the variation's shape."""
     preset = data.model.preset
     assert preset.adaptor is not None
-    preset = dataclasses.replace(preset, adaptor=dataclasses.replace(preset.adaptor, residual=variation.residual))
-    varied = dataclasses.replace(data, model=data.model.varied(preset))
-    settings = [preset.to_json(), asdict(config), variation.pictures, variation.texts, variation.masks]
-    return kept_row(kept, [*settings, data.records.fingerprint], lambda: measure(varied, variation, config))
+    preset = dataclasses.replace(
+        preset,
+        adaptor=dataclasses.replace(preset.adaptor, residual=variation.residual),
+        fusion=preset.fusion if variation.anchor else None,
+    )
+    return dataclasses.replace(data, model=data.model.varied(preset))
 
 
 def measure(data: ScenesData, variation: Variation, config: TrainConfig) -> Row:
@@ -165,15 +193,16 @@ def markdown_table(runs: dict[str, list[Row]]) -> str:
 
 
 def _cells(runs: dict[str, list[Row]]) -> Sequence[list[str]]:
+    papers = {variation.name: variation.paper for variation in (*ROWS, *ANCHORED_ROWS)}
     cells = []
-    for variation in ROWS:
-        rows = runs[variation.name]
-        measured = (
-            " / ".join(_spread([row[f"{name} {k}"] for row in rows]) for k in (1, 10)) for name in MEASURES.values()
+    for name, rows in runs.items():
+        figures = (
+            " / ".join(_spread([row[f"{measured} {k}"] for row in rows]) for k in (1, 10))
+            for measured in MEASURES.values()
         )
-        paper = "-" if variation.paper is None else f"{variation.paper:.1f}"
+        paper = "-" if (figure := papers[name]) is None else f"{figure:.1f}"
         minutes = f"{np.mean([row['minutes'] for row in rows]):.1f}"
-        cells.append([variation.name, *measured, paper, minutes])
+        cells.append([name, *figures, paper, minutes])
     return cells
 
 
