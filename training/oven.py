@@ -22,7 +22,8 @@ from indexer.kb.oven import PICTURES as ENTITY_PICTURES
 from indexer.kb.oven import RECORD_FILES, Oven
 from indexer.search import EntityIndex
 from training.data.annotation import TASKS
-from training.data.oven import PATHS, OvenAnnotations
+from training.data.oven import OvenAnnotations
+from training.data.oven_pictures import PATHS
 from training.data.release import PICTURES, Part
 from training.data.sample import sample_release
 from training.data.source import DataName, DataOptions, annotated_data
