@@ -191,4 +191,4 @@ def test_encyclopedic_vqa_is_asked_of_its_own_knowledge_base(
     assert {split: len(found) for split, found in ranks.items()} == {"seen": 6, "unseen": 4}
     expect_figures(json.loads((tmp_path / "rows.json").read_text()), ranks)
     assert "1 of 11 annotations was left out: 1 unknown-entity; " in output
-    assert "Not asked: 1 of two hops, which name no one article." in output
+    assert "Not asked, because each names two articles: 1 of the type 2_hop." in output

@@ -45,9 +45,11 @@ class QuestionPictures:
 
     @property
     def files(self) -> list[Path]:
-        """What settles where pictures are: the list and the folders."""
-        folders = [self._images / name for name in (INATURALIST, LANDMARKS)]
-        return [*([self.listing] if self.listing else []), *folders, *sorted(folders[0].glob("*/"))]
+        """What settles which pictures there are: the list, and every folder that holds some."""
+        inaturalist, landmarks = self._images / INATURALIST, self._images / LANDMARKS
+        folders = [folder for pattern in ("*/", "*/*/") for folder in inaturalist.glob(pattern)]
+        folders += [folder for name in SETS for folder in (landmarks / name).glob("?/?/?/")]
+        return [*([self.listing] if self.listing else []), inaturalist, landmarks, *sorted(folders)]
 
     @contextmanager
     def look_up(self) -> Iterator[Callable[[str, str], Path | NoPlace]]:

@@ -151,7 +151,7 @@ def annotated_data(model: WikiClip, options: DataOptions, part: Part, *, records
         for warning in annotated.count_warnings():
             tell(warning)
     if isinstance(annotated, EncyclopedicVqaAnnotations) and annotated.two_hops:
-        tell(f"Not asked: {annotated.two_hops:,} of two hops, which name no one article.")
+        tell(f"Not asked, because each names two articles: {annotated.two_hops:,} of the type 2_hop.")
     data.fill(records=records)
     return data
 

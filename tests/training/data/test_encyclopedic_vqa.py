@@ -240,7 +240,8 @@ def test_the_fingerprint_changes_with_a_file_a_list_and_a_picture(home: Path, kb
     found.append(fingerprint())
     (home / "inaturalist/val.json").write_text('{"images": []}')
     found.append(fingerprint())
-    draw(home / "inaturalist/train/b.jpg", 1)
-    found.append(fingerprint())
+    for late in ("inaturalist/val/04684_Aves/b.jpg", "landmarks/0/a/1/0a1.jpg", "landmarks/train/0/a/1/0a2.jpg"):
+        draw(home / late, 1)
+        found.append(fingerprint())
     assert found[0] == found[1]
-    assert len(set(found)) == 4
+    assert len(set(found)) == 6
