@@ -75,6 +75,13 @@ def test_intervals_are_over_entities_and_hold_the_figure():
     assert widths["harmonic mean"] < min(widths["seen"], widths["unseen"])
 
 
+def test_a_harmonic_mean_is_of_both_splits_in_each_draw():
+    """Where one of them finds nothing whatever is drawn, the interval has no width."""
+    right, wrong = [(0, entity) for entity in range(9)], [(NOT_FOUND, entity) for entity in range(9)]
+    (mean,) = (row for row in recall_rows(results(right, wrong)) if row["split"] == "harmonic mean")
+    assert [(mean[f"r{k}_lo"], mean[f"r{k}"], mean[f"r{k}_hi"]) for k in RECALLS] == [(0, 0, 0)] * len(RECALLS)
+
+
 def test_the_table_has_a_line_a_row_and_an_interval_a_figure():
     rows = list(recall_rows(results([(0, 0), (7, 1)], [(15, 2), (NOT_FOUND, 3)])))
     console = Console(width=150, file=io.StringIO(), record=True)
