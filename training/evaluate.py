@@ -20,6 +20,7 @@ from training.data.release import Part
 from training.data.scenes.dataset import load_scenes
 from training.data.source import ASKED_OF, DataName, DataOptions, annotated_data
 from training.learn.config import TrainConfig
+from training.measure.absent import tell_absent
 from training.measure.annotated_answers import Predicted, answers_of_set
 from training.measure.answers import Cell
 from training.measure.doubt import (
@@ -217,6 +218,7 @@ def release(
         opened = EntityIndex.open(versions or index_home(), fingerprint=model.fingerprint)
         data = annotated_data(model, source, source.part or Part.VAL, records=False)
         found = list(answers_of_set(data, model.entity, opened))
+        tell_absent(opened, (truth.entity_id for part in found for truth in part.truths))
         return {part.cell: [part.answers] for part in found}, found
 
     results, found = answers(checkpoint, index)

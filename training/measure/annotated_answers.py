@@ -10,14 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from indexer.errors import UnknownEntity
 from indexer.search import EntityIndex
 from training.data.annotated import AnnotatedData, AnnotatedQueries
 from training.data.annotation import TASKS, TEST_SPLITS, Task, TestSplit
 from training.measure.answers import SCORES, Cell, RankedAnswers, mention_vectors
 from training.measure.oven_score import Truth
 from training.measure.ranking import NOT_FOUND, RANKS
-from training.processes import tell
 from wikiclip.base.errors import WikiClipError
 from wikiclip.entity import EntityEncoder
 
@@ -37,8 +35,7 @@ class Predicted:
 def answers_of_set(data: AnnotatedData, encoder: EntityEncoder, index: EntityIndex) -> Iterator[Predicted]:
     """Asks every split and task that the set has.
 
-    A mention that cannot be read has no prediction and is counted as wrong, as is one of an entity that the index does
-    not hold; how many of the latter there are is told.
+    A mention that cannot be read has no prediction and is counted as wrong.
 
     Raises:
         WikiClipError: the index holds too few entities to score an answer, or the set has nothing to measure on.
@@ -53,9 +50,6 @@ def answers_of_set(data: AnnotatedData, encoder: EntityEncoder, index: EntityInd
     parts = [part for part in parts if len(part[2].record_Q)]
     if not parts:
         raise WikiClipError("No mention of the set is seen or unseen: name a part to measure on with --part.")
-    asked = {data.records.entities[int(row)].entity_id for *_, queries in parts for row in np.unique(queries.record_Q)}
-    if absent := sum(not _holds(index, entity_id) for entity_id in asked):
-        tell(f"{absent:,} of {len(asked):,} entities asked about are not in the index, and are not found for that.")
     for split, task, queries in parts:
         yield _ask(data, queries, encoder, index, Cell("model", split, task=task))
 
@@ -84,14 +78,6 @@ def _ask(
         for data_id, entity_id in zip(queries.data_ids, entity_ids, strict=True)
     ]
     return Predicted(cell, truths, RankedAnswers(rank_Q, queries.record_Q, scores_QK, absent_QK), predictions)
-
-
-def _holds(index: EntityIndex, entity_id: str) -> bool:
-    try:
-        index.entity(entity_id)
-    except UnknownEntity:
-        return False
-    return True
 
 
 def _without(scores: NDArray[np.float32], place: int) -> NDArray[np.float32]:
