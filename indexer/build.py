@@ -36,7 +36,9 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def build(
     kb: Annotated[KnowledgeBaseName, typer.Option(help="Which knowledge base to read.")],
-    records: Annotated[Path | None, typer.Option(help="Its file of records, for jsonl and oven.")] = None,
+    records: Annotated[
+        Path | None, typer.Option(help="Its file of records, for jsonl, oven and encyclopedic-vqa.")
+    ] = None,
     images: Annotated[Path | None, typer.Option(help="The folder that its pictures are named from.")] = None,
     everything: Annotated[
         bool, typer.Option("--everything", help="Also what cannot be seen, such as years and theorems, of wikipedia.")

@@ -3,11 +3,12 @@
 The largest do not fit in memory, so a list is read as a stream.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import ijson
 from tqdm import tqdm
@@ -15,19 +16,23 @@ from tqdm import tqdm
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.text_files import mark_of
 
+# Python writes a missing number so, as iNaturalist's files have it, and JSON knows none.
+NAN = re.compile(rb"(?<=[:,\[\s])NaN(?=[\s,}\]])")
 
-def items(path: Path, key: str, *, bar: bool = True) -> Iterator[object]:
+
+def items(path: Path, key: str, *, bar: bool = True, nan: bool = False) -> Iterator[object]:
     """What a top-level list of the file holds; nothing where there is no list of that name.
 
     Args:
         bar: shows progress.
+        nan: reads NaN, which is not JSON, as null; or else it ends the file.
 
     Raises:
         WikiClipError: the file is not JSON, at the place where that shows.
     """
     given = 0
     try:
-        for found in _items(path, key, bar=bar, use_float=True):
+        for found in _items(path, key, bar=bar, nan=nan, use_float=True):
             yield found
             given += 1
     except (ijson.JSONError, UnicodeDecodeError) as error:
@@ -35,18 +40,38 @@ def items(path: Path, key: str, *, bar: bool = True) -> Iterator[object]:
             raise _not_json(path, error) from error
         # The fast way ends at a number past 64 bits, which JSON has as any other; the slow one reads what is left.
         try:
-            for found in islice(_items(path, key, bar=bar, use_float=False), given, None):
+            for found in islice(_items(path, key, bar=bar, nan=nan, use_float=False), given, None):
                 yield _with_floats(found)
         except (ijson.JSONError, UnicodeDecodeError) as fault:
             raise _not_json(path, fault) from fault
 
 
-def _items(path: Path, key: str, *, bar: bool, use_float: bool) -> Iterator[object]:
+def _items(path: Path, key: str, *, bar: bool, nan: bool, use_float: bool) -> Iterator[object]:
     size = path.stat().st_size
     with path.open("rb") as file:
         file.seek(mark_of(file.read(4), path))
         with tqdm.wrapattr(file, "read", total=size, desc=key, unit="B", unit_scale=True, disable=not bar) as stream:
-            yield from ijson.items(stream, f"{key}.item", use_float=use_float)
+            yield from ijson.items(WithoutNan(stream) if nan else stream, f"{key}.item", use_float=use_float)
+
+
+class _Stream(Protocol):
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+class WithoutNan:
+    """A stream in which null stands for what is not a number; within a text too, where that reads like one."""
+
+    def __init__(self, stream: _Stream) -> None:
+        self._stream, self._before = stream, b""
+
+    def read(self, size: int = -1) -> bytes:
+        """Returns up to some bytes more than `size`: one that may be split at its end is read on to."""
+        block = self._stream.read(size)
+        while block.endswith((b"N", b"a")) and (following := self._stream.read(1)):
+            block += following
+        with_context, before = self._before + block, len(self._before)
+        self._before = block[-1:]
+        return NAN.sub(b"null", with_context)[before:] if b"NaN" in block else block
 
 
 def _not_json(path: Path, error: Exception) -> WikiClipError:

@@ -62,17 +62,20 @@ class Listed:
 
 
 @contextmanager
-def listed_pictures(path: Path, *, strict: bool = True) -> Iterator[Callable[[object], Listed | None]]:
+def listed_pictures(
+    path: Path, *, strict: bool = True, nan: bool = False
+) -> Iterator[Callable[[object], Listed | None]]:
     """Gives a look-up from image_id to what the file lists; a text finds a number that is written alike, if no text is.
 
     Args:
         strict: whether an image that is no object is the end; it is passed over otherwise.
+        nan: whether NaN is read as null.
 
     Raises:
         WikiClipError: the file is not such a file, or the disk for temporary files is full.
     """
     with temporary_table(TABLE) as table:
-        table.executemany(ADD, _rows(path, strict=strict))
+        table.executemany(ADD, _rows(path, strict=strict, nan=nan))
 
         def look_up(image_id: object) -> Listed | None:
             for key in _keys(image_id):
@@ -84,8 +87,8 @@ def listed_pictures(path: Path, *, strict: bool = True) -> Iterator[Callable[[ob
         yield look_up
 
 
-def _rows(path: Path, *, strict: bool) -> Iterator[tuple[str, str]]:
-    for image in items(path, "images"):
+def _rows(path: Path, *, strict: bool, nan: bool) -> Iterator[tuple[str, str]]:
+    for image in items(path, "images", nan=nan):
         if strict and not isinstance(image, dict):
             raise WikiClipError(f"{path} holds images that are not objects.")
         if isinstance(image, dict) and image.get("id") is not None:

@@ -18,8 +18,9 @@ from typer.core import TyperGroup
 from indexer.search import EntityIndex
 from training.data.release import Part
 from training.data.scenes.dataset import load_scenes
-from training.data.source import DataName, DataOptions, annotated_data
+from training.data.source import ASKED_OF, DataName, DataOptions, annotated_data
 from training.learn.config import TrainConfig
+from training.measure.absent import tell_absent
 from training.measure.annotated_answers import ModelPredicted, answers_of_set, predictions_of, score_of
 from training.measure.answers import Cell
 from training.measure.doubt import (
@@ -36,6 +37,7 @@ from training.measure.frozen import CONTENDERS, best_form, in_form
 from training.measure.oven_score import oven_table
 from training.measure.predictions import write_predictions
 from training.measure.quality import Results, compared, differences, marks_table, quality_table, table_rows
+from training.measure.recall import recall_rows, recall_table
 from training.measure.recipe import answers_of_recipe, recipe_of
 from training.measure.scenes_answers import answers_of_checkpoint
 from training.options import with_options
@@ -50,7 +52,12 @@ from wikiclip.model import WikiClip
 from wikiclip.presets import PRESETS, PresetName
 
 RECIPE = "recipe"
-RELEASES = {DataName.OVEN: "OVEN", DataName.MASKOVEN: "MaskOVEN-Wiki"}
+RELEASES = {
+    DataName.OVEN: "OVEN",
+    DataName.MASKOVEN: "MaskOVEN-Wiki",
+    DataName.INFOSEEK: "InfoSeek",
+    DataName.ENCYCLOPEDIC_VQA: "Encyclopedic-VQA",
+}
 # The default data is where `make demo-data` puts it: of what there is to say of a data set, only this is left.
 FIXED_FOR_SCENES = {field.name: field.default for field in fields(DataOptions) if field.name != "cache_gb"}
 
@@ -114,8 +121,8 @@ app = typer.Typer(add_completion=False, cls=ChosenByOptions, rich_markup_mode="m
 def evaluate() -> None:
     """Print how well mentions are linked, against the whole knowledge base.
 
-    Options alone choose the command: `--data` names `scenes`, `oven` or `maskoven`, and without a `--checkpoint` it is
-    `recipe` that is measured. `COMMAND --help` lists what else each one takes.
+    Options alone choose the command: `--data` names `scenes`, `oven`, `maskoven`, `infoseek` or `encyclopedic-vqa`, and
+    without a `--checkpoint` it is `recipe` that is measured. `COMMAND --help` lists what else each one takes.
     """
 
 
@@ -211,11 +218,16 @@ def release(
         opened = EntityIndex.open(versions or index_home(), fingerprint=model.fingerprint)
         data = annotated_data(model, source, source.part or Part.VAL, records=False)
         found = list(answers_of_set(data, model, opened))
+        tell_absent(opened, (truth.entity_id for part in found for truth in part.truths))
         return {part.cell: [part.answers] for part in found}, found
 
     results, found = answers(checkpoint, index)
-    rows = _print_table(results, None)
-    console.print(oven_table({str(checkpoint): score_of(found)}))
+    if source.data in ASKED_OF:
+        rows = list(recall_rows(results))
+        console.print(recall_table(rows))
+    else:
+        rows = _print_table(results, None)
+        console.print(oven_table({str(checkpoint): score_of(found)}))
     if predictions is not None:
         write_predictions(predictions, predictions_of(found))
     if against is not None:
@@ -225,9 +237,8 @@ def release(
 
 for data_name, title in RELEASES.items():
     about = f"Measure a checkpoint on {title}'s mentions, with the search that is served and an index of all entities."
-    app.command(data_name, help=about)(
-        with_options(fixed={"data": data_name, "fold": None}, source=DataOptions)(release)
-    )
+    fixed = {"data": data_name, "fold": None} | ({} if data_name in ASKED_OF else {"kb": None})
+    app.command(data_name, help=about)(with_options(fixed=fixed, source=DataOptions)(release))
 
 
 def _print_table(results: Results, imagenet_rows: NDArray[np.int64] | None) -> list[dict[str, Any]]:

@@ -20,7 +20,8 @@ from indexer.kb.oven import RECORD_FILES, Oven
 from indexer.search import EntityIndex
 from training.data.annotation import TASKS
 from training.data.maskoven import file_names_of
-from training.data.oven import PATHS, TEST_DATA
+from training.data.oven import TEST_DATA
+from training.data.oven_pictures import PATHS
 from training.data.prompts import Prompt
 from training.data.release import PICTURES, Part
 from training.data.sample import Sample, sample_release

@@ -3,6 +3,7 @@
 from enum import StrEnum
 from pathlib import Path
 
+from indexer.kb.encyclopedic_vqa import EncyclopedicVqa
 from indexer.kb.jsonl import JsonLines
 from indexer.kb.oven import Oven
 from indexer.kb.record import BadRecord, Entity, KnowledgeBase
@@ -21,6 +22,7 @@ class KnowledgeBaseName(StrEnum):
     WIKIPEDIA = "wikipedia"
     JSONL = "jsonl"
     OVEN = "oven"
+    ENCYCLOPEDIC_VQA = "encyclopedic-vqa"
 
 
 FETCHED = (KnowledgeBaseName.WORDNET, KnowledgeBaseName.WIKIPEDIA)  # by indexer.default_data
@@ -65,3 +67,5 @@ def open_kb(
             return JsonLines(records, images=images, follow_links=follow_links)
         case KnowledgeBaseName.OVEN:
             return Oven(records, images=images, follow_links=follow_links)
+        case KnowledgeBaseName.ENCYCLOPEDIC_VQA:
+            return EncyclopedicVqa(records, images=images, follow_links=follow_links)

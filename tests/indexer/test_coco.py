@@ -1,11 +1,14 @@
 """Lists of a file are streamed whichever comes first; `tests/service/test_coco.py` holds what is made of them."""
 
+import io
 import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from indexer.coco import items, region_of
+from indexer.coco import WithoutNan, items, region_of
 from wikiclip.base.errors import WikiClipError
 
 
@@ -53,3 +56,28 @@ def test_utf_16_is_named(tmp_path: Path):
     path.write_text('{"annotations": [1]}', encoding="utf-16")
     with pytest.raises(WikiClipError, match="is UTF-16: save it as UTF-8"):
         list(items(path, "annotations", bar=False))
+
+
+@settings(deadline=None)
+@given(
+    document=st.recursive(
+        st.none() | st.booleans() | st.integers(0, 9) | st.text("aN, :", max_size=4) | st.just(float("nan")),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+        max_leaves=8,
+    ),
+    indent=st.none() | st.integers(0, 2),
+    size=st.integers(1, 9),
+)
+def test_what_python_writes_for_no_number_can_be_read_as_null(document: object, indent: int | None, size: int):
+    """Wherever the blocks of the stream end."""
+    text = json.dumps({"images": [document]}, indent=indent).encode()
+    stream = WithoutNan(io.BytesIO(text))
+    read = b"".join(iter(lambda: stream.read(size), b""))
+    assert json.loads(read) == json.loads(text, parse_constant=lambda _: None)
+
+
+def test_a_file_with_nan_is_read_where_that_is_asked_for(tmp_path: Path):
+    path = tmp_path / "coco.json"
+    path.write_text('{"images": [{"id": 1, "latitude": NaN}, {"id": 2, "name": "NaN, they say"}]}')
+    found = list(items(path, "images", bar=False, nan=True))
+    assert found == [{"id": 1, "latitude": None}, {"id": 2, "name": "NaN, they say"}]

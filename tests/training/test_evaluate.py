@@ -23,11 +23,15 @@ from wikiclip.base.errors import WikiClipError
 from wikiclip.model import WikiClip
 from wikiclip.pictures import read_picture
 
+ASKED = {"infoseek", "encyclopedic-vqa"}
+RELEASES = {"oven", "maskoven", *ASKED}
 OPTIONS = {
     "recipe": {"--runs", "--against", "--json", "--steps"},
     "scenes": {"--checkpoint", "--against", "--json"},
     "oven": {"--checkpoint", "--against", "--json", "--index", "--predictions", "--help"},
     "maskoven": {"--checkpoint", "--against", "--json", "--index", "--predictions", "--help"},
+    "infoseek": {"--checkpoint", "--against", "--json", "--index", "--predictions", "--help", "--kb"},
+    "encyclopedic-vqa": {"--checkpoint", "--against", "--json", "--index", "--predictions", "--help", "--kb"},
 }
 
 
@@ -143,6 +147,8 @@ def test_an_option_that_would_do_nothing_is_refused(options: tuple[str, ...]):
         ("--data oven --checkpoint d --index i --predictions p", "oven --checkpoint d --index i --predictions p"),
         ("--checkpoint d --data maskoven", "maskoven --checkpoint d"),
         ("--data maskoven --help", "maskoven --help"),
+        ("--data infoseek --checkpoint d --kb jsonl", "infoseek --checkpoint d --kb jsonl"),
+        ("--checkpoint d --data=encyclopedic-vqa", "encyclopedic-vqa --checkpoint d"),
     ],
 )
 def test_options_choose_the_subcommand(given: str, meant: str):
@@ -168,7 +174,12 @@ def test_each_subcommand_lists_what_applies_to_it_and_no_more():
     for name, text in listed.items():
         assert all(option in text for option in OPTIONS[name])
     assert "--fold" not in "".join(listed.values())
-    for option, owners in (("--steps", {"recipe"}), ("--calibrate", {"recipe"}), ("--index", {"oven", "maskoven"})):
+    for option, owners in (
+        ("--steps", {"recipe"}),
+        ("--calibrate", {"recipe"}),
+        ("--index", RELEASES),
+        ("--kb", ASKED),
+    ):
         assert {name for name, text in listed.items() if option in text} == owners
     assert all(name in call("--help") for name in (*OPTIONS, "--data", "--checkpoint"))
 

@@ -1,8 +1,9 @@
 """What the releases of OVEN and MaskOVEN-Wiki have in common: parts, names, and where their files belong."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated
 
 from pydantic import Field
@@ -18,6 +19,8 @@ PICTURES = "oven_images"
 
 DataId = Annotated[str, Field(min_length=1, max_length=256)]
 EntityId = Annotated[str, Field(pattern=r"^Q[0-9]+$")]
+# What `data_split` ends in -> what that means.
+SPLITS: Mapping[str, Split] = MappingProxyType({"_train": "train", "_seen": "seen", "_unseen": "unseen"})
 
 
 class Part(StrEnum):
@@ -42,16 +45,21 @@ def labelled(
     task: Task | None,
     question: str | None,
     declared: Declared = UNDECLARED,
+    splits: Mapping[str, Split] = SPLITS,
 ) -> Annotation | BadRecord:
-    """Returns the annotation, if it has a label, belongs to its part, and its picture has a place in its folder."""
+    """Returns the annotation, if it has a label, belongs to its part, and its picture has a place in its folder.
+
+    Args:
+        splits: what the release's `data_split` ends in, and what that means.
+    """
     if entity_id is None:
         withheld = part in (Part.TEST, Part.HUMAN)
         why = "the release withholds this set's labels: link it, and measure on val" if withheld else "Field required"
         return BadRecord(where=where, why=f"entity_id: {why}")
-    split = split_of(data_split or "")
+    split = split_of(data_split or "", splits)
     if split is None or (split == "train") != (part == Part.TRAIN):
-        endings = "_train" if part == Part.TRAIN else "_seen or _unseen"
-        return BadRecord(where=where, why=f"data_split: must end in {endings} in this file")
+        endings = (ending for ending, meant in splits.items() if (meant == "train") == (part == Part.TRAIN))
+        return BadRecord(where=where, why=f"data_split: must end in {' or '.join(endings)} in this file")
     if isinstance(picture, OutOfFolder):
         return BadRecord(where=where, why="the picture's path leads out of the folder of pictures")
     if isinstance(picture, NoPlace):
@@ -68,20 +76,26 @@ def labelled(
     )
 
 
-def split_of(data_split: str) -> Split | None:
+def split_of(data_split: str, splits: Mapping[str, Split] = SPLITS) -> Split | None:
     """Returns what "entity_train", "query_val_seen" and the like mean; None for anything else."""
-    endings: dict[str, Split] = {"_train": "train", "_seen": "seen", "_unseen": "unseen"}
-    return next((split for ending, split in endings.items() if data_split.endswith(ending)), None)
+    return next((split for ending, split in splits.items() if data_split.endswith(ending)), None)
 
 
 def find_files(
-    release: str, wanted: Iterable[Sequence[str]], *, folder: Path, pictures: Path, elsewhere: bool = False
+    release: str,
+    wanted: Iterable[Sequence[str]],
+    *,
+    folder: Path,
+    pictures: Path,
+    elsewhere: bool = False,
+    expected: Path | None = None,
 ) -> list[Path]:
     """Returns the files of a release, each under the first of its names that is there.
 
     Args:
         pictures: the folder of pictures, which has to be there as well.
         elsewhere: pictures may also be anywhere in the folder above.
+        expected: where the release's files belong; `oven_home()` if None.
 
     Raises:
         WikiClipError: names all that is missing, the folder of pictures included, where it belongs, and what moves it.
@@ -94,9 +108,10 @@ def find_files(
     if not (pictures.is_dir() or (elsewhere and pictures.parent.is_dir())):
         faults.append(f"there is no folder of pictures {pictures}")
     if faults:
+        expected = expected or oven_home()
         raise WikiClipError(
             f"{release} is not complete: {'; '.join(faults)}. Fetch what is missing from its release: annotations are"
-            f" expected in {oven_home()} (--annotations DIR names another folder), pictures in {pictures.name} below"
-            f" {oven_home()} (--images DIR names another folder above {pictures.name})."
+            f" expected in {expected} (--annotations DIR names another folder), pictures in {pictures.name} below"
+            f" {expected} (--images DIR names another folder above {pictures.name})."
         )
     return found

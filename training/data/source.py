@@ -3,13 +3,18 @@
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from typing_extensions import Doc
 
+from indexer.kb import KnowledgeBase, KnowledgeBaseName, open_kb
+from indexer.kb.oven import PICTURES as ENTITY_PICTURES
 from indexer.kb.oven import Oven
 from training.data.annotated import AnnotatedData
+from training.data.annotation import AnnotatedSet
+from training.data.encyclopedic_vqa import PARTS, EncyclopedicVqaAnnotations
 from training.data.feature_cache import GB, Budget
+from training.data.infoseek import InfoSeekAnnotations
 from training.data.maskoven import MaskOvenAnnotations
 from training.data.oven import OvenAnnotations
 from training.data.prompts import Prompt
@@ -30,6 +35,15 @@ class DataName(StrEnum):
     SCENES = "scenes"
     OVEN = "oven"
     MASKOVEN = "maskoven"
+    INFOSEEK = "infoseek"
+    ENCYCLOPEDIC_VQA = "encyclopedic-vqa"
+
+
+# Sets of questions that are asked of a knowledge base that a call names -> the one that is meant where it names none.
+ASKED_OF = {
+    DataName.INFOSEEK: KnowledgeBaseName.OVEN,
+    DataName.ENCYCLOPEDIC_VQA: KnowledgeBaseName.ENCYCLOPEDIC_VQA,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,22 +57,30 @@ class DataOptions:
     data: Annotated[DataName, Doc("Which data set.")] = DataName.SCENES
     fold: Annotated[int | None, Doc("Leave out what this fold calls unseen (scenes).")] = None
     part: Annotated[
-        Part | None, Doc("Which part (oven, maskoven); if left out, train to train on and val to measure on.")
+        Part | None, Doc("Which part (not scenes); if left out, train to train on and val to measure on.")
     ] = None
     annotations: Annotated[
-        Path | None, Doc("The folder of annotation files (oven, maskoven); var/oven if left out.")
+        Path | None,
+        Doc(
+            "The folder of annotation files (not scenes); var/encyclopedic-vqa or, of the others, var/oven if left out."
+        ),
+    ] = None
+    kb: Annotated[
+        KnowledgeBaseName | None,
+        Doc("The knowledge base that is asked (infoseek, encyclopedic-vqa); oven or the set's own if left out."),
     ] = None
     records: Annotated[
-        Path | None, Doc("The knowledge base's file (oven, maskoven); looked for in var/oven if left out.")
+        Path | None, Doc("The knowledge base's file (not scenes); looked for in the same folder if left out.")
     ] = None
     images: Annotated[
         Path | None,
-        Doc("The folder above oven_images and wikipedia_images_full (oven, maskoven); var/oven if left out."),
+        Doc(
+            "The folder above oven_images and wikipedia_images_full, or above inaturalist and landmarks (not scenes);"
+            " the same folder if left out."
+        ),
     ] = None
-    per_entity: Annotated[int, Doc("Mentions of an entity to train on at most (oven, maskoven).")] = 200
-    strict: Annotated[bool, Doc("Stop at the first annotation or picture that cannot be used (oven, maskoven).")] = (
-        False
-    )
+    per_entity: Annotated[int, Doc("Mentions of an entity to train on at most (not scenes).")] = 200
+    strict: Annotated[bool, Doc("Stop at the first annotation or picture that cannot be used (not scenes).")] = False
     cache_gb: Annotated[
         float, Doc("GB of frozen features that may be kept on the disk; the others are computed in each step.")
     ] = CACHE_GB
@@ -67,9 +89,11 @@ class DataOptions:
         scenes = self.data == DataName.SCENES
         for field in fields(self):
             applies = field.name in ("data", "cache_gb") or (field.name == "fold") == scenes
+            applies = applies and (field.name != "kb" or self.data in ASKED_OF)
             if not applies and getattr(self, field.name) != field.default:
                 raise WikiClipError(f"--{field.name.replace('_', '-')} does not apply to --data {self.data}.")
-        if self.part == Part.WIKI and self.data != DataName.MASKOVEN:
+        vqa = self.data == DataName.ENCYCLOPEDIC_VQA
+        if (self.part == Part.WIKI and self.data != DataName.MASKOVEN) or (vqa and self.part not in (None, *PARTS)):
             raise WikiClipError(f"--part {self.part} does not apply to --data {self.data}.")
         if self.fold is not None and not 0 <= self.fold < FOLDS:
             raise WikiClipError(f"--fold must be from 0 to {FOLDS - 1}.")
@@ -113,7 +137,7 @@ def annotated_data(
     prompt: Prompt = Prompt.MASK,
     label: str | None = None,
 ) -> AnnotatedData:
-    """Opens a part of OVEN or MaskOVEN-Wiki; frozen features that are not kept yet are computed.
+    """Opens a part of a release; frozen features that are not kept yet are computed.
 
     Args:
         records: the knowledge base's, too, which an index of it makes needless.
@@ -124,9 +148,7 @@ def annotated_data(
         WikiClipError: a file is missing.
     """
     # Both before anything is read, which takes a while: whatever is missing is said at once.
-    reader = OvenAnnotations if options.data == DataName.OVEN else MaskOvenAnnotations
-    annotated = reader(options.annotations, part=part, images=options.images)
-    kb = Oven(options.records, images=options.images)
+    annotated, kb = _opened(options, part)
     data = AnnotatedData(
         model,
         annotated,
@@ -141,5 +163,23 @@ def annotated_data(
     if isinstance(annotated, MaskOvenAnnotations):
         for warning in annotated.count_warnings():
             tell(warning)
+    if isinstance(annotated, EncyclopedicVqaAnnotations) and annotated.two_hops:
+        tell(f"Not asked, because each names two articles: {annotated.two_hops:,} of the type 2_hop.")
     data.fill(records=records)
     return data
+
+
+def _opened(options: DataOptions, part: Part) -> tuple[AnnotatedSet, KnowledgeBase]:
+    """Opens a set and what it is asked of; nothing of either is read."""
+    files: dict[str, Any] = {"folder": options.annotations, "part": part, "images": options.images}
+    if options.data == DataName.OVEN:
+        return OvenAnnotations(**files), Oven(options.records, images=options.images)
+    if options.data == DataName.MASKOVEN:
+        return MaskOvenAnnotations(**files), Oven(options.records, images=options.images)
+    name = options.kb or ASKED_OF[options.data]
+    # Questions can be asked without the records' pictures, of which only an index is made.
+    pictured = name == KnowledgeBaseName.OVEN and options.images and (options.images / ENTITY_PICTURES).is_dir()
+    kb = open_kb(name, records=options.records, images=options.images if pictured else None)
+    if options.data == DataName.ENCYCLOPEDIC_VQA:
+        return EncyclopedicVqaAnnotations(**files, kb=kb), kb
+    return InfoSeekAnnotations(**files, titled=kb if name == KnowledgeBaseName.ENCYCLOPEDIC_VQA else None), kb

@@ -43,12 +43,22 @@ def bootstrap(values_Q: NDArray[np.float64], entity_Q: NDArray[np.int64], *, see
     Queries of one entity are photographs of one thing: drawing them apart would make the interval far too narrow.
     For a paired comparison, hand over the differences.
     """
+    return interval(100 * float(values_Q.mean()), resampled(values_Q, entity_Q, seed=seed))
+
+
+def resampled(values_Q: NDArray[np.float64], entity_Q: NDArray[np.int64], *, seed: int = 0) -> NDArray[np.float64]:
+    """Returns the mean [B], in percent, of each of `SAMPLES` draws of entities with replacement."""
     _, entity_Q = np.unique(entity_Q, return_inverse=True)
     sums, counts = np.bincount(entity_Q, values_Q), np.bincount(entity_Q)
     drawn_BE = np.random.default_rng(seed).integers(0, len(sums), (SAMPLES, len(sums)))
-    means_B = sums[drawn_BE].sum(axis=1) / counts[drawn_BE].sum(axis=1)
-    low, high = np.percentile(means_B, (2.5, 97.5))
-    return Interval(100 * float(values_Q.mean()), 100 * float(low), 100 * float(high))
+    means_B: NDArray[np.float64] = 100 * sums[drawn_BE].sum(axis=1) / counts[drawn_BE].sum(axis=1)
+    return means_B
+
+
+def interval(value: float, drawn_B: NDArray[np.float64]) -> Interval:
+    """Returns a value with the interval that its draws span."""
+    low, high = np.percentile(drawn_B, (2.5, 97.5))
+    return Interval(value, float(low), float(high))
 
 
 def harmonic_mean(seen: float, unseen: float) -> float:

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from indexer.kb import KnowledgeBaseName
 from tests.training.data.small_release import PICTURED, TRAIN, VAL, picture
 from training.data.release import Part
 from training.data.source import DataName, DataOptions, annotated_data, open_data, training_set
 from wikiclip.base.errors import WikiClipError
 from wikiclip.model import WikiClip
 
-OVEN, MASKOVEN = DataName.OVEN, DataName.MASKOVEN
+OVEN, MASKOVEN, INFOSEEK, VQA = DataName.OVEN, DataName.MASKOVEN, DataName.INFOSEEK, DataName.ENCYCLOPEDIC_VQA
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,10 @@ OVEN, MASKOVEN = DataName.OVEN, DataName.MASKOVEN
         ({"data": OVEN, "fold": 0}, "--fold does not apply to --data oven."),
         ({"data": MASKOVEN, "fold": 1}, "--fold does not apply to --data maskoven."),
         ({"data": OVEN, "part": Part.WIKI}, "--part wiki does not apply to --data oven."),
+        ({"data": INFOSEEK, "part": Part.WIKI}, "--part wiki does not apply to --data infoseek."),
+        ({"data": VQA, "part": Part.HUMAN}, "--part human does not apply to --data encyclopedic-vqa."),
+        ({"data": OVEN, "kb": KnowledgeBaseName.JSONL}, "--kb does not apply to --data oven."),
+        ({"kb": KnowledgeBaseName.OVEN}, "--kb does not apply to --data scenes."),
         ({"data": OVEN, "per_entity": 0}, "--per-entity must be at least 1."),
         ({"cache_gb": -1.0}, "--cache-gb must be a number from 0 on."),
         ({"cache_gb": float("nan")}, "--cache-gb must be a number from 0 on."),
@@ -43,6 +48,8 @@ def test_an_option_that_does_not_apply_is_one_line(given: dict[str, Any], messag
 def test_options_that_apply_are_taken():
     DataOptions(fold=0, cache_gb=0.0)
     DataOptions(data=MASKOVEN, part=Part.WIKI, annotations=Path("a"), records=Path("b"), images=Path("c"), strict=True)
+    DataOptions(data=INFOSEEK, part=Part.TEST, kb=KnowledgeBaseName.JSONL, records=Path("b"))
+    DataOptions(data=VQA, part=Part.VAL, kb=KnowledgeBaseName.OVEN)
 
 
 @pytest.mark.parametrize("data", [OVEN, MASKOVEN])
