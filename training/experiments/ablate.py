@@ -8,7 +8,7 @@ Axes: Q query, N record; W width of pooled vectors.
 import dataclasses
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -101,7 +101,7 @@ def _run(kept: Path, data: ScenesData, variation: Variation, steps: int, seed: i
     assert preset.adaptor is not None
     preset = dataclasses.replace(preset, adaptor=dataclasses.replace(preset.adaptor, residual=variation.residual))
     varied = dataclasses.replace(data, model=data.model.varied(preset))
-    settings = [preset.to_json(), asdict(config), variation.pictures, variation.texts, variation.masks]
+    settings = [preset.to_json(), config.to_json(), variation.pictures, variation.texts, variation.masks]
     return kept_row(kept, [*settings, data.records.fingerprint], lambda: measure(varied, variation, config))
 
 
