@@ -15,7 +15,7 @@ from indexer.kb.oven import oven_home
 from indexer.kb.record import BadRecord
 from indexer.picture_paths import NoPlace, file_names, place_below
 from training.data.annotation import TASKS, Annotation, Task
-from training.data.release import PICTURES, DataId, EntityId, Part, find_files, labelled
+from training.data.release import PICTURES, DataId, EntityId, Part, find_files, labelled, set_name
 
 PATHS = "ovenid2impath.csv"
 SUFFIXES = (".jpg", ".JPEG", ".jpeg", ".png")
@@ -59,7 +59,7 @@ class OvenAnnotations:
         tasks: Sequence[Task] = TASKS,
         images: Path | None = None,
     ) -> None:
-        self.name = f"oven-{part}"
+        self.name = set_name("oven", part, tasks)
         self._part = part
         folder, self._images = folder or oven_home(), images or oven_home()
         self._paths = next((path for path in (folder / PATHS, self._images / PATHS) if path.is_file()), None)

@@ -9,6 +9,7 @@ from typing_extensions import Doc
 
 from indexer.kb.oven import Oven
 from training.data.annotated import AnnotatedData
+from training.data.annotation import TASKS, Task
 from training.data.feature_cache import GB, Budget
 from training.data.maskoven import MaskOvenAnnotations
 from training.data.oven import OvenAnnotations
@@ -31,6 +32,19 @@ class DataName(StrEnum):
     MASKOVEN = "maskoven"
 
 
+class Tasks(StrEnum):
+    """Which of a release's two tasks: what a picture shows, what a question about it is after, or both."""
+
+    ENTITY = "entity"
+    QUERY = "query"
+    BOTH = "both"
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The tasks themselves."""
+        return tuple(task for task in TASKS if self in (task, Tasks.BOTH))
+
+
 @dataclass(frozen=True, kw_only=True)
 class DataOptions:
     """A data set and its files.
@@ -44,6 +58,7 @@ class DataOptions:
     part: Annotated[
         Part | None, Doc("Which part (oven, maskoven); if left out, train to train on and val to measure on.")
     ] = None
+    tasks: Annotated[Tasks, Doc("Which task's annotations (oven, maskoven).")] = Tasks.BOTH
     annotations: Annotated[
         Path | None, Doc("The folder of annotation files (oven, maskoven); var/oven if left out.")
     ] = None
@@ -70,6 +85,8 @@ class DataOptions:
                 raise WikiClipError(f"--{field.name.replace('_', '-')} does not apply to --data {self.data}.")
         if self.part == Part.WIKI and self.data != DataName.MASKOVEN:
             raise WikiClipError(f"--part {self.part} does not apply to --data {self.data}.")
+        if self.part in (Part.HUMAN, Part.WIKI) and self.tasks != Tasks.BOTH:
+            raise WikiClipError(f"--tasks does not apply to --part {self.part}, which does not tell tasks apart.")
         if self.fold is not None and not 0 <= self.fold < FOLDS:
             raise WikiClipError(f"--fold must be from 0 to {FOLDS - 1}.")
         if self.per_entity < 1:
@@ -114,7 +131,7 @@ def annotated_data(model: WikiClip, options: DataOptions, part: Part, *, records
     """
     # Both before anything is read, which takes a while: whatever is missing is said at once.
     reader = OvenAnnotations if options.data == DataName.OVEN else MaskOvenAnnotations
-    annotated = reader(options.annotations, part=part, images=options.images)
+    annotated = reader(options.annotations, part=part, tasks=options.tasks.tasks, images=options.images)
     kb = Oven(options.records, images=options.images)
     data = AnnotatedData(
         model,
