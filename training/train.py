@@ -18,6 +18,7 @@ from training.measure.coverage import RiskCoverage, risk_coverage
 from training.measure.quality import table_rows
 from training.measure.scenes_answers import answers_of_checkpoint
 from training.options import with_options
+from training.recipes.recipe import checkpoint_of
 from training.report.examples import annotated_queries, examples, scene_queries
 from training.report.page import write_report
 from wikiclip.base.command import run
@@ -38,9 +39,14 @@ def train(
     preset: Annotated[PresetName, typer.Option(help="Which pair of backbones.")] = PresetName.TINY,
     start: Annotated[
         str | None,
-        typer.Option("--from", help="A checkpoint's name or folder to start from, whose preset counts then."),
+        typer.Option(
+            "--from",
+            help="A checkpoint to start from, whose preset counts then: its name, its folder, or its recipe's name.",
+        ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The run's folder; var/runs/PRESET-DATA if left out.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The run's folder; var/runs/PRESET-DATA, or var/runs/RECIPE, if left out.")
+    ] = None,
     save_every: Annotated[int, typer.Option(min=1, help="Steps between two kept states.")] = 50,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin again where another run was.")] = False,
     report: Annotated[bool, typer.Option(help="Write report.html at the end.")] = True,
@@ -49,19 +55,22 @@ def train(
 ) -> None:
     """Train an entity encoder on a data set, and write a checkpoint. A run that was stopped goes on where it was."""
     with processes.joined_processes():
-        model = (WikiClip(PRESETS[preset]) if start is None else WikiClip.load(start)).to(best_device())
+        begun = WikiClip(PRESETS[preset]) if start is None else WikiClip.load(checkpoint_of(start))
+        model = begun.to(best_device())
         data = open_data(model, source)
+        seen = training_set(data, source)
+        config = config.settled(len(seen.record_Q))
+        if config.epochs is not None:
+            processes.tell(f"{config.epochs:g} epochs of {len(seen.record_Q):,} mentions are {config.steps:,} steps.")
         settings = {
             "preset": model.name,
             **({} if start is None else {"from": model.fingerprint}),
             "data": _plain(source),
             "records": data.records.fingerprint,
-            "config": asdict(config),
+            "config": config.to_json(),
         }
         into = Run(out or home() / "runs" / f"{model.name}-{source.data}", settings, fresh=fresh)
-        model.entity = fit_encoder(
-            model, training_set(data, source), config, into, every=save_every, onward=start is not None
-        )
+        model.entity = fit_encoder(model, seen, config, into, every=save_every, onward=start is not None)
         if processes.is_first():
             model.save(into.checkpoint, made_by={**settings, "versions": {name: version(name) for name in NOTED}})
             typer.echo(f"Wrote {into.checkpoint}")

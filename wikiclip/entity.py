@@ -30,7 +30,7 @@ class EntityFeatures:
     padding_BL: Tensor
     sentence_BT: Tensor
 
-    def __getitem__(self, rows: Tensor) -> "EntityFeatures":
+    def __getitem__(self, rows: Tensor | slice) -> "EntityFeatures":
         return EntityFeatures(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
     def to(self, device: torch.device) -> "EntityFeatures":

@@ -18,7 +18,8 @@ from indexer.errors import BadRecordFound
 from indexer.kb.record import KnowledgeBase
 from training.data.annotation import AnnotatedSet, MentionCode, MentionError, Split, Task, read_mention
 from training.data.annotation_table import REPORT, open_annotations
-from training.data.feature_cache import Budget, Column, Features, Made
+from training.data.columns import Column
+from training.data.feature_cache import Budget, Features, Made
 from training.data.problems import ProblemCode, Problems, summary
 from training.data.prompts import Prompt, shown_by
 from training.data.records import Records

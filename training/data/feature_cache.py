@@ -1,8 +1,9 @@
-"""Frozen features on disk: computed once, read memory-mapped, continued where they were cut off.
+"""Frozen features on disk: computed once, by as many processes as there are, and read memory-mapped.
 
 Features live in a folder named after everything they depend on: backbone, preprocessing, and each picture or text. A
-change in any of it is another folder, so nothing stale is read. An array that would pass the budget is not kept; its
-rows are computed whenever they are asked for, by the same function that would have filled the file.
+change in any of it is another folder, so nothing stale is read. A column that would pass the budget is not kept; its
+rows are computed whenever they are asked for, by the same function that would have filled the file. A later, larger
+budget adds it to the same folder.
 """
 
 import hashlib
@@ -10,49 +11,26 @@ import json
 import logging
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
-from math import prod
-from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from training import processes
+from training.data.columns import Column, ColumnFiles
+from training.data.stretches import Stretches
 from wikiclip.base.errors import WikiClipError
-from wikiclip.base.files import sync, write_text
+from wikiclip.base.files import write_text
 from wikiclip.base.locks import locked
 from wikiclip.base.paths import features_home
 
 log = logging.getLogger(__name__)
 
-KEY, PROGRESS, LOCK = "key.json", "progress.json", "LOCK"
+KEY, LOCK, STRETCHES = "key.json", "LOCK", "stretches"
+# Rows that a process takes at a time. So many of any size begin on a page of their own: no two machines write to one.
+STRETCH = 4096
 GB = 10**9
-
-
-@dataclass(frozen=True, kw_only=True)
-class Column:
-    """One array: a row of it for each thing, each of `shape`.
-
-    Attributes:
-        always: kept whatever the budget says; for vectors, which are small and which everything needs.
-        most: a row is a list of at most this many entries of `shape`; None for exactly one.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    always: bool = False
-    most: int | None = None
-
-    @property
-    def entry_bytes(self) -> int:
-        return prod(self.shape) * np.dtype(self.dtype).itemsize
-
-    def bytes(self, rows: int) -> int:
-        """On disk; at most, for lists."""
-        return rows * self.entry_bytes * (self.most or 1)
-
 
 Made = dict[str, Any]  # a column's name -> [rows, *shape], or for lists a list of [entries, *shape]
 
@@ -96,44 +74,73 @@ class Features:
         budget: Budget,
         step: int = 1024,
     ) -> None:
-        self.name, self.rows, self._make, self._step = name, rows, make, step
-        self._columns = {column.name: column for column in columns}
+        self.name, self.rows, self._make, self._step, self._columns = name, rows, make, step, columns
         self.kept = tuple(c for c in columns if c.always or budget.grants(c.bytes(rows)))
-        layout = [[c.name, list(c.shape), c.dtype, c.most] for c in self.kept]
-        self._key = json.dumps({"key": key, "rows": rows, "columns": layout}, sort_keys=True)
+        layout = [[c.name, list(c.shape), c.dtype, c.most] for c in columns]
+        self._key = json.dumps({"key": key, "rows": rows, "columns": layout, "stretch": STRETCH}, sort_keys=True)
         self.folder = features_home() / f"{name}-{hashlib.sha256(self._key.encode()).hexdigest()[:16]}"
-        self._arrays: dict[str, NDArray[Any]] = {}
-        self._ends: dict[str, NDArray[np.int64]] = {}
+        self._stretches = Stretches(self.folder / STRETCHES, rows=rows, size=STRETCH)
+        self._files = {c.name: ColumnFiles(self.folder, c, rows=rows, stretch=STRETCH) for c in self.kept}
+        self._filled = not self.kept
 
     def __str__(self) -> str:
         """One line: what is kept and how large, and what is not."""
         parts = [f"{c.name} {c.bytes(self.rows) / GB:.2f} GB {'kept' if c in self.kept else 'computed when needed'}"
-                 for c in self._columns.values()]  # fmt: skip
+                 for c in self._columns]  # fmt: skip
         return f"{self.name}: {self.rows:,} rows; {', '.join(parts)}"
 
     def get(self, name: str, rows: NDArray[np.int64]) -> Any:
         """A column's rows: [len(rows), *shape], or a list of [entries, *shape]."""
-        column = self._columns[name]
-        if column not in self.kept:
+        if name not in self._files:
             return self._make(rows)[name]
         self.fill()
-        if column.most is None:
-            return self._arrays[name][rows]
-        ends = self._ends[name]
-        return [self._arrays[name][ends[row - 1] if row else 0 : ends[row]] for row in rows]
+        return self._files[name][rows]
 
     def fill(self) -> None:
-        """Computes what is not there yet; a second process waits for the first and finds it done."""
-        if self._arrays or not self.kept:
+        """Computes what is not there yet, together with all other processes that do. At the end all of it is there."""
+        if self._filled:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         with locked(self.folder / LOCK):
             self._check_key()
-            done = self._done()
-            if done < self.rows:
-                self._compute(done)
-        for column in self.kept:
-            self._arrays[column.name] = self._map(column)
+            done = {name: self._stretches.total([name]) for name in self._files}
+            self._expect_room(done)
+            for name, files in self._files.items():
+                files.lay_out(begun=done[name] > 0)
+        if min(done.values()) < self.rows:
+            log.info("%s, in %s", self, self.folder)
+            self._fill(min(done.values()))
+        for files in self._files.values():
+            files.map()
+        self._filled = True
+
+    def _fill(self, done: int) -> None:
+        """Computes stretch by stretch. The bar says how many rows are behind or in another process's hands."""
+        bar = tqdm(
+            total=self.rows,
+            initial=done,
+            desc=f"Features {self.name}",
+            unit=" rows",
+            disable=not processes.is_first(),
+        )
+        with bar:
+            self._stretches.finish(self._files, lambda number: self._compute(number, bar))
+            _advance(bar, self.rows)
+
+    def _compute(self, number: int, bar: "tqdm[NoReturn]") -> None:
+        """Computes what a stretch lacks of the columns that are kept; this process holds it."""
+        rows, progress = self._stretches.rows(number), self._stretches.progress(number)
+        while (start := min(progress.get(name, 0) for name in self._files)) < len(rows):
+            # A column that was granted later catches up with the others before they go on together.
+            ahead = [done for done in progress.values() if done > start]
+            stop = min([start + self._step, len(rows), *ahead])
+            made = self._make(np.arange(rows.start + start, rows.start + stop))
+            for name, files in self._files.items():
+                if progress.get(name, 0) == start:
+                    files.write(rows.start, start, made[name])
+                    progress[name] = stop
+            self._stretches.note(number, progress)
+            _advance(bar, rows.start + stop)
 
     def _check_key(self) -> None:
         path = self.folder / KEY
@@ -142,64 +149,15 @@ class Features:
         elif path.read_text(encoding="utf-8") != self._key:
             raise WikiClipError(f"{self.folder} holds features of something else than its name says; remove it.")
 
-    def _done(self) -> int:
-        path = self.folder / PROGRESS
-        done = json.loads(path.read_text(encoding="utf-8")) if path.exists() else 0
-        if type(done) is not int or not 0 <= done <= self.rows:
-            raise WikiClipError(f"{path} was changed; remove {self.folder}.")
-        return done
-
-    def _compute(self, done: int) -> None:
-        missing = sum(column.bytes(self.rows - done) for column in self.kept)
+    def _expect_room(self, done: dict[str, int]) -> None:
+        missing = sum(column.bytes(self.rows - done[column.name]) for column in self.kept)
         free = shutil.disk_usage(self.folder).free
         if missing > free:
             raise WikiClipError(
                 f"{self.name} may take {missing / GB:.1f} GB in {self.folder}, where {free / GB:.1f} GB are free; name"
                 " another place with WIKICLIP_HOME, or keep less with --cache-gb."
             )
-        log.info("%s, in %s", self, self.folder)
-        with tqdm(total=self.rows, initial=done, desc=f"Features {self.name}", unit=" rows") as bar:
-            for start in range(done, self.rows, self._step):
-                stop = min(start + self._step, self.rows)
-                made = self._make(np.arange(start, stop))
-                for column in self.kept:
-                    self._append(column, start, made[column.name])
-                write_text(self.folder / PROGRESS, json.dumps(stop))
-                bar.update(stop - start)
-
-    def _append(self, column: Column, start: int, made: Any) -> None:
-        """Writes rows from `start` on, over whatever a crash left behind there."""
-        if column.most is None:
-            _write(self._file(column), start * column.entry_bytes, np.asarray(made, column.dtype))
-            return
-        ends = self._file(column, "ends")
-        before = int(np.fromfile(ends, np.int64, 1, offset=8 * (start - 1))[0]) if start else 0
-        _write(ends, 8 * start, before + np.cumsum([len(entries) for entries in made]))
-        _write(self._file(column), before * column.entry_bytes, np.concatenate(made).astype(column.dtype))
-
-    def _map(self, column: Column) -> NDArray[Any]:
-        entries = self.rows
-        if column.most is not None:
-            self._ends[column.name] = ends = _mapped(self._file(column, "ends"), "int64", (self.rows,))
-            entries = int(ends[-1]) if self.rows else 0
-        return _mapped(self._file(column), column.dtype, (entries, *column.shape))
-
-    def _file(self, column: Column, kind: str = "values") -> Path:
-        return self.folder / f"{column.name}.{kind}"
 
 
-def _write(path: Path, offset: int, values: NDArray[Any]) -> None:
-    with path.open("r+b" if path.exists() else "x+b") as file:
-        file.truncate(offset)
-        file.seek(offset)
-        values.tofile(file)
-    sync(path)
-
-
-def _mapped(path: Path, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
-    wanted = prod(shape) * np.dtype(dtype).itemsize
-    if not wanted:  # nothing can be mapped
-        return np.empty(shape, dtype)
-    if not path.is_file() or path.stat().st_size != wanted:
-        raise WikiClipError(f"{path} is not {wanted} bytes long; remove {path.parent}, and it is made again.")
-    return np.memmap(path, dtype=dtype, mode="r", shape=shape)
+def _advance(bar: "tqdm[NoReturn]", done: int) -> None:
+    bar.update(max(0, done - bar.n))

@@ -22,7 +22,7 @@ from indexer.kb.oven import oven_home
 from indexer.kb.record import BadRecord
 from indexer.picture_paths import NoPlace
 from training.data.annotation import TASKS, Annotation, Task
-from training.data.release import PICTURES, DataId, EntityId, Part, find_files, labelled
+from training.data.release import PICTURES, DataId, EntityId, Part, find_files, labelled, set_name
 from wikiclip.base.errors import WikiClipError
 
 SINGLE_FILES = {Part.HUMAN: "mask_oven_human_test.json", Part.WIKI: "mask_oven_wiki_split.json"}
@@ -87,7 +87,7 @@ class MaskOvenAnnotations:
         tasks: Sequence[Task] = TASKS,
         images: Path | None = None,
     ) -> None:
-        self.name = f"maskoven-{part}"
+        self.name = set_name("maskoven", part, tasks)
         self._part = part
         self._tasks: Sequence[Task | None] = [None] if part in SINGLE_FILES else tasks
         names = file_names_of(part, tasks)

@@ -14,7 +14,7 @@ from indexer.kb.record import BadRecord
 from indexer.picture_paths import NoPlace
 from training.data.annotation import TASKS, Annotation, Task
 from training.data.oven_pictures import IMAGE_ID, OvenPictures
-from training.data.release import DataId, EntityId, Part, find_files, labelled
+from training.data.release import DataId, EntityId, Part, find_files, labelled, set_name
 
 TEST_DATA = "test_data"
 
@@ -57,7 +57,7 @@ class OvenAnnotations:
         tasks: Sequence[Task] = TASKS,
         images: Path | None = None,
     ) -> None:
-        self.name = f"oven-{part}"
+        self.name = set_name("oven", part, tasks)
         self._part = part
         folder = folder or oven_home()
         self._pictures = OvenPictures(images or oven_home(), folder=folder)

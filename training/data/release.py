@@ -11,7 +11,7 @@ from pydantic import Field
 from indexer.kb.oven import oven_home
 from indexer.kb.record import BadRecord
 from indexer.picture_paths import NoPlace, OutOfFolder
-from training.data.annotation import Annotation, Split, Task
+from training.data.annotation import TASKS, Annotation, Split, Task
 from wikiclip.base.errors import WikiClipError
 from wikiclip.masks import UNDECLARED, Declared
 
@@ -31,6 +31,12 @@ class Part(StrEnum):
     TEST = "test"
     HUMAN = "human"
     WIKI = "wiki"  # MaskOVEN-Wiki alone has it, and it is trained on
+
+
+def set_name(release: str, part: Part, tasks: Sequence[Task]) -> str:
+    """Returns the name of a part of a release; with its tasks where it is not of all, and so is another set."""
+    of_all = part in (Part.HUMAN, Part.WIKI) or set(tasks) == set(TASKS)
+    return "-".join([release, part, *([] if of_all else tasks)])
 
 
 def labelled(

@@ -11,7 +11,7 @@ from indexer.kb import KnowledgeBase, KnowledgeBaseName, open_kb
 from indexer.kb.oven import PICTURES as ENTITY_PICTURES
 from indexer.kb.oven import Oven
 from training.data.annotated import AnnotatedData
-from training.data.annotation import AnnotatedSet
+from training.data.annotation import TASKS, AnnotatedSet, Task
 from training.data.encyclopedic_vqa import PARTS, EncyclopedicVqaAnnotations
 from training.data.feature_cache import GB, Budget
 from training.data.infoseek import InfoSeekAnnotations
@@ -46,6 +46,19 @@ ASKED_OF = {
 }
 
 
+class Tasks(StrEnum):
+    """Which of a release's two tasks: what a picture shows, what a question about it is after, or both."""
+
+    ENTITY = "entity"
+    QUERY = "query"
+    BOTH = "both"
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The tasks themselves."""
+        return tuple(task for task in TASKS if self in (task, Tasks.BOTH))
+
+
 @dataclass(frozen=True, kw_only=True)
 class DataOptions:
     """A data set and its files.
@@ -59,6 +72,7 @@ class DataOptions:
     part: Annotated[
         Part | None, Doc("Which part (not scenes); if left out, train to train on and val to measure on.")
     ] = None
+    tasks: Annotated[Tasks, Doc("Which task's annotations (oven, maskoven).")] = Tasks.BOTH
     annotations: Annotated[
         Path | None,
         Doc(
@@ -90,11 +104,14 @@ class DataOptions:
         for field in fields(self):
             applies = field.name in ("data", "cache_gb") or (field.name == "fold") == scenes
             applies = applies and (field.name != "kb" or self.data in ASKED_OF)
+            applies = applies and (field.name != "tasks" or self.data in (DataName.OVEN, DataName.MASKOVEN))
             if not applies and getattr(self, field.name) != field.default:
                 raise WikiClipError(f"--{field.name.replace('_', '-')} does not apply to --data {self.data}.")
         vqa = self.data == DataName.ENCYCLOPEDIC_VQA
         if (self.part == Part.WIKI and self.data != DataName.MASKOVEN) or (vqa and self.part not in (None, *PARTS)):
             raise WikiClipError(f"--part {self.part} does not apply to --data {self.data}.")
+        if self.part in (Part.HUMAN, Part.WIKI) and self.tasks != Tasks.BOTH:
+            raise WikiClipError(f"--tasks does not apply to --part {self.part}, which does not tell tasks apart.")
         if self.fold is not None and not 0 <= self.fold < FOLDS:
             raise WikiClipError(f"--fold must be from 0 to {FOLDS - 1}.")
         if self.per_entity < 1:
@@ -173,9 +190,9 @@ def _opened(options: DataOptions, part: Part) -> tuple[AnnotatedSet, KnowledgeBa
     """Opens a set and what it is asked of; nothing of either is read."""
     files: dict[str, Any] = {"folder": options.annotations, "part": part, "images": options.images}
     if options.data == DataName.OVEN:
-        return OvenAnnotations(**files), Oven(options.records, images=options.images)
+        return OvenAnnotations(**files, tasks=options.tasks.tasks), Oven(options.records, images=options.images)
     if options.data == DataName.MASKOVEN:
-        return MaskOvenAnnotations(**files), Oven(options.records, images=options.images)
+        return MaskOvenAnnotations(**files, tasks=options.tasks.tasks), Oven(options.records, images=options.images)
     name = options.kb or ASKED_OF[options.data]
     # Questions can be asked without the records' pictures, of which only an index is made.
     pictured = name == KnowledgeBaseName.OVEN and options.images and (options.images / ENTITY_PICTURES).is_dir()

@@ -8,7 +8,7 @@ Axes: Q query, N record; W width of pooled vectors.
 import dataclasses
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -117,7 +117,7 @@ def rows_of(preset: Preset) -> tuple[Variation, ...]:
 def _run(kept: Path, data: ScenesData, variation: Variation, steps: int, seed: int) -> Row:
     config = TrainConfig(**variation.config, steps=steps, seed=seed)
     varied = varied_data(data, variation)
-    settings = [varied.model.preset.to_json(), asdict(config), variation.pictures, variation.texts, variation.masks]
+    settings = [varied.model.preset.to_json(), config.to_json(), variation.pictures, variation.texts, variation.masks]
     return kept_row(kept, [*settings, data.records.fingerprint], lambda: measure(varied, variation, config))
 
 

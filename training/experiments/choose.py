@@ -7,7 +7,6 @@ Axes: Q query, N record, M mention width.
 
 import dataclasses
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -84,7 +83,7 @@ def _run(rows_file: Path, data: ScenesData, recipe: Recipe, seed: int) -> Row:
         typer.echo(f"{json.dumps(recipe)} seed {seed}: {json.dumps(row)}", err=True)
         return row
 
-    return kept_row(rows_file, [preset.to_json(), asdict(config), data.records.fingerprint], make)
+    return kept_row(rows_file, [preset.to_json(), config.to_json(), data.records.fingerprint], make)
 
 
 def _measure(data: ScenesData, config: TrainConfig) -> Row:

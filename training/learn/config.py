@@ -1,7 +1,9 @@
 """What settles a training run: one object, kept beside what it made, and enough to make it again."""
 
+import dataclasses
+import math
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
 from typing_extensions import Doc
 
@@ -16,7 +18,14 @@ class TrainConfig:
         WikiClipError: a value that no run can have.
     """
 
-    steps: Annotated[int, Doc("Optimiser steps.")] = 150
+    # An option of a command takes the place of the others of its group in a file.
+    ALTERNATIVES: ClassVar = (("steps", "epochs"),)
+
+    steps: Annotated[int, Doc("Optimiser steps; they do not count where --epochs is given.")] = 150
+    epochs: Annotated[
+        float | None,
+        Doc("Times that each annotated mention is shown; settles the steps."),
+    ] = None
     annotated: Annotated[int, Doc("Samples a step whose query is an annotated mention.")] = 32
     own: Annotated[
         int,
@@ -81,7 +90,23 @@ class TrainConfig:
         for name in positive:
             if not getattr(self, name) > 0:
                 raise WikiClipError(f"{name} must be positive.")
+        if self.epochs is not None:
+            if not 0 < self.epochs < math.inf:
+                raise WikiClipError("epochs must be positive.")
+            if not self.annotated:
+                raise WikiClipError("epochs count annotated mentions: raise annotated, or give steps.")
         if self.annotated + self.own + self.classes < 2:
             raise WikiClipError("A batch needs at least two samples: raise annotated, own or classes.")
         if self.drop_picture + self.drop_text > 1:
             raise WikiClipError("drop_picture and drop_text must not exceed 1 together.")
+
+    def settled(self, mentions: int) -> "TrainConfig":
+        """Returns the same with the steps that its epochs of so many annotated mentions take; itself without epochs."""
+        if self.epochs is None:
+            return self
+        return dataclasses.replace(self, steps=math.ceil(self.epochs * mentions / self.annotated))
+
+    def to_json(self) -> dict[str, Any]:
+        """What settles a run, as JSON values. What is None is left out: it says nothing, and what came later so does
+        not make an earlier run another one."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}

@@ -42,6 +42,7 @@ def fit_encoder(
         every: steps between two states that are kept.
         onward: start from the model's own encoder and not from a new one.
     """
+    config = config.settled(len(data.record_Q))
     encoder, samples = prepare(model, data, config, onward=onward)
     if run is None:
         train(encoder, samples, config)

@@ -97,10 +97,9 @@ def loss_and_gradient(
     size = config.chunk or max(1, len(mine))
     starts = range(mine.start, mine.stop, size)
     ends = [min(start + size, mine.stop) for start in starts]
-    features = [
-        source.items(items.picture_I[start:end], items.text_I[start:end])
-        for start, end in zip(starts, ends, strict=True)
-    ]
+    # At once, because chunks share pictures and descriptions, which may have to be encoded first.
+    whole = source.items(items.picture_I[mine.start : mine.stop], items.text_I[mine.start : mine.stop])
+    features = [whole[slice(start - mine.start, end - mine.start)] for start, end in zip(starts, ends, strict=True)]
 
     def encode(chunk: int) -> Tensor:
         # A chunk's dropout is settled by where it starts, so that the second pass has the masks of the first.

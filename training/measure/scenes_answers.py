@@ -7,7 +7,6 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -43,11 +42,12 @@ def answers_of_fold(
     for record, folder in FOLDERS.items():
         asked = {key: some for key, some in queries.items() if record == "full" or key[0] == "unseen"}
         seen = data.training_set(fold, hide_pictures=record == "text-only")
-        settings = {"preset": data.model.preset.to_json(), "config": asdict(config), "set": seen.fingerprint()}
+        settled = config.settled(len(seen.record_Q))
+        settings = {"preset": data.model.preset.to_json(), "config": settled.to_json(), "set": seen.fingerprint()}
         # A folder for each recipe, so that what another one left behind is neither used nor in the way.
         name = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
         into = Run(runs / f"{folder.format(fold=fold)}-{name}", settings)
-        trained[record] = fit_encoder(data.model, seen, config, into)
+        trained[record] = fit_encoder(data.model, seen, settled, into)
         vectors_NM = _vectors(data, trained[record], fold, record)
         yield from _model_answers(data, trained[record], vectors_NM, asked, record)
         yield from _marked_answers(data, trained[record], vectors_NM, fold, record)

@@ -70,10 +70,19 @@ def counted_parameters(backbone: VisionBackbone) -> tuple[int, int]:
     Raises:
         WikiClipError: the architecture is unknown.
     """
-    with torch.device("meta"):
-        network = _built(replace(backbone, weights="random"), None, device="meta")
+    network = shapes_of(backbone)
     vision = sum(value.numel() for value in network.visual.parameters())
     return vision, sum(value.numel() for value in network.parameters()) - vision
+
+
+def shapes_of(backbone: VisionBackbone) -> Any:
+    """open_clip's network on the device "meta": it computes shapes, and holds no numbers.
+
+    Raises:
+        WikiClipError: the architecture is unknown.
+    """
+    with torch.device("meta"):
+        return _built(replace(backbone, weights="random"), None, device="meta")
 
 
 def classifier_rows(backbone: VisionBackbone) -> Tensor:

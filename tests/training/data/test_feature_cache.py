@@ -5,14 +5,20 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from training.data.feature_cache import PROGRESS, Budget, Column, Features
+from training.data import columns, feature_cache
+from training.data.columns import Column
+from training.data.feature_cache import STRETCHES, Budget, Features
+from wikiclip.base import files
 from wikiclip.base.errors import WikiClipError
 
 COLUMNS = (
@@ -36,6 +42,12 @@ def features(*, rows=20, budget=10**9, key="k", make=made, step=4):
     return Features("t", key, rows=rows, columns=COLUMNS, make=make, budget=Budget(budget), step=step)
 
 
+def note(found, stretch=0):
+    """How far a stretch has come, column by column."""
+    path = found.folder / STRETCHES / f"{stretch:06}.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("WIKICLIP_HOME", str(tmp_path))
@@ -51,11 +63,125 @@ def check(found, rows):
     assert all(np.array_equal(a, b) for a, b in zip(tokens, wanted["tokens"], strict=True))
 
 
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.integers(1, 30), st.integers(1, 9), st.sampled_from([0, 60, 10**9]), st.data())
-def test_whatever_is_kept_the_rows_are_the_same(size, step, budget, data):
+class Killed(BaseException):
+    """Stands for the end of a process, at whatever place."""
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    size=st.integers(1, 40),
+    step=st.integers(1, 9),
+    stretch=st.integers(1, 15),
+    # Of each process: the bytes that it may keep, and after how many computations or notes of progress it ends.
+    lives=st.lists(st.tuples(st.sampled_from([0, 200, 600, 10**9]), st.none() | st.integers(0, 12)), max_size=6),
+    data=st.data(),
+)
+def test_however_budgets_change_and_processes_end_the_rows_are_the_same(size, step, stretch, lives, data):
+    key = [size, step, stretch, data.draw(st.uuids()).hex]
     rows = data.draw(st.lists(st.integers(0, size - 1), min_size=1, max_size=8))
-    check(features(rows=size, step=step, budget=budget, key=[size, step]), rows)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(feature_cache, "STRETCH", stretch)
+        for module in (columns, files):  # a power cut is not among the ends, and waiting for the disk takes minutes
+            patch.setattr(module, "sync", lambda path: None)
+        for budget, left in [*lives, (10**9, None)]:
+            mortal = Mortal(left)
+            found = features(rows=size, step=step, budget=budget, key=key, make=lambda n, m=mortal: m.spend(made(n)))
+            patch.setattr(found._stretches, "note", lambda *n, m=mortal, f=found._stretches.note: f(*m.spend(n)))
+            try:
+                found.fill()
+                mortal.left = None
+                check(found, rows)
+            except Killed:
+                pass
+        assert all(set(note(found, number).values()) == {len(found._stretches.rows(number))} for number in
+                   range(-(-size // stretch)))  # fmt: skip
+
+
+class Mortal:
+    """Ends after so many deeds; None lives on."""
+
+    def __init__(self, left):
+        self.left = left
+
+    def spend(self, deed):
+        if self.left is not None:
+            if not self.left:
+                raise Killed
+            self.left -= 1
+        return deed
+
+
+def test_a_folder_is_one_whatever_may_be_kept():
+    assert features(budget=0).folder == features().folder
+
+
+def test_a_column_that_is_granted_later_is_computed_then_and_nothing_is_lost_under_a_smaller_budget():
+    asked = []
+
+    def counting(rows):
+        asked.append(rows.tolist())
+        return made(rows)
+
+    few = features(budget=0, make=counting)
+    check(few, [3])
+    del asked[:]
+    many = features(make=counting)
+    many.fill()
+    assert list(chain(*asked)) == list(range(20))
+    assert note(many) == dict.fromkeys(("vector", "patches", "tokens", "flag"), 20)
+    check(features(make=lambda rows: pytest.fail("nothing is left to do")), range(20))
+    features(budget=0, make=lambda rows: pytest.fail("nothing is left to do")).fill()
+    assert note(many)["patches"] == 20
+
+
+def test_several_at_once_share_the_stretches_and_each_row_is_computed_once(monkeypatch):
+    monkeypatch.setattr(feature_cache, "STRETCH", 5)
+    asked = [[], [], []]
+
+    def fill(number):
+        def slow(rows):
+            asked[number].extend(rows.tolist())
+            time.sleep(0.02)
+            return made(rows)
+
+        found = features(rows=60, make=slow)
+        found.fill()
+        return found
+
+    with ThreadPoolExecutor(3) as pool:
+        for found in pool.map(fill, range(3)):
+            check(found, range(60))
+    assert all(asked)
+    assert sorted(chain(*asked)) == list(range(60))
+
+
+def test_what_one_that_ended_held_is_finished_by_the_one_that_waits_for_it(monkeypatch):
+    monkeypatch.setattr(feature_cache, "STRETCH", 5)
+    holds, end = threading.Event(), threading.Event()
+
+    def ending(rows):
+        holds.set()
+        assert end.wait(10)
+        raise Killed
+
+    def first():
+        with pytest.raises(Killed):
+            features(make=ending).fill()
+
+    asked = []
+
+    def second(rows):
+        asked.extend(rows.tolist())
+        if rows[-1] == 19:
+            end.set()
+        return made(rows)
+
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(first)
+        assert holds.wait(10)
+        check(features(make=second), range(20))
+        held.result()
+    assert asked == [*range(5, 20), *range(5)], "what is free comes first, what another holds last"
 
 
 def test_the_budget_decides_what_is_kept_in_the_order_of_the_columns():
@@ -81,7 +207,8 @@ def test_features_that_were_cut_off_are_continued():
         return made(rows)
 
     again = features(make=counting)
-    with (again.folder / "tokens.values").open("ab") as file:
+    with (again.folder / "tokens.values").open("r+b") as file:
+        file.seek(COLUMNS[2].entry_bytes * (16 + 2))  # the rows 0 to 7 have 16 entries; the third after them
         file.write(b"left behind by a crash")
     check(again, [0, 7, 8, 19])
     assert asked == list(range(8, 20))
@@ -95,7 +222,7 @@ def test_another_key_is_another_folder_and_nothing_stale_is_read():
     check(features(key="first"), [3])
 
 
-@pytest.mark.parametrize("change", ["key", "short", "progress"])
+@pytest.mark.parametrize("change", ["key", "short", "missing", "", "21", '{"vector": 21}', '{"vector": "9"}'])
 def test_a_folder_that_was_changed_is_refused(change):
     found = features()
     found.fill()
@@ -103,8 +230,10 @@ def test_a_folder_that_was_changed_is_refused(change):
         (found.folder / "key.json").write_text("{}")
     elif change == "short":
         os.truncate(found.folder / "vector.values", 100)
+    elif change == "missing":
+        (found.folder / "tokens.ends").unlink()
     else:
-        (found.folder / PROGRESS).write_text("21")
+        (found.folder / STRETCHES / "000000.json").write_text(change)
     with pytest.raises(WikiClipError, match="remove"):
         features().fill()
 
@@ -129,13 +258,12 @@ features(rows=400, make=slow).fill()
 def test_kill_9_loses_no_more_than_a_step(home):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["", *sys.path])}
     child = subprocess.Popen([sys.executable, "-c", CHILD], env=environment)
-    progress = features(rows=400).folder / PROGRESS
-    while not progress.exists() or json.loads(progress.read_text()) < 40:
+    while note(features(rows=400)).get("flag", 0) < 40:
         assert child.poll() is None
         time.sleep(0.05)
     child.send_signal(signal.SIGKILL)
     child.wait()
-    done = json.loads(progress.read_text())
+    done = note(features(rows=400))["flag"]
     asked = []
 
     def counting(rows):

@@ -1,5 +1,6 @@
 """What the command lines say of a data set: which options apply, what is missing, and what was left out."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from indexer.kb import KnowledgeBaseName
 from tests.training.data.small_release import PICTURED, TRAIN, VAL, picture
+from training.data.annotation import TASKS
 from training.data.release import Part
-from training.data.source import DataName, DataOptions, annotated_data, open_data, training_set
+from training.data.source import DataName, DataOptions, Tasks, annotated_data, open_data, training_set
 from wikiclip.base.errors import WikiClipError
 from wikiclip.model import WikiClip
 
@@ -34,6 +37,12 @@ OVEN, MASKOVEN, INFOSEEK, VQA = DataName.OVEN, DataName.MASKOVEN, DataName.INFOS
         ({"data": VQA, "part": Part.HUMAN}, "--part human does not apply to --data encyclopedic-vqa."),
         ({"data": OVEN, "kb": KnowledgeBaseName.JSONL}, "--kb does not apply to --data oven."),
         ({"kb": KnowledgeBaseName.OVEN}, "--kb does not apply to --data scenes."),
+        ({"data": INFOSEEK, "tasks": Tasks.QUERY}, "--tasks does not apply to --data infoseek."),
+        ({"tasks": Tasks.QUERY}, "--tasks does not apply to --data scenes."),
+        (
+            {"data": MASKOVEN, "part": Part.WIKI, "tasks": Tasks.ENTITY},
+            "--tasks does not apply to --part wiki, which does not tell tasks apart.",
+        ),
         ({"data": OVEN, "per_entity": 0}, "--per-entity must be at least 1."),
         ({"cache_gb": -1.0}, "--cache-gb must be a number from 0 on."),
         ({"cache_gb": float("nan")}, "--cache-gb must be a number from 0 on."),
@@ -75,6 +84,28 @@ def test_a_release_is_opened_and_what_is_kept_and_left_out_is_told(
     assert ("mask_oven_entity_train.json holds 6 annotations; the release page says" in told) == (data == MASKOVEN)
 
 
+@pytest.mark.parametrize("data", [OVEN, MASKOVEN])
+def test_sets_of_other_tasks_are_kept_apart(release: Path, small_model: WikiClip, data: DataName):
+    found = {tasks: open_data(small_model, DataOptions(data=data, tasks=tasks)) for tasks in (*Tasks, *Tasks)}
+    assert {tasks: len(one) for tasks, one in found.items()} == {
+        "entity": TRAIN // 2,
+        "query": TRAIN // 2,
+        "both": TRAIN,
+    }
+    assert len({one.annotations.folder for one in found.values()}) == 3
+    assert len({one.features.folder for one in found.values()}) == 3
+    for task in TASKS:
+        of_both = found[Tasks.BOTH].queries("train", task)
+        alone = found[Tasks(task)].queries("train")
+        assert alone.data_ids == of_both.data_ids
+        assert torch.allclose(alone.pooled_QW, of_both.pooled_QW, atol=1e-5)
+
+
+def test_one_task_needs_no_file_of_the_other(release: Path, small_model: WikiClip):
+    (release / "oven_query_train.jsonl").unlink()
+    assert len(open_data(small_model, DataOptions(data=OVEN, tasks=Tasks.ENTITY))) == TRAIN // 2
+
+
 @pytest.mark.parametrize("part", [Part.VAL, Part.TEST, Part.HUMAN])
 def test_what_is_to_be_measured_on_is_not_trained_on(release: Path, small_model: WikiClip, part: Part):
     with pytest.raises(WikiClipError, match=f"^--part {part} is there to measure on"):
@@ -109,6 +140,31 @@ def test_the_command_trains_on_a_release(release: Path, tmp_path: Path, data: Da
     assert "1 of 12 annotations was left out: 1 missing-picture; " in ended.stderr
     assert len((tmp_path / "run/metrics.jsonl").read_text().splitlines()) == 3
     WikiClip.load(tmp_path / "run/checkpoint")
+
+
+@pytest.mark.slow
+def test_the_command_follows_a_recipe_and_goes_on_from_its_checkpoint(release: Path, tmp_path: Path):
+    recipe = tmp_path / "mine.toml"
+    table = '[source]\ndata = "oven"\ntasks = "entity"\n[config]\nepochs = 1.5\nannotated = 4\nown = 2\n'
+    recipe.write_text(f'preset = "tiny"\n{table}text_negatives = 2\n')
+    ended = train("--config", str(recipe), "--no-report")
+    assert ended.returncode == 0, ended.stderr
+    assert "1.5 epochs of 6 mentions are 3 steps." in ended.stderr
+    run = tmp_path / "runs" / "mine"
+    settled = json.loads((run / "run.json").read_text())
+    assert (settled["config"]["epochs"], settled["config"]["steps"], settled["data"]["tasks"]) == (1.5, 3, "entity")
+    metrics = (run / "metrics.jsonl").read_text()
+    assert len(metrics.splitlines()) == 3
+    assert float(json.loads(metrics.splitlines()[-1])["learning_rate"]) < 1e-5, "the schedule ends with the last step"
+    assert train("--config", str(recipe), "--no-report").returncode == 0
+    assert (run / "metrics.jsonl").read_text() == metrics, "a finished run is not run again"
+    onward = train("--config", str(recipe), "--from", str(run / "checkpoint"), "--steps", "2", "--out",
+                   str(tmp_path / "onward"), "--no-report")  # fmt: skip
+    assert onward.returncode == 0, onward.stderr
+    assert len((tmp_path / "onward/metrics.jsonl").read_text().splitlines()) == 2
+    again = train("--config", str(run / "run.json"), "--data", "oven", "--tasks", "entity", "--no-report")
+    assert again.returncode == 0, again.stderr
+    assert json.loads((tmp_path / "runs/tiny-oven/run.json").read_text()) == settled
 
 
 @pytest.mark.slow

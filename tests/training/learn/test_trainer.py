@@ -3,11 +3,15 @@
 import copy
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.training.small import ENTITIES, small_encoder, small_samples
 from training.learn.config import TrainConfig
+from training.learn.sampling import Queries, Sampler
 from training.learn.step import draw_items
 from training.learn.trainer import Trainer, train
 from wikiclip.base.errors import WikiClipError
@@ -105,8 +109,38 @@ def test_every_part_of_the_recipe_changes_the_loss():
 
 
 @pytest.mark.parametrize(
-    "bad", [{"steps": 0}, {"drop_text": 1.0}, {"clip": 0.0}, {"annotated": 1, "own": 0, "classes": 0}, {"chunk": -1}]
+    "bad",
+    [
+        {"steps": 0},
+        {"drop_text": 1.0},
+        {"clip": 0.0},
+        {"annotated": 1, "own": 0, "classes": 0},
+        {"chunk": -1},
+        {"epochs": 0.0},
+        {"epochs": float("inf")},
+        {"epochs": 1.0, "annotated": 0},
+    ],
 )
 def test_a_configuration_that_no_run_can_have_is_refused(bad):
     with pytest.raises(WikiClipError):
         TrainConfig(**bad)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 60), st.integers(1, 12), st.integers(1, 3))
+def test_an_epoch_shows_every_mention_once_and_takes_no_step_more(mentions: int, annotated: int, epochs: int):
+    config = TrainConfig(epochs=float(epochs), annotated=annotated, own=3).settled(mentions)
+    shown = Queries(mentions=lambda numbers: torch.zeros(len(numbers), 2), record_Q=np.arange(mentions))
+    sampler = Sampler([(shown, annotated)], neighbours=1, seed=0)
+    counts = np.bincount(
+        np.concatenate([sampler.batch(step).record_B for step in range(config.steps)]), minlength=mentions
+    )
+    assert counts.min() >= epochs
+    assert counts.sum() - epochs * mentions < annotated, "what fills the last batch up is less than a batch"
+    assert config.settled(mentions) == config
+    assert TrainConfig(steps=7).settled(mentions) == TrainConfig(steps=7)
+
+
+def test_what_is_not_said_is_not_among_what_settles_a_run():
+    assert "epochs" not in TrainConfig().to_json()
+    assert TrainConfig(**TrainConfig(epochs=1.0).to_json()) == TrainConfig(epochs=1.0)

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.feature_cache import Budget, Column, Features, Made
+from training.data.columns import Column
+from training.data.feature_cache import Budget, Features, Made
 from training.data.scenes.compose import Scene, SceneConfig, compose
 from training.data.scenes.marks import MARKS_VERSION, Mark, mark
 from training.data.scenes.places import cut_place
