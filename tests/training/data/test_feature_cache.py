@@ -255,21 +255,25 @@ features(rows=400, make=slow).fill()
 
 
 @pytest.mark.slow
-def test_kill_9_loses_no_more_than_a_step(home):
+def test_kill_9_loses_no_more_than_a_step_and_who_waits_goes_on(home):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["", *sys.path])}
     child = subprocess.Popen([sys.executable, "-c", CHILD], env=environment)
     while note(features(rows=400)).get("flag", 0) < 40:
         assert child.poll() is None
         time.sleep(0.05)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
-    done = note(features(rows=400))["flag"]
     asked = []
 
     def counting(rows):
         asked.extend(rows.tolist())
         return made(rows)
 
-    check(features(rows=400, make=counting), range(400))
-    assert 40 <= done < 400
-    assert asked == list(range(done, 400))
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(check, features(rows=400, make=counting), range(400))
+        time.sleep(0.3)
+        assert not asked, "the child holds the only stretch"
+        before = note(features(rows=400))["flag"]
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        waiting.result(120)
+    assert 40 <= before <= asked[0] < 400
+    assert asked == list(range(asked[0], 400))
