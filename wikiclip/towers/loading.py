@@ -16,6 +16,7 @@ from torch import Tensor
 import wikiclip.towers.torchvision_guard  # noqa: F401  (before anything that imports torchvision)
 from wikiclip.base.errors import WikiClipError, first_line
 from wikiclip.presets import TOWER, TextBackbone, VisionBackbone
+from wikiclip.towers.embedder import open_embedder
 from wikiclip.towers.folding import fold_batch_norms
 from wikiclip.towers.hub import CONFIG, FOLDER, WEIGHTS, is_repository, repository
 from wikiclip.towers.levels import LevelsTower
@@ -42,6 +43,8 @@ def open_vision_tower(backbone: VisionBackbone) -> VisionTower:
     Raises:
         WikiClipError: the weights are missing or not those expected, or no mask can pool what the backbone sees.
     """
+    if backbone.joint is not None:
+        return open_embedder(backbone)
     network = _maskable(_network(backbone).visual, backbone)
     if backbone.levels is not None:
         return LevelsTower(network, backbone)

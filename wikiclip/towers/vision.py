@@ -50,10 +50,10 @@ class VisionFeatures:
 
 
 class VisionTower(nn.Module, ABC):
-    """A frozen vision backbone of open_clip's.
+    """A frozen vision backbone.
 
     Args:
-        network: open_clip's tower; it is frozen in place.
+        network: of the library that knows it; it is frozen in place.
         backbone: what it was made of.
 
     Attributes:
@@ -71,7 +71,9 @@ class VisionTower(nn.Module, ABC):
         super().__init__()
         self.network, self.image_size = network, backbone.image_size
         network.eval().requires_grad_(False)
-        network.to(memory_format=torch.channels_last)
+        for part in network.modules():
+            if isinstance(part, nn.Conv2d):
+                part.weight.data = part.weight.data.to(memory_format=torch.channels_last)
         self.register_buffer("mean_C", torch.tensor(backbone.mean)[:, None, None] * 255, persistent=False)
         self.register_buffer("std_C", torch.tensor(backbone.std)[:, None, None] * 255, persistent=False)
         probe: VisionFeatures = self(torch.zeros(1, 3, self.image_size, self.image_size, dtype=torch.uint8))

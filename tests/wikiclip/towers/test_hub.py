@@ -51,7 +51,7 @@ def a_picture() -> Picture:
     return Picture(rgb=Image.new("RGB", (40, 30), (200, 40, 40)), opaque=None)
 
 
-@pytest.mark.parametrize("preset", ["clip-small", "clip"])
+@pytest.mark.parametrize("preset", ["clip-small", "clip", "embedding"])
 def test_a_checkpoint_is_made_from_nothing_and_pins_what_it_was_made_of(
     preset: str, hub: StandInHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
