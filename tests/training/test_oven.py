@@ -45,6 +45,16 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / "clip"
 
 
+@pytest.fixture(scope="module")
+def embedding(checkpoint: Path) -> Path:
+    """A checkpoint of a model that embeds picture and description together."""
+    hub = checkpoint.parent
+    options = ["--weights", f"local-dir:{hub}/Qwen/Qwen3-VL-Embedding-2B", "--out", str(hub / "embedding")]
+    made = CliRunner().invoke(make.app, ["--entity-encoder", "embedding", *options])
+    assert made.exit_code == 0, made.output
+    return hub / "embedding"
+
+
 def call(*arguments: object) -> Result:
     return CliRunner().invoke(oven.app, [*map(str, arguments)])
 
@@ -95,6 +105,16 @@ def test_a_release_ends_in_a_report(large: Path, checkpoint: Path, tmp_path: Pat
     again = call(*options)  # as after a kill before the end: nothing is embedded again
     assert again.exit_code == 0
     assert json.loads((tmp_path / "out" / "report.json").read_text())["rows"] == report["rows"]
+
+
+@pytest.mark.slow
+def test_a_model_that_embeds_picture_and_description_together_is_measured_as_any_other(
+    large: Path, embedding: Path, tmp_path: Path
+) -> None:
+    done = call("--data", large, "--model", embedding, "--out", tmp_path / "out")
+    assert done.exit_code == 0, (done.output, done.exception)
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert sum(row["n"] for row in report["rows"]) == QUESTIONS
 
 
 def test_what_is_missing_is_one_line(large: Path, checkpoint: Path, tmp_path: Path) -> None:
