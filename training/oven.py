@@ -20,16 +20,18 @@ from indexer import build
 from indexer.kb import KnowledgeBaseName
 from indexer.kb.oven import PICTURES as ENTITY_PICTURES
 from indexer.kb.oven import RECORD_FILES, Oven
+from indexer.reranking import Reranker
 from indexer.search import EntityIndex
 from training.data.annotation import TASKS
 from training.data.oven import PATHS, OvenAnnotations
 from training.data.release import PICTURES, Part
 from training.data.sample import sample_release
 from training.data.source import DataName, DataOptions, annotated_data
-from training.measure.annotated_answers import answers_of_set
+from training.measure.annotated_answers import Predicted, answers_of_set
 from training.measure.oven_score import oven_score, oven_table
 from training.measure.predictions import write_predictions
 from training.measure.quality import quality_table, table_rows
+from training.measure.reranked_answers import reranked_answers
 from training.report.examples import searched_examples
 from training.report.page import write_report
 from wikiclip.base.command import run
@@ -57,6 +59,11 @@ def oven(
     any_model: Annotated[
         bool, typer.Option("--any-model", help="Take a checkpoint that was trained on the default data.")
     ] = False,
+    rerank: Annotated[
+        str | None,
+        typer.Option(help="Also by a cross-encoder of the first candidates: hf-hub:OWNER/NAME or local-dir:PATH."),
+    ] = None,
+    rerank_k: Annotated[int, typer.Option(min=2, max=100, help="How many candidates it looks at.")] = 20,
 ) -> None:
     """Check a release, build its index, ask its questions, and write a report, as HTML and as JSON."""
     if part in (Part.TRAIN, Part.WIKI):
@@ -64,6 +71,7 @@ def oven(
     name = Path(model).name + ("" if sample is None else f"-{sample}")
     into = home() / "runs" / f"oven-{name}" if out is None else out
     console.print(what_is_there(data))
+    reranker = None if rerank is None else Reranker.open(rerank, k=rerank_k)  # first: hours may lie before its turn
     seconds = dict[str, float]()
     annotations, records, notes = data, _records_in(data), list[str]()
     if sample is not None:
@@ -93,9 +101,13 @@ def oven(
     with _timed(seconds, "answers"):
         index = EntityIndex.open(into / "index", fingerprint=loaded.fingerprint)
         found = list(answers_of_set(asked, loaded.entity, index))
+    further: list[Predicted] = []
+    if reranker is not None:
+        with _timed(seconds, "reranking"):
+            further = list(reranked_answers(asked, loaded, index, found, reranker))
     predicted = {data_id: entity_id for each in found for data_id, entity_id in each.predictions.items()}
     write_predictions(into / "predictions.jsonl", predicted)
-    rows = list(table_rows({each.cell: [each.answers] for each in found}, None))
+    rows = list(table_rows({each.cell: [each.answers] for each in (*found, *further)}, None))
     console.print(quality_table(rows))
     report: dict[str, Any] = {"notes": notes, "entities": len(index), "part": str(part), "rows": rows}
     truths = [truth for each in found for truth in each.truths]
@@ -109,8 +121,14 @@ def oven(
         }
         entity, query = (_said(task.harmonic_mean) for task in (score.entity, score.query))
         notes.append(f"OVEN's score: {entity} entity, {query} query, {_said(score.final)} together.")
+        if further:
+            again = oven_score(truths, {name: told for each in further for name, told in each.predictions.items()})
+            report["reranked_score"] = asdict(again) | {"final": again.final}
+            notes.append(f"With the first {rerank_k} in the order of {rerank}: {_said(again.final)} together.")
     report["seconds"] = {step: round(taken, 1) for step, taken in seconds.items()}
     report["most_memory_gb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2)
+    if reranker is not None:
+        report["reranker"] = {"name": rerank, "sha256": reranker.scorer.sha256, "k": rerank_k}
     report["model"] = {"name": loaded.name, "fingerprint": loaded.fingerprint}
     write_text(into / "report.json", json.dumps(report, indent=1) + "\n")
     write_report(

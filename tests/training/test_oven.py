@@ -8,9 +8,11 @@ from typer.testing import CliRunner, Result
 
 from benchmarks.hub.repositories import write_repositories
 from indexer.kb.oven import Oven
+from indexer.linker import Linker
+from indexer.reranking import Reranker
 from tests.training.data.small_release import draw, picture, rows, write_annotations
 from training import oven
-from training.data.annotation import Annotation
+from training.data.annotation import Annotation, read_mention
 from training.data.oven import OvenAnnotations
 from training.data.release import Part
 from training.data.sample import sample_release
@@ -115,6 +117,48 @@ def test_a_model_that_embeds_picture_and_description_together_is_measured_as_any
     assert done.exit_code == 0, (done.output, done.exception)
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert sum(row["n"] for row in report["rows"]) == QUESTIONS
+
+
+def _firsts_that_are_right(release: Path, checkpoint: Path, index: Path, reranker: str) -> int:
+    """How many questions' first candidates are right, asked and ordered anew one by one."""
+    linker, reranked = Linker.open(checkpoint, index), Reranker.open(reranker, k=6)
+    right = 0
+    for annotation in OvenAnnotations(release, part=Part.VAL, images=release):
+        assert isinstance(annotation, Annotation)
+        mention = linker.model.prepare_mention(*read_mention(annotation))
+        (candidates,) = linker.index.search(linker.model.encode_mentions([mention]), 6)
+        first = reranked.reranked(linker.model, linker.index, mention, candidates)[0]
+        right += first.entity.entity_id == annotation.entity_id
+    return right
+
+
+@pytest.mark.slow
+def test_a_cross_encoder_s_answers_stand_beside_those_of_the_search(
+    large: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    name = f"local-dir:{checkpoint.parent}/Qwen/Qwen3-VL-Reranker-2B"
+    options = ("--data", large, "--model", checkpoint, "--out", tmp_path / "out", "--rerank", name, "--rerank-k", 6)
+    done = call(*options)
+    assert done.exit_code == 0, (done.output, done.exception)
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    plain, reranked = (
+        {(row["split"], row["task"]): row for row in report["rows"] if row["method"] == method}
+        for method in ("model", "reranked")
+    )
+    assert plain.keys() == reranked.keys()
+    assert sum(row["n"] for row in reranked.values()) == QUESTIONS
+    for key, row in reranked.items():
+        assert row["r10"] == plain[key]["r10"]  # what the first six hold stays among the first ten
+    assert any(row[f"r{k}"] != plain[key][f"r{k}"] for key, row in reranked.items() for k in (1, 5))
+    right = sum(round(row["r1"] * row["n"] / 100) for row in reranked.values())
+    assert right == _firsts_that_are_right(large, checkpoint, tmp_path / "out" / "index", name)
+    assert report["reranker"]["k"] == 6
+    assert "reranked_score" in report
+
+    before = {path: path.stat().st_mtime_ns for path in (large.parent / "features").glob("orders-*/order_QK.values")}
+    assert before
+    assert call(*options).exit_code == 0
+    assert {path: path.stat().st_mtime_ns for path in before} == before  # nothing was scored again
 
 
 def test_what_is_missing_is_one_line(large: Path, checkpoint: Path, tmp_path: Path) -> None:

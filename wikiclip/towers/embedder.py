@@ -3,46 +3,35 @@
 A mention is what it makes of the picture, asked with an instruction where there is one. An entity is what it makes of
 picture and description as one input, or of what there is of the two.
 
-Axes: B item, P patch (one: the picture); W width of its vectors. C, H, W of pixels.
+Axes: B item, P patch (one: the picture); W width of its vectors; C, H, W of pixels.
 """
 
-import re
-import threading
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor, nn
 
 import wikiclip.towers.torchvision_guard  # noqa: F401  (before anything that imports torchvision)
 from wikiclip.base.errors import WikiClipError
-from wikiclip.base.precision import bf16_pays
 from wikiclip.presets import JointEmbedding, VisionBackbone
 from wikiclip.towers.hub import repository
-from wikiclip.towers.sentence_files import EMBEDDER, digest, refusal
+from wikiclip.towers.pictures_and_texts import UNLOADED, Input, PicturesAndTexts, Pixels, loaded, picture, refusal
+from wikiclip.towers.sentence_files import EMBEDDER, digest
 from wikiclip.towers.text import TextFeatures
 from wikiclip.towers.vision import VisionFeatures, VisionTower
-from wikiclip.towers.weights import BROKEN_WEIGHTS
 
 from sentence_transformers import SentenceTransformer  # isort: skip
-from sentence_transformers.base.modality_types import Modality  # isort: skip
-from transformers.utils import logging as transformers_logging  # isort: skip
 
 # Inputs a forward pass; one is some two hundred tokens of a picture and as many of a text.
 AT_ONCE_ON_CPU, AT_ONCE_ON_GPU = 4, 32
-TAKEN: tuple[Modality, ...] = ("image", "text", ("image", "text"))
-Pixels = NDArray[np.uint8]
 
 
 class Embedder(nn.Module):
     """Vectors of pictures, of texts, and of both together. Safe on any thread.
 
     Args:
-        model: it is frozen in place.
+        model: a frozen one.
         asked: how it is asked.
 
     Attributes:
@@ -51,10 +40,8 @@ class Embedder(nn.Module):
 
     def __init__(self, model: SentenceTransformer, asked: JointEmbedding) -> None:
         super().__init__()
-        self.model, self._asked = model.eval().requires_grad_(False), asked
-        self._turn = threading.Lock()
-        special = [token.content for token in model.tokenizer.added_tokens_decoder.values() if token.special]
-        self._special = re.compile("|".join(map(re.escape, special)) or "(?!)")
+        self.model, self._instruction = model, asked.instruction
+        self._asked = PicturesAndTexts(model, max_tokens=asked.max_tokens)
         made = model.get_embedding_dimension() or 0
         self.width = asked.width or made
         if self.width > made:
@@ -68,19 +55,12 @@ class Embedder(nn.Module):
     def mentions(self, pictures: Sequence[Pixels]) -> Tensor:
         """Vectors [B, W] of mentions' pictures, [C, H, W] each."""
         prompts = self.model.prompts
-        prompt = self._asked.instruction or prompts.get("query") or prompts.get(self.model.default_prompt_name or "")
-        return self._embedded([{"image": _picture(pixels)} for pixels in pictures], prompt, "query")
+        prompt = self._instruction or prompts.get("query") or prompts.get(self.model.default_prompt_name or "")
+        return self._embedded([picture(pixels) for pixels in pictures], prompt, "query")
 
     def entities(self, pictures: Sequence[Pixels | None], texts: Sequence[str]) -> Tensor:
         """Vectors [B, W] of records. A text that is empty counts as none; picture or text must be there."""
-        cut = self._cut(texts)
-        inputs = [
-            {
-                **({"image": _picture(pixels)} if pixels is not None else {}),
-                **({"text": text} if pixels is None or text.strip() else {}),
-            }
-            for pixels, text in zip(pictures, cut, strict=True)
-        ]
+        inputs = self._asked.inputs(pictures, texts)
         prompts = self.model.prompts
         prompt = prompts.get("document") or prompts.get(self.model.default_prompt_name or "")
         made_BW = torch.zeros(len(inputs), self.width, device=self.device)
@@ -89,45 +69,13 @@ class Embedder(nn.Module):
             made_BW[places] = self._embedded([inputs[place] for place in places], prompt, "document")
         return made_BW
 
-    @torch.inference_mode()
-    def _embedded(self, inputs: list[dict[str, Any]], prompt: str | None, task: str) -> Tensor:
+    def _embedded(self, inputs: list[Input], prompt: str | None, task: str) -> Tensor:
         most = AT_ONCE_ON_CPU if self.device.type == "cpu" else AT_ONCE_ON_GPU
         made: list[Tensor] = []
         for start in range(0, len(inputs), most):
-            with self._turn:
-                features = self.model.preprocess(inputs[start : start + most], prompt=prompt, task=task)
-            there = {
-                name: value.to(self.device) if isinstance(value, Tensor) else value for name, value in features.items()
-            }
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16_pays(self.device)):
-                out = self.model(there, task=task)
+            out = self._asked.outputs(inputs[start : start + most], prompt=prompt, task=task)
             made.append(out["sentence_embedding"][:, : self.width].float())
         return torch.cat(made)
-
-    def _cut(self, texts: Sequence[str]) -> list[str]:
-        """Texts without what the tokenizer takes for a picture's place or the end of a message, cut after so many
-        tokens. The model's own cut would go through the tokens of the picture."""
-        plain = [self._special.sub(" ", text) for text in texts]
-        with self._turn:
-            read = self.model.tokenizer(
-                plain,
-                truncation=True,
-                max_length=self._asked.max_tokens,
-                add_special_tokens=False,
-                return_offsets_mapping=True,
-            )
-        return [
-            text[: max((end for _, end in places), default=0)]
-            for text, places in zip(plain, read["offset_mapping"], strict=True)
-        ]
-
-    def __getstate__(self) -> dict[str, Any]:
-        """For a copy on another device, whose tokenizer has a lock of its own."""
-        return {name: value for name, value in self.__dict__.items() if name != "_turn"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)  # type: ignore[no-untyped-call]
-        self._turn = threading.Lock()
 
 
 class EmbedderTower(VisionTower):
@@ -190,27 +138,8 @@ def open_embedder(backbone: VisionBackbone) -> EmbedderTower:
     folder = repository(backbone.weights, backbone.revision, EMBEDDER)
     if backbone.sha256 is not None and (found := digest(folder)) != backbone.sha256:
         raise WikiClipError(f"The files of {backbone.weights} have sha256 {found}, not {backbone.sha256}.")
-    # A bar for a second's work would stand in every command's output.
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    model = loaded(SentenceTransformer, folder, backbone.weights)
     try:
-        model = SentenceTransformer(
-            str(folder),
-            device="cpu",
-            local_files_only=True,
-            trust_remote_code=False,
-            model_kwargs={"use_safetensors": True, "dtype": torch.float32},
-        )
-        if not all(model.supports(kind) for kind in TAKEN):
-            raise WikiClipError(
-                f"{backbone.weights} takes {model.modalities}, and no picture and text in one input: take a model such"
-                " as Qwen3-VL-Embedding, or a tower that knows text."
-            )
         return EmbedderTower(Embedder(model, backbone.joint), backbone)
-    except WikiClipError:
-        raise
-    except (*BROKEN_WEIGHTS, TypeError, AttributeError, ImportError) as error:
+    except UNLOADED as error:
         raise refusal(backbone.weights, error) from error
-
-
-def _picture(pixels_CHW: Pixels) -> Image.Image:
-    return Image.fromarray(np.ascontiguousarray(pixels_CHW.transpose(1, 2, 0)))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from wikiclip.base.errors import WikiClipError, first_line
+from wikiclip.base.errors import WikiClipError
 from wikiclip.towers.hub import Form
 
 CONFIG, MODULES = "config.json", "modules.json"
@@ -78,16 +78,6 @@ def parameters_in(folder: Path) -> int:
         except (SafetensorError, OSError) as error:
             raise WikiClipError(f"The weights {path} cannot be read: fetch them again.") from error
     return counted
-
-
-def refusal(name: str, error: Exception) -> WikiClipError:
-    """What is said where the library cannot load the model of that name."""
-    if "trust_remote_code" in str(error):
-        return WikiClipError(
-            f"{name} needs code of its own, and none is run here: take a model that transformers and"
-            " sentence-transformers know by themselves."
-        )
-    return WikiClipError(f"{name} cannot be loaded: look at its files, or fetch them again. ({first_line(error)})")
 
 
 def _shards(folder: Path) -> list[str]:

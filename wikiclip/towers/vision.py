@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wikiclip.base.precision import bf16_pays
+from wikiclip.base.precision import bf16_pays, keep_in_bf16
 from wikiclip.presets import VisionBackbone
 
 
@@ -112,15 +112,8 @@ class VisionTower(nn.Module, ABC):
         return self.mean_C.device
 
     def optimize_for_inference(self) -> None:
-        """Makes the tower faster once it is on the device where it stays. No result changes by a bit.
-
-        Convolutions and linear layers get their weights in the arithmetic that they are used in: otherwise autocast
-        converts them at each call, a tenth of the time of a small tower.
-        """
-        if bf16_pays(self.device):
-            for part in self.network.modules():
-                if isinstance(part, (nn.Conv2d, nn.Linear, nn.MultiheadAttention)):
-                    part.to(torch.bfloat16)
+        """Makes the tower faster once it is on the device where it stays. No result changes by a bit."""
+        keep_in_bf16(self.network, self.device)
 
     def _normalised(self, pixels_BCHW: Tensor) -> Tensor:
         """What the network takes, on its device."""
