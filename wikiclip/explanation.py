@@ -28,6 +28,7 @@ from wikiclip.pictures import Picture
 from wikiclip.vgka import CrossAttentionLayer, VisionGuidedKnowledgeAdaptor
 
 MOST_LEFT_OUT = 60  # words; the contexts of text towers end before
+MOST_LEFT_OUT_JOINTLY = 16  # of a model that reads the picture again for each
 
 Grid = NDArray[np.float64]
 
@@ -117,11 +118,12 @@ def _missed(
     model: WikiClip, entity: PreparedEntity, features: EntityFeatures, mention_M: Tensor, score: float
 ) -> list[tuple[str, float]]:
     """Words with the share of each in what the score loses when it is left out; those that it gains by have none."""
-    words = entity.text.split()[:MOST_LEFT_OUT]
+    joint, every = model.preset.is_joint, entity.text.split()
+    words = every[: MOST_LEFT_OUT_JOINTLY if joint else MOST_LEFT_OUT]
     if not words:
         return []
-    left_out = [" ".join(words[:number] + words[number + 1 :]) for number in range(len(words))]
-    if model.preset.is_joint:  # which makes another vector of the picture beside other words
+    left_out = [" ".join(every[:number] + every[number + 1 :]) for number in range(len(words))]
+    if joint:  # it makes another vector of the picture beside other words
         items = model.entity_features([PreparedEntity(without, entity.view) for without in left_out])
     else:
         read = model.entity_features([PreparedEntity(without, None) for without in left_out])

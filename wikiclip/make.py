@@ -61,7 +61,9 @@ def make(
         ),
     ] = None,
     revision: Annotated[str | None, typer.Option(help="The commit, branch or tag of the hub's repository.")] = None,
-    sha256: Annotated[str | None, typer.Option(help="Of the weights file, to be checked.")] = None,
+    sha256: Annotated[
+        str | None, typer.Option(help="Of the weights file, or of all files of an embedding, to be checked.")
+    ] = None,
     instruction: Annotated[
         str | None, typer.Option(help="Of an embedding: said before a mention's picture; the model's own if left out.")
     ] = None,

@@ -25,6 +25,7 @@ from wikiclip.presets import PRESETS, AdaptorConfig, FusionConfig, MentionConfig
 from wikiclip.segmenters import Box, open_segmenter
 
 TEXT = "heron: a bird that wades"
+LONG = "egret: white, of marshes rivers lakes and coasts; it feeds on fish frogs insects small mammals, mostly by day"
 
 
 @pytest.fixture(scope="module")
@@ -111,17 +112,19 @@ def test_a_checkpoint_that_is_made_stays(repositories: Path, tmp_path: Path) -> 
     assert noted["made_by"]["asked"] == [None, 8]
 
 
-def test_words_have_the_share_that_a_score_loses_without_them_beside_the_picture(model: WikiClip) -> None:
-    told = explain(model, pair(model, picture().rgb, whole(60, 90), TEXT, picture(2)))
+@pytest.mark.parametrize("text", [TEXT, LONG])
+def test_words_have_the_share_that_a_score_loses_without_them_beside_the_picture(model: WikiClip, text: str) -> None:
+    shown = Image.new("RGB", (90, 60), "white")  # beside which, at random weights, most words gain something
+    told = explain(model, pair(model, shown, whole(60, 90), text, picture(2)))
     assert told.attention_GG is None
     np.testing.assert_allclose(told.similarity_GG, [[told.score]], atol=1e-5)
-    words = TEXT.split()
-    mention = model.encode_mentions([model.prepare_mention(picture().rgb, whole(60, 90))])[0]
-    without = [" ".join(words[:n] + words[n + 1 :]) for n in range(len(words))]
-    scores = np.array([mention @ entity(model, text, picture(2)) for text in (TEXT, *without)])
+    words = text.split()
+    mention = model.encode_mentions([model.prepare_mention(shown, whole(60, 90))])[0]
+    without = [" ".join(words[:n] + words[n + 1 :]) for n in range(min(len(words), 16))]
+    scores = np.array([mention @ entity(model, one, picture(2)) for one in (text, *without)])
     lost = np.maximum(scores[0] - scores[1:], 0)
-    assert lost.sum() > 1e-4
-    assert [word for word, _ in told.words] == words
+    assert lost.sum() > 1e-3
+    assert [word for word, _ in told.words] == words[:16]
     np.testing.assert_allclose([share for _, share in told.words], lost / lost.sum(), atol=0.02)
 
 

@@ -6,7 +6,7 @@ from rich.table import Table
 
 from wikiclip.base.command import run
 from wikiclip.presets import PRESETS, TOWER, Preset, VisionBackbone
-from wikiclip.towers.hub import is_here, is_repository, repository
+from wikiclip.towers.hub import folder_here, is_here, is_repository
 from wikiclip.towers.loading import counted_parameters
 from wikiclip.towers.sentence_files import EMBEDDER, parameters_in
 from wikiclip.towers.weights import PACKAGED, packaged_path
@@ -48,8 +48,8 @@ def towers() -> None:
 def _counted(preset: Preset) -> int | None:
     """Parameters of the tower and of what it reads text with; None where only files say that are not here."""
     if preset.is_joint:
-        where = preset.vision.weights, preset.vision.revision, EMBEDDER
-        return parameters_in(repository(*where)) if is_here(*where) else None
+        folder = folder_here(preset.vision.weights, preset.vision.revision, EMBEDDER)
+        return None if folder is None else parameters_in(folder)
     vision, text = counted_parameters(preset.vision)
     return vision + (text if preset.text.model == TOWER else 0)
 

@@ -75,16 +75,21 @@ def commit_of(folder: Path) -> str | None:
     return folder.name if COMMIT.fullmatch(folder.name) else None
 
 
-def is_here(weights: str, revision: str | None, form: Form = OPEN_CLIP) -> bool:
-    """Whether a repository's files are here, without asking the hub."""
+def folder_here(weights: str, revision: str | None, form: Form = OPEN_CLIP) -> Path | None:
+    """The folder of a repository's files, without asking the hub; None where they are not here."""
     if weights.startswith(FOLDER):
         folder = Path(weights.removeprefix(FOLDER))
     else:
         try:
             folder = _snapshot(weights.removeprefix(HUB), revision, form, local_files_only=True)
         except (OSError, ValueError):
-            return False
-    return form.missing(folder) is None
+            return None
+    return folder if form.missing(folder) is None else None
+
+
+def is_here(weights: str, revision: str | None, form: Form = OPEN_CLIP) -> bool:
+    """Whether a repository's files are here, without asking the hub."""
+    return folder_here(weights, revision, form) is not None
 
 
 def _fetched(name: str, revision: str | None, form: Form) -> Path:

@@ -1,7 +1,9 @@
 """Repositories in sentence-transformers' files, from those of the stand-in hub: what they lack, and what names them."""
 
+import hashlib
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,6 +61,13 @@ def test_whatever_changes_a_vector_changes_the_name_of_the_files(change: str, sh
     before = digest(sharded)
     CHANGES[change](sharded)
     assert digest(sharded) != before
+
+
+def test_the_name_is_what_sha256sum_says_of_what_it_prints(sharded: Path) -> None:
+    names = [path.relative_to(sharded).as_posix() for path in files_of(sharded)]
+    assert len(names) == 13
+    printed = subprocess.check_output(["sha256sum", *names], cwd=sharded)
+    assert digest(sharded) == hashlib.sha256(printed).hexdigest()
 
 
 def test_what_no_model_is_read_from_does_not(sharded: Path) -> None:
