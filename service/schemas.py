@@ -23,8 +23,8 @@ class ResultOut(BaseModel):
         float | None,
         Field(
             description="How likely the first candidate is right, 0 to 1, told from the scores of the best ten;"
-            " `min_score` does not change it. Null where the checkpoint was not calibrated, and where the index holds"
-            " fewer than ten entities."
+            " `min_score` does not change it. Null where the checkpoint was not calibrated, where the index holds"
+            " fewer than ten entities, and where a cross-encoder chose the first."
         ),
     ]
     candidates: Annotated[list[CandidateOut], Field(description="Best first.")]
@@ -40,6 +40,10 @@ class Timings(BaseModel):
     wait: Annotated[float, Field(description="Waiting for the decoder and the encoder.")]
     encode: Annotated[float, Field(description="Encoder inputs to mention vectors.")]
     search: Annotated[float, Field(description="Mention vectors to candidates.")]
+    rerank: Annotated[
+        float | None,
+        Field(description="Candidates to their order by a cross-encoder; null where there is none, or was no time."),
+    ] = None
     total: Total
 
 
@@ -47,6 +51,13 @@ class LinkResponse(BaseModel):
     results: Annotated[list[ResultOut], Field(description="One for each region, in their order.")]
     model: str
     index_version: str
+    reranked: Annotated[
+        bool,
+        Field(
+            description="Whether the first candidates are in the order of a cross-encoder. Where there is none, and"
+            " where it could not be done before the deadline, all are in the order of their scores."
+        ),
+    ] = False
     timings_ms: Timings
 
 
@@ -189,6 +200,16 @@ class Reloaded(BaseModel):
     refused: RefusedWhyOut | None
 
 
+class RerankerOut(BaseModel):
+    """What orders the first candidates anew."""
+
+    model: Annotated[str, Field(description="As the setting names it.")]
+    revision: Annotated[str | None, Field(description="The commit of its files; null for a folder.")]
+    sha256: Annotated[str, Field(description="Of all its files together.")]
+    k: Annotated[int, Field(description="Candidates of a mention that it looks at.")]
+    where: Annotated[str, Field(description="On what it computes.")]
+
+
 class Readiness(BaseModel):
     status: str
     model: str
@@ -198,6 +219,7 @@ class Readiness(BaseModel):
     entities: int
     encode: Annotated[str, Field(description="On what mentions are encoded, and why there.")]
     search: Annotated[str, Field(description="On what the index is searched, and why there.")]
+    reranker: Annotated[RerankerOut | None, Field(description="Null where candidates are in the search's order.")]
     refused: RefusedOut | None
     keys: Annotated[
         str | None,

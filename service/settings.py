@@ -70,6 +70,15 @@ class Settings(BaseSettings):
         ),
     ] = "tower"
 
+    reranker: Annotated[
+        str,
+        Field(
+            description="A cross-encoder that orders the first candidates anew: hf-hub:OWNER/NAME, at @REVISION, or"
+            " local-dir:PATH; empty: none."
+        ),
+    ] = ""
+    rerank_k: Annotated[int, Field(ge=2, le=100, description="Candidates of a mention that it looks at.")] = 20
+
     threads: Annotated[PositiveInt, Field(description="Cores that encoding may take.")] = Field(default_factory=cores)
     search_threads: Annotated[
         PositiveInt, Field(description="Cores that a batch of searches may take; one query takes one.")

@@ -17,6 +17,7 @@ from indexer import build
 from indexer.kb import KnowledgeBaseName
 from indexer.kb.oven import PICTURES as ENTITY_PICTURES
 from indexer.kb.oven import RECORD_FILES, Oven
+from indexer.reranking import Reranker
 from indexer.search import EntityIndex
 from training.data.annotation import TASKS
 from training.data.maskoven import file_names_of
@@ -27,6 +28,7 @@ from training.data.release import PICTURES, Part
 from training.data.sample import Sample, sample_release
 from training.measure.annotated_answers import Predicted, answers_of_set
 from training.measure.release_set import ReleaseSet, sets_in
+from training.measure.reranked_answers import reranked_answers
 from training.measure.systems import answers_of_system, read_system
 from training.report.release import write_release_report
 from wikiclip.base.command import run
@@ -68,12 +70,18 @@ def oven(
     any_model: Annotated[
         bool, typer.Option("--any-model", help="Take a checkpoint that was trained on the default data.")
     ] = False,
+    rerank: Annotated[
+        str | None,
+        typer.Option(help="Also by a cross-encoder of the first candidates: hf-hub:OWNER/NAME or local-dir:PATH."),
+    ] = None,
+    rerank_k: Annotated[int, typer.Option(min=2, max=100, help="How many candidates it looks at.")] = 20,
 ) -> None:
     """Check a release, build its index, ask its questions, and write a report, as HTML and as JSON."""
     files_of_systems = [_named(text) for text in system or []]
     name = Path(model).name + ("" if sample is None else f"-{sample}")
     into = home() / "runs" / f"oven-{name}" if out is None else out
     console.print(what_is_there(data))
+    reranker = None if rerank is None else Reranker.open(rerank, k=rerank_k)  # first: hours may lie before its turn
     sets, records, notes, seconds = sets_in(data, part or [Part.VAL]), records_in(data), list[str](), dict[str, float]()
     if sample is not None:
         with _timed(seconds, "sample"):
@@ -99,11 +107,18 @@ def oven(
         for asked_by in each.prompts(prompts):
             with _timed(seconds, "questions"):
                 asked = each.open(loaded, records, data, asked_by)
+            asking = each.asking(loaded.name, asked_by, question_weight)
             with _timed(seconds, "answers"):
-                found += answers_of_set(asked, loaded, index, each.asking(loaded.name, asked_by, question_weight))
+                answers = list(answers_of_set(asked, loaded, index, asking))
+            found += answers
+            if reranker is not None:
+                with _timed(seconds, "reranking"):
+                    found += reranked_answers(asked, loaded, index, answers, asking, reranker)
     with _timed(seconds, "systems"):
         for named, path in files_of_systems:
             found += _of_system(named, path, loaded, sets, records, data)
+    if reranker is not None:
+        notes.append(f"Reranked: the first {rerank_k} in the order of {rerank}, sha256 {reranker.scorer.sha256}.")
     write_release_report(into, loaded, asked, index, found, notes=notes, seconds=seconds)
 
 

@@ -61,29 +61,48 @@ class EntityEncoder(nn.Module, ABC):
         """Returns unit mention vectors [B, M] for pooled vectors of mentions."""
 
 
-class FusedEncoder(EntityEncoder):
-    """Nothing to train: a tower that knows text compares a mention with an entity's picture, its description, or both.
-
-    By its weights this is CLIP (picture 0), CLIP2CLIP (the description where there is no picture) or CLIP Fusion
-    (both), the baselines of OVEN (Hu et al., ICCV 2023, section 4).
-    """
+class _UntrainedEncoder(EntityEncoder):
+    """What has nothing to train: a mention is what its tower makes of it."""
 
     nowhere: Tensor
 
-    def __init__(self, config: FusionConfig, *, pooled_width: int) -> None:
+    def __init__(self, *, pooled_width: int) -> None:
         super().__init__()
-        self.config, self.mention_width = config, pooled_width
+        self.mention_width = pooled_width
         self.register_buffer("nowhere", torch.zeros(0), persistent=False)  # knows the device, and nothing else
 
     @property
     def device(self) -> torch.device:
         return self.nowhere.device
 
-    def forward(self, features: EntityFeatures) -> Tensor:
-        return F.normalize(fused(features, self.config), dim=-1)
-
     def mention(self, pooled_BW: Tensor) -> Tensor:
         return F.normalize(pooled_BW, dim=-1)
+
+
+class JointEncoder(_UntrainedEncoder):
+    """The vector of a model that embeds picture and description together; that of the description without a picture.
+
+    Of such a model `pooled_BW` is what it made of both.
+    """
+
+    def forward(self, features: EntityFeatures) -> Tensor:
+        has_picture_B1 = features.has_picture_B[:, None]
+        return F.normalize(torch.where(has_picture_B1, features.pooled_BW, features.sentence_BT), dim=-1)
+
+
+class FusedEncoder(_UntrainedEncoder):
+    """A tower that knows text compares a mention with an entity's picture, its description, or both.
+
+    By its weights this is CLIP (picture 0), CLIP2CLIP (the description where there is no picture) or CLIP Fusion
+    (both), the baselines of OVEN (Hu et al., ICCV 2023, section 4).
+    """
+
+    def __init__(self, config: FusionConfig, *, pooled_width: int) -> None:
+        super().__init__(pooled_width=pooled_width)
+        self.config = config
+
+    def forward(self, features: EntityFeatures) -> Tensor:
+        return F.normalize(fused(features, self.config), dim=-1)
 
 
 class VgkaEncoder(EntityEncoder):

@@ -28,6 +28,7 @@ from wikiclip.pictures import Picture
 from wikiclip.vgka import CrossAttentionLayer, VisionGuidedKnowledgeAdaptor
 
 MOST_LEFT_OUT = 60  # words; the contexts of text towers end before
+MOST_LEFT_OUT_JOINTLY = 16  # of a model that reads the picture again for each
 
 Grid = NDArray[np.float64]
 
@@ -101,9 +102,7 @@ def explain(model: WikiClip, pair: Pair) -> Explanation:
     adaptor = model.entity.adaptor if isinstance(model.entity, VgkaEncoder) else None
     places = model.text.places(pair.entity.text)
     if adaptor is None or places is None:
-        return Explanation(
-            score, _square(similarity_P), None, _missed(model, pair.entity.text, features, mention_M, score)
-        )
+        return Explanation(score, _square(similarity_P), None, _missed(model, pair.entity, features, mention_M, score))
     carried_PL = carried(adaptor, features)[:, : len(places)]
     is_word_L = np.array([end > start for start, end in places], dtype=np.bool_)
     taken_P = carried_PL[:, is_word_L].sum(axis=1)
@@ -116,17 +115,20 @@ def explain(model: WikiClip, pair: Pair) -> Explanation:
 
 
 def _missed(
-    model: WikiClip, text: str, features: EntityFeatures, mention_M: Tensor, score: float
+    model: WikiClip, entity: PreparedEntity, features: EntityFeatures, mention_M: Tensor, score: float
 ) -> list[tuple[str, float]]:
     """Words with the share of each in what the score loses when it is left out; those that it gains by have none."""
-    words = text.split()[:MOST_LEFT_OUT]
+    joint, every = model.preset.is_joint, entity.text.split()
+    words = every[: MOST_LEFT_OUT_JOINTLY if joint else MOST_LEFT_OUT]
     if not words:
         return []
-    left_out = [" ".join(words[:number] + words[number + 1 :]) for number in range(len(words))]
-    read = model.entity_features([PreparedEntity(without, None) for without in left_out])
-    rows = torch.zeros(len(words), dtype=torch.long, device=features.pooled_BW.device)
-    same = features[rows]
-    items = replace(read, patches_BPV=same.patches_BPV, pooled_BW=same.pooled_BW, has_picture_B=same.has_picture_B)
+    left_out = [" ".join(every[:number] + every[number + 1 :]) for number in range(len(words))]
+    if joint:  # it makes another vector of the picture beside other words
+        items = model.entity_features([PreparedEntity(without, entity.view) for without in left_out])
+    else:
+        read = model.entity_features([PreparedEntity(without, None) for without in left_out])
+        same = features[torch.zeros(len(words), dtype=torch.long, device=features.pooled_BW.device)]
+        items = replace(read, patches_BPV=same.patches_BPV, pooled_BW=same.pooled_BW, has_picture_B=same.has_picture_B)
     lost = score - (model.entity(items).float().cpu() @ mention_M).double().numpy()
     return [(word, float(share)) for word, share in zip(words, _shares(np.maximum(lost, 0)), strict=True)]
 

@@ -1,7 +1,5 @@
 """Makes a checkpoint of a tower that knows text: `python -m wikiclip.make --preset clip --out DIR`."""
 
-import hashlib
-import json
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -15,8 +13,8 @@ from wikiclip.base.errors import WikiClipError
 from wikiclip.base.paths import checkpoints_home
 from wikiclip.checkpoint import made_by
 from wikiclip.model import WikiClip
-from wikiclip.presets import PRESETS, TOWER, AdaptorConfig, FusionConfig, PresetName, VisionBackbone
-from wikiclip.towers.hub import CONFIG, WEIGHTS, commit_of, is_repository, repository
+from wikiclip.presets import PRESETS, TOWER, AdaptorConfig, FusionConfig, JointEmbedding, Preset, PresetName
+from wikiclip.towers.pinning import check_is_repository, described, pinned
 
 app = typer.Typer(add_completion=False)
 
@@ -28,13 +26,12 @@ class Encoder(StrEnum):
     FUSION = "clip-fusion"
     CLIP2CLIP = "clip2clip"
     VGKA = "vgka"
+    EMBEDDING = "embedding"
 
 
 FUSIONS = {
     Encoder.CLIP: FusionConfig(picture_weight=0.0),
-    Encoder.FUSION: FusionConfig(),
     Encoder.CLIP2CLIP: FusionConfig(text_only_without_picture=True),
-    Encoder.VGKA: FusionConfig(),
 }
 VGKA_WIDTH = 512
 
@@ -42,63 +39,111 @@ VGKA_WIDTH = 512
 @app.command()
 def make(
     *,
-    preset: Annotated[PresetName, typer.Option(help="Which tower, one of the clip presets.")] = PresetName.CLIP,
+    preset: Annotated[
+        PresetName, typer.Option(help="Which tower, one of the clip presets, or embedding.")
+    ] = PresetName.CLIP,
     out: Annotated[Path | None, typer.Option(help="The checkpoint's folder; var/checkpoints/NAME if left out.")] = None,
     entity_encoder: Annotated[
-        Encoder,
+        Encoder | None,
         typer.Option(
-            help="What an entity is: its description, the sum of picture and description, its picture and its"
-            " description only where it has none, or the sum with an adaptor to train on top."
+            help="What an entity is: its description; the sum of picture and description, if left out; its picture,"
+            " and its description only where it has none; the sum with an adaptor to train on top; or what one model"
+            " makes of picture and description together, as the preset embedding does."
         ),
-    ] = Encoder.FUSION,
+    ] = None,
     picture_weight: Annotated[float | None, typer.Option(min=0, help="Of the picture in the sum.")] = None,
     text_weight: Annotated[float | None, typer.Option(min=0, help="Of the description in the sum.")] = None,
     weights: Annotated[
         str | None,
-        typer.Option(help="Another tower: hf-hub:OWNER/NAME or local-dir:PATH, files as open_clip writes them."),
+        typer.Option(
+            help="Another tower: hf-hub:OWNER/NAME or local-dir:PATH, files as open_clip writes them, or as"
+            " sentence-transformers does for an embedding."
+        ),
     ] = None,
     revision: Annotated[str | None, typer.Option(help="The commit, branch or tag of the hub's repository.")] = None,
-    sha256: Annotated[str | None, typer.Option(help="Of the weights file, to be checked.")] = None,
+    sha256: Annotated[
+        str | None, typer.Option(help="Of the weights file, or of all files of an embedding, to be checked.")
+    ] = None,
+    instruction: Annotated[
+        str | None, typer.Option(help="Of an embedding: said before a mention's picture; the model's own if left out.")
+    ] = None,
+    width: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of an embedding: how many of a vector's first numbers are kept; all if left out."),
+    ] = None,
 ) -> None:
-    """Make a checkpoint that links without training, of a tower that was trained with text.
+    """Make a checkpoint that links without training, of a model that was trained with pictures and text.
 
     The tower's files are fetched, and their commit and sha256 go into the checkpoint: an index of other weights is
     refused from then on. A checkpoint that was made like this before stays, and no hub is asked.
     """
-    wish = {
+    if entity_encoder is None:
+        entity_encoder = Encoder.EMBEDDING if PRESETS[preset].is_joint else Encoder.FUSION
+    wish: dict[str, Any] = {
         "command": "wikiclip.make",
         "preset": str(preset),
         "entity_encoder": str(entity_encoder),
         "weights_of_a_sum": [picture_weight, text_weight],
         "tower": [weights, revision, sha256],
     }
-    chosen = PRESETS[preset]
-    if weights is not None:
-        chosen = replace(chosen, name=weights.rpartition("/")[2], vision=_described(weights, revision))
-    if chosen.text.model != TOWER:
-        raise WikiClipError(
-            f"The preset {preset} has to be trained: python -m training.train --preset {preset}. Without training"
-            f" there are {', '.join(name for name, one in PRESETS.items() if one.text.model == TOWER)}."
-        )
+    if entity_encoder == Encoder.EMBEDDING:
+        chosen = _embedding(weights, JointEmbedding(instruction=instruction, width=width))
+        wish["asked"] = [instruction, width]
+    elif PRESETS[preset].is_joint or instruction is not None or width is not None:
+        raise WikiClipError("The preset embedding, --instruction and --width belong to --entity-encoder embedding.")
+    else:
+        chosen = _of_tower(PRESETS[preset], weights, revision)
+    if entity_encoder in (Encoder.FUSION, Encoder.VGKA):
+        chosen = _weighed(chosen, picture_weight, text_weight)
+    elif picture_weight is not None or text_weight is not None:
+        raise WikiClipError(f"--picture-weight and --text-weight are of a sum, and {entity_encoder} has none.")
+    elif entity_encoder != Encoder.EMBEDDING:
+        chosen = replace(chosen, fusion=FUSIONS[entity_encoder])
+    if entity_encoder == Encoder.VGKA:
+        chosen = replace(chosen, adaptor=AdaptorConfig(width=VGKA_WIDTH))
     into = checkpoints_home() / chosen.name if out is None else out
     if _is_made(into, wish):
         typer.echo(f"{into} is made already.")
         return
-    vision = _pinned(replace(chosen.vision, revision=revision or chosen.vision.revision), sha256)
-    fusion = FUSIONS[entity_encoder]
-    if entity_encoder in (Encoder.FUSION, Encoder.VGKA):
-        fusion = replace(
-            fusion,
-            picture_weight=fusion.picture_weight if picture_weight is None else picture_weight,
-            text_weight=fusion.text_weight if text_weight is None else text_weight,
-        )
-    elif picture_weight is not None or text_weight is not None:
-        raise WikiClipError(f"--picture-weight and --text-weight are of a sum, and {entity_encoder} has none.")
-    adaptor = AdaptorConfig(width=VGKA_WIDTH) if entity_encoder == Encoder.VGKA else None
+    vision = pinned(replace(chosen.vision, revision=revision or chosen.vision.revision), sha256)
     torch.manual_seed(0)  # an adaptor starts at random numbers, and who makes it again gets the same checkpoint
-    model = WikiClip(replace(chosen, vision=vision, fusion=fusion, adaptor=adaptor))
+    model = WikiClip(replace(chosen, vision=vision))
     model.save(into, made_by=wish)
     typer.echo(f"Wrote {into}: {vision.weights} at {vision.revision or 'no commit'}, vectors of {model.mention_width}.")
+
+
+def _of_tower(preset: Preset, weights: str | None, revision: str | None) -> Preset:
+    """A preset of a tower that knows text, by other weights where some are named."""
+    if weights is not None:
+        preset = replace(preset, name=weights.rpartition("/")[2], vision=described(weights, revision))
+    if preset.text.model != TOWER:
+        raise WikiClipError(
+            f"The preset {preset.name} has to be trained: python -m training.train --preset {preset.name}. Without"
+            f" training there are {', '.join(name for name, one in PRESETS.items() if one.text.model == TOWER)}."
+        )
+    return preset
+
+
+def _weighed(preset: Preset, picture_weight: float | None, text_weight: float | None) -> Preset:
+    """The preset with the sum of picture and description, weighed as they usually are where nothing is said."""
+    plain = FusionConfig()
+    fusion = replace(
+        plain,
+        picture_weight=plain.picture_weight if picture_weight is None else picture_weight,
+        text_weight=plain.text_weight if text_weight is None else text_weight,
+    )
+    return replace(preset, fusion=fusion)
+
+
+def _embedding(weights: str | None, asked: JointEmbedding) -> Preset:
+    """The preset of a model that embeds picture and text together, by other weights where some are named."""
+    preset = PRESETS[PresetName.EMBEDDING]
+    vision = replace(preset.vision, joint=asked)
+    if weights is None:
+        return replace(preset, vision=vision)
+    check_is_repository(weights)
+    name = weights.rpartition("/")[2]
+    return replace(preset, name=name, vision=replace(vision, architecture=name, weights=weights))
 
 
 def _is_made(folder: Path, wish: dict[str, Any]) -> bool:
@@ -107,33 +152,6 @@ def _is_made(folder: Path, wish: dict[str, Any]) -> bool:
         return made_by(folder) == wish
     except WikiClipError:
         return False
-
-
-def _pinned(vision: VisionBackbone, sha256: str | None) -> VisionBackbone:
-    """The tower with the commit of its files and the sha256 of its weights, which is checked where one is expected."""
-    folder = repository(vision.weights, vision.revision)
-    with (folder / WEIGHTS).open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if (expected := sha256 or vision.sha256) not in (None, found):
-        raise WikiClipError(f"The weights of {vision.weights} have sha256 {found}, not {expected}: nothing is made.")
-    return replace(vision, revision=commit_of(folder), sha256=found)
-
-
-def _described(weights: str, revision: str | None) -> VisionBackbone:
-    """A tower that no preset names, as its own files describe it."""
-    if not is_repository(weights):
-        raise WikiClipError(f"--weights is hf-hub:OWNER/NAME or local-dir:PATH, not {weights}.")
-    path = repository(weights, revision) / CONFIG
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-        size, seen = config["model_cfg"]["vision_cfg"]["image_size"], config.get("preprocess_cfg", {})
-        plain = VisionBackbone(architecture=weights, weights=weights)
-        mean, std = (tuple(map(float, seen.get(name, getattr(plain, name)))) for name in ("mean", "std"))
-        if len(mean) != 3 or len(std) != 3 or not isinstance(size, int):
-            raise ValueError("an input is a square of three channels")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise WikiClipError(f"{path} does not describe a tower of open_clip's: {error}.") from error
-    return replace(plain, image_size=size, mean=(mean[0], mean[1], mean[2]), std=(std[0], std[1], std[2]))
 
 
 if __name__ == "__main__":

@@ -18,11 +18,12 @@ from torch import Tensor, nn
 from wikiclip.base.errors import WikiClipError
 from wikiclip.checkpoint import checkpoint_folder, read_checkpoint, read_confidence, write_checkpoint
 from wikiclip.confidence import Confidence
-from wikiclip.entity import EntityEncoder, EntityFeatures, FusedEncoder, VgkaEncoder
+from wikiclip.entity import EntityEncoder, EntityFeatures, FusedEncoder, JointEncoder, VgkaEncoder
 from wikiclip.masks import Mask, whole
 from wikiclip.mention import Square, View, around, cut_out, full_picture, masked_crop, padded
 from wikiclip.pictures import Picture
 from wikiclip.presets import TOWER, MentionConfig, Preset
+from wikiclip.towers.embedder import Embedder, EmbedderText, EmbedderTower
 from wikiclip.towers.loading import open_text_encoder, open_towers, open_vision_tower
 from wikiclip.towers.text import TextEncoder, TextFeatures
 from wikiclip.towers.tower_text import TowerText
@@ -62,7 +63,11 @@ class WikiClip(nn.Module):
     """
 
     def __init__(
-        self, preset: Preset, *, vision: VisionTower | None = None, text: TextEncoder | TowerText | None = None
+        self,
+        preset: Preset,
+        *,
+        vision: VisionTower | None = None,
+        text: TextEncoder | TowerText | EmbedderText | None = None,
     ) -> None:
         """Loads the preset's frozen backbones, or takes those given."""
         super().__init__()
@@ -72,6 +77,8 @@ class WikiClip(nn.Module):
         if vision is None and text is None:
             vision, text = open_towers(preset.vision, preset.text, tokens=tokens)
         self.vision = vision or open_vision_tower(preset.vision)
+        if text is None and isinstance(self.vision, EmbedderTower):
+            text = EmbedderText(self.vision.embedder)
         self.text = text or open_text_encoder(preset.text, preset.vision, tokens=tokens)
         self.entity = self.new_entity_encoder()
         self.mention_width = self.entity.mention_width
@@ -103,6 +110,8 @@ class WikiClip(nn.Module):
 
     def new_entity_encoder(self) -> EntityEncoder:
         """An untrained entity encoder that fits the backbones."""
+        if self.preset.is_joint:
+            return JointEncoder(pooled_width=self.vision.pooled_width)
         if self.preset.adaptor is None:
             assert self.preset.fusion is not None
             return FusedEncoder(self.preset.fusion, pooled_width=self.vision.pooled_width)
@@ -214,6 +223,8 @@ class WikiClip(nn.Module):
     @torch.inference_mode()
     def entity_features(self, entities: Sequence[PreparedEntity]) -> EntityFeatures:
         """The frozen half of `encode_entities`."""
+        if isinstance(self.vision, EmbedderTower):
+            return _joint_features(self.vision.embedder, entities)
         read: TextFeatures = self.text([entity.text for entity in entities])
         textless_B = torch.tensor([not entity.text.strip() for entity in entities], device=read.tokens_BLT.device)
         has_picture_B = torch.tensor([entity.view is not None for entity in entities], device=read.tokens_BLT.device)
@@ -263,6 +274,27 @@ class WikiClip(nn.Module):
     @staticmethod
     def _numpy(vectors_BM: Tensor) -> NDArray[np.float32]:
         return vectors_BM.detach().float().cpu().numpy()
+
+
+def _joint_features(embedder: Embedder, entities: Sequence[PreparedEntity]) -> EntityFeatures:
+    """What a model makes of each picture with its description stands for the picture; what it makes of a description
+    alone for the sentence, and no vector is made of nothing."""
+    has_picture_B = torch.tensor([entity.view is not None for entity in entities])
+    has_text_B = torch.tensor([bool(entity.text.strip()) for entity in entities])
+    vectors_BW = torch.zeros(len(entities), embedder.width)
+    if (given_B := has_picture_B | has_text_B).any():
+        given = [entity for entity, there in zip(entities, given_B.tolist(), strict=True) if there]
+        pictures = [None if entity.view is None else entity.view.pixels_CHW for entity in given]
+        vectors_BW[given_B] = embedder.entities(pictures, [entity.text for entity in given]).cpu()
+    sentence_BW = vectors_BW * ~has_picture_B[:, None]
+    return EntityFeatures(
+        patches_BPV=torch.zeros(len(entities), 1, embedder.width),
+        pooled_BW=vectors_BW * has_picture_B[:, None],
+        has_picture_B=has_picture_B,
+        tokens_BLT=sentence_BW[:, None],
+        padding_BL=~has_text_B[:, None],
+        sentence_BT=F.normalize(sentence_BW, dim=-1),
+    ).to(embedder.device)
 
 
 def shown(picture: Picture) -> Mask:

@@ -18,6 +18,7 @@ class PresetName(StrEnum):
     CLIP_SMALL = "clip-small"
     CLIP = "clip"
     CLIP_LARGE = "clip-large"
+    EMBEDDING = "embedding"
     BASE = "base"
     S = "s"
     L = "l"
@@ -43,19 +44,42 @@ class PooledLevels:
 
 
 @dataclass(frozen=True, kw_only=True)
-class VisionBackbone:
-    """A frozen vision tower, as open_clip knows it.
+class JointEmbedding:
+    """How a model is asked that embeds picture and text together; `embedder.py` says what it is.
 
     Attributes:
-        architecture: a model name of open_clip, ours in `architectures/` included.
+        instruction: said before a mention's picture; what the model itself says where None.
+        width: how many of a vector's first numbers are kept, for a model that was trained for that; all where None.
+        max_tokens: descriptions are cut there.
+    """
+
+    instruction: str | None = None
+    width: int | None = None
+    max_tokens: int = 256
+
+    def __post_init__(self) -> None:
+        if self.max_tokens < 1 or (self.width is not None and self.width < 1):
+            raise WikiClipError(
+                f"A width and a number of tokens are 1 or more, not {self.width} and {self.max_tokens}."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class VisionBackbone:
+    """A frozen vision tower, as open_clip knows it, or a model that embeds picture and text together.
+
+    Attributes:
+        architecture: a model name of open_clip, ours in `architectures/` included; for people where `joint` is given.
         weights: a pretrained tag of open_clip, a path to a checkpoint, `package:NAME` for weights that a Python
             package carries, `hf-hub:OWNER/NAME` or `local-dir:PATH` for a repository of a model hub or a folder that
             holds its files, or "random" (tests).
         revision: of the repository, a commit; its newest where None.
-        sha256: of the weights file, checked before it is read where it is known.
+        sha256: of the weights file, or of all files of a model with `joint`, checked before they are read where it is
+            known.
         image_size: pixels along each side of the square input.
         mean, std: of the input channels, for pixels in 0 to 1.
         levels: how the pooled vector is made; None for the tower's own.
+        joint: how a model that embeds picture and text together is asked; None for a tower of open_clip's.
     """
 
     architecture: str
@@ -66,6 +90,7 @@ class VisionBackbone:
     mean: tuple[float, float, float] = (0.48145466, 0.4578275, 0.40821073)
     std: tuple[float, float, float] = (0.26862954, 0.26130258, 0.27577711)
     levels: PooledLevels | None = None
+    joint: JointEmbedding | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +210,8 @@ class Preset:
     """Everything that settles the shape of a model.
 
     Attributes:
-        adaptor: the sizes of what is trained; None where an entity is what `fusion` says, and nothing is trained.
+        adaptor: the sizes of what is trained; None where an entity is what `fusion` says, or what a model makes of
+            picture and description together, and nothing is trained.
         fusion: what the adaptor starts from, for a tower that knows text; None for the paper's plain form.
         space: how the mention space is made; None where the tower's pooled vector already is one (CLIP): it stays
             frozen and unprojected, as in the paper.
@@ -200,13 +226,29 @@ class Preset:
     fusion: FusionConfig | None = None
 
     def __post_init__(self) -> None:
-        if self.adaptor is None and self.fusion is None:
+        if self.is_joint:
+            if self.text.model != TOWER or (self.adaptor, self.fusion, self.space) != (None, None, None):
+                raise WikiClipError(
+                    "A model that embeds picture and text together makes all of an entity: its preset has no other text"
+                    " model, no adaptor, no fusion and no mention space."
+                )
+            if self.mention.form not in ("crop", "full"):
+                raise WikiClipError(
+                    f"A model that embeds picture and text together has no patches that a mention {self.mention.form!r}"
+                    " could pool: its form is 'crop' or 'full'."
+                )
+        elif self.adaptor is None and self.fusion is None:
             raise WikiClipError("A preset has an adaptor to train or says how picture and description are fused.")
         if self.fusion is not None and (self.space is not None or self.text.model != TOWER):
             raise WikiClipError(
                 "Picture and description are fused in the space of a tower that knows text: the preset has no mention"
                 f" space then, and its text model is {TOWER!r}, not {self.text.model!r}."
             )
+
+    @property
+    def is_joint(self) -> bool:
+        """Whether one model embeds picture and text together."""
+        return self.vision.joint is not None
 
     def to_json(self) -> dict[str, Any]:
         """The preset as JSON values; `from_json` is its inverse."""
@@ -222,6 +264,8 @@ class Preset:
             if vision.get("levels") is not None:
                 levels = dict(vision["levels"])
                 vision["levels"] = PooledLevels(**{**levels, "stages": tuple(levels["stages"])})
+            if vision.get("joint") is not None:
+                vision["joint"] = JointEmbedding(**vision["joint"])
             return cls(
                 name=values["name"],
                 vision=VisionBackbone(**vision),
@@ -296,6 +340,20 @@ PRESETS = {
                 mean=(0.5, 0.5, 0.5),
                 std=(0.5, 0.5, 0.5),
             ),
+        ),
+        Preset(
+            name="embedding",
+            vision=VisionBackbone(
+                architecture="Qwen3-VL-Embedding-2B",
+                weights="hf-hub:Qwen/Qwen3-VL-Embedding-2B",
+                image_size=448,  # 196 tokens of a picture: Qwen3-VL has one for 32 x 32 pixels
+                mean=(0.5, 0.5, 0.5),
+                std=(0.5, 0.5, 0.5),
+                joint=JointEmbedding(),
+            ),
+            text=TextBackbone(model=TOWER),
+            adaptor=None,
+            mention=CLIP_MENTION,
         ),
         Preset(
             name="base",

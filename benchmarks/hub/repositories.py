@@ -1,7 +1,7 @@
 """The repositories of the stand-in hub: the presets' towers in open_clip's files, made small, at random weights.
 
-They have the kinds of trunk, text tower and tokenizer that the real ones have, so that all code of ours runs; what they
-answer means nothing.
+`qwen.py` writes the others, in sentence-transformers' files. The towers have the kinds of trunk, text tower and
+tokenizer that the real ones have, so that all code of ours runs; what they answer means nothing.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ from tokenizers.models import WordPiece
 from tokenizers.processors import TemplateProcessing
 
 import wikiclip.towers.torchvision_guard  # noqa: F401  (before anything that imports torchvision)
+from benchmarks.hub.qwen import CROSS_ENCODERS, EMBEDDERS, write_models
 from wikiclip.towers.hub import CONFIG, WEIGHTS
 
 import open_clip  # isort: skip
@@ -60,16 +61,18 @@ MOBILE: dict[str, Any] = {
     "text_cfg": {**PLAIN, "no_causal_mask": True},
 }
 HALVES = {"mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bicubic", "resize_mode": "squash"}
-REPOSITORIES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+TOWERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "timm/MobileCLIP2-S0-OpenCLIP": (MOBILE, {"mean": [0.0] * 3, "std": [1.0] * 3}),
     "timm/ViT-B-16-SigLIP2-256": (SIGLIP, HALVES),
     "timm/ViT-SO400M-16-SigLIP2-256": (SIGLIP, HALVES),
 }
+REPOSITORIES = (*TOWERS, *EMBEDDERS, *CROSS_ENCODERS)
 
 
 def write_repositories(root: Path) -> None:
     """Writes what is not there yet: `OWNER/NAME` folders below `root`."""
-    for name, (model, preprocess) in REPOSITORIES.items():
+    write_models(root)
+    for name, (model, preprocess) in TOWERS.items():
         folder = root / name
         if (folder / WEIGHTS).exists():
             continue
@@ -82,9 +85,15 @@ def write_repositories(root: Path) -> None:
         partial.rename(folder / WEIGHTS)
 
 
+def files_of(folder: Path) -> dict[str, Path]:
+    """A repository's files by their names in it, of which none that is hidden is one."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    return {path.relative_to(folder).as_posix(): path for path in files}
+
+
 def commit_of(folder: Path) -> str:
     """A name for the state of a repository, 40 hex digits as a commit's."""
-    state = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(folder.iterdir())]
+    state = [(name, path.stat().st_size, path.stat().st_mtime_ns) for name, path in files_of(folder).items()]
     return hashlib.sha1(repr(state).encode(), usedforsecurity=False).hexdigest()
 
 

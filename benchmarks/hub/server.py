@@ -15,14 +15,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from benchmarks.hub.repositories import commit_of
+from benchmarks.hub.repositories import commit_of, files_of
 
 Fault = Literal["none", "unauthorized", "missing", "cut", "altered"]
 LARGE = 1 << 18  # bytes; larger files are said to be in LFS, whose ETag is their sha256
 
 API = re.compile(r"/api/models/(?P<name>[^/]+/[^/]+)(?:/revision/[^/]+)?")
 TREE = re.compile(r"/api/models/(?P<name>[^/]+/[^/]+)/tree/[^/]+")
-FILE = re.compile(r"/(?P<name>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<file>[^/]+)")
+FILE = re.compile(r"/(?P<name>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<file>.+)")
 
 
 @dataclass
@@ -83,19 +83,19 @@ class _Handler(BaseHTTPRequestHandler):
         elif found is None or folder is None or not folder.is_dir() or self.hub.fault == "missing":
             self._refuse(HTTPStatus.NOT_FOUND, "RepoNotFound")
         elif found.re is FILE:
-            self._file(folder / found["file"], commit_of(folder), found["revision"])
+            self._file(files_of(folder).get(found["file"]), commit_of(folder), found["revision"])
         else:
-            files = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+            files = files_of(folder)
             if found.re is TREE:
-                self._json([_entry(path) for path in files])
+                self._json([_entry(name, path) for name, path in files.items()])
             else:
-                names = [{"rfilename": path.name} for path in files]
+                names = [{"rfilename": name} for name in files]
                 self._json({"id": found["name"], "sha": commit_of(folder), "siblings": names})
 
-    def _file(self, path: Path, commit: str, revision: str) -> None:
+    def _file(self, path: Path | None, commit: str, revision: str) -> None:
         if revision not in ("main", commit):
             self._refuse(HTTPStatus.NOT_FOUND, "RevisionNotFound")
-        elif not path.is_file():
+        elif path is None:
             self._refuse(HTTPStatus.NOT_FOUND, "EntryNotFound")
         else:
             self._send(path, commit)
@@ -144,9 +144,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: the one who runs a command reads what the command says."""
 
 
-def _entry(path: Path) -> dict[str, Any]:
+def _entry(name: str, path: Path) -> dict[str, Any]:
     size, etag = path.stat().st_size, _etag(path, path.stat().st_mtime_ns)
-    entry = {"type": "file", "path": path.name, "size": size, "oid": etag[:40]}
+    entry = {"type": "file", "path": name, "size": size, "oid": etag[:40]}
     return entry if size < LARGE else {**entry, "lfs": {"oid": etag, "size": size, "pointerSize": 134}}
 
 

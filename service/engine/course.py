@@ -94,6 +94,10 @@ class Course:
             self._end.cancel()  # unless there was one
             self._leave()
 
+    def add(self, other: "Course") -> None:
+        """Counts the stages of another course, which the same request took meanwhile, as its own."""
+        self._took |= other._took
+
     def timings(self) -> dict[str, float]:
         """Milliseconds by stage; `wait` is what was spent in queues, `total` all until now."""
         total = since(self._start)

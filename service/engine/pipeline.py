@@ -1,5 +1,7 @@
 """The ways of requests: decode, then encode and search, or segment, or explain. Each is a stage behind a short queue.
 
+What was found may go on to a cross-encoder, as far as the deadline lets it.
+
 Axes: B mention, M width of mention vectors.
 """
 
@@ -15,11 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.linker import Linker, LinkQuery
+from indexer.reranking import OutOfTime, Reranker
 from service.engine.cores import one_thread, take_share
 from service.engine.course import Course, Step, Timed, Way, timed
 from service.engine.crew import Crew
 from service.engine.presenting import explained, outlined
 from service.engine.reading import ExplainQuery, Reader, SegmentQuery
+from service.engine.reordering import UNTIL, Orders, Searched, orders, search
 from service.engine.serving import Serving
 from service.engine.stage import Stage
 from service.errors import Cause, Problem, busy, index_damaged
@@ -41,11 +45,24 @@ class Encoded:
 
 
 @dataclass(frozen=True, slots=True)
+class Reordering:
+    """What was searched for, and until when (of the monotonic clock) it may be put in another order."""
+
+    searched: Searched
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class Linked:
-    """The results for each mention of a request, all of one index version, and the milliseconds of each stage."""
+    """The results for each mention of a request, all of one index version, and the milliseconds of each stage.
+
+    Attributes:
+        reranked: whether a cross-encoder put them in order.
+    """
 
     results: list[ResultOut]
     serving: Serving
+    reranked: bool
     timings: dict[str, float]
 
 
@@ -73,12 +90,24 @@ class Pipeline:
     raises Problem for what was asked, where too much is being done, and once the deadline is over. Cancelling one, as
     the deadline does, frees its place: what nobody waits for is not encoded.
 
+    Args:
+        reranker: orders the first candidates anew; None for the order of the search.
+
     Attributes:
         serving: what answers. May be replaced at any time: a batch of searches takes it once, so no request mixes two.
     """
 
-    def __init__(self, serving: Serving, segmenter: Segmenter, settings: Settings, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        serving: Serving,
+        segmenter: Segmenter,
+        settings: Settings,
+        metrics: Metrics,
+        *,
+        reranker: Reranker | None = None,
+    ) -> None:
         self.serving = serving
+        self._reranker = reranker
         self._segmenter = segmenter
         self._settings = settings
         self._metrics = metrics
@@ -93,16 +122,18 @@ class Pipeline:
         )
         segment = self._stage("segment", _each(self._outlined), at_once=few)
         explain = self._stage("explain", _each(self._explained), at_once=few)
+        rerank = self._stage("rerank", _each(self._orders)) if reranker is not None else None
         encode = self._stage(
             "encode", self._encode_together, at_once=settings.encoders, max_weight=settings.batch, patient=True
         )
-        search = self._stage("search", self._search_together, max_weight=settings.search_batch)
+        searching = self._stage("search", self._search_together, max_weight=settings.search_batch)
         decoding = Step(name="decode", stage=self._decode)
         self._link_way: Way = (
             decoding,
             Step(name="encode", stage=encode, weigh=lambda query: len(query.mentions), counts="mentions"),
-            Step(name="search", stage=search, weigh=lambda encoded: len(encoded.vectors_BM), counts="mentions"),
+            Step(name="search", stage=searching, weigh=lambda encoded: len(encoded.vectors_BM), counts="mentions"),
         )
+        self._rerank_way: Way | None = None if rerank is None else (Step(name="rerank", stage=rerank),)
         self._segment_way: Way = (decoding, Step(name="segment", stage=segment))
         self._explain_way: Way = (decoding, Step(name="explain", stage=explain))
         self._probe: Stage[Serving, Timed[None]] = self._stage("probe", _each(Serving.try_search))
@@ -110,9 +141,11 @@ class Pipeline:
     async def link(self, read: Callable[[Reader], LinkQuery], *, size: int) -> Linked:
         """Links the mentions that are read; `size` is the bytes that are read, for the span."""
         self._expect_whole_index()
+        until = asyncio.get_running_loop().time() + UNTIL * self._settings.deadline_s
         async with self._admitted(self._link_way) as course:
-            results, serving = await course.run(read, noted={"bytes": size})
-            return Linked(results, serving, course.timings())
+            searched: Searched = await course.run(read, noted={"bytes": size})
+            found = await self._reordered(searched, course, until)
+            return Linked(searched.answered(found), searched.serving, found is not None, course.timings())
 
     async def segment(self, read: Callable[[Reader], SegmentQuery], *, size: int) -> Segmented:
         """Outlines what is read."""
@@ -158,6 +191,23 @@ class Pipeline:
         finally:
             self._inside -= 1
 
+    async def _reordered(self, searched: Searched, course: Course, until: float) -> Orders | None:
+        """A cross-encoder's order of what was found; None where there is no cross-encoder, or no time for it.
+
+        Args:
+            until: of the event loop's clock, which is the monotonic one.
+        """
+        if self._rerank_way is None:
+            return None
+        further = Course(self._rerank_way)
+        try:
+            async with asyncio.timeout_at(until):
+                found: Orders = await further.run(Reordering(searched, until))
+        except (TimeoutError, OutOfTime):
+            return None
+        course.add(further)
+        return found
+
     def _expect_whole_index(self) -> None:
         if self.serving.is_damaged:
             raise index_damaged()
@@ -201,11 +251,17 @@ class Pipeline:
         each = zip(np.split(encoded.value, ends), queries, strict=True)
         return [Timed(Encoded(vectors_BM, query), encoded.milliseconds) for vectors_BM, query in each]
 
-    def _search_together(self, batch: Sequence[Encoded]) -> list[Timed[tuple[list[ResultOut], Serving]]]:
-        serving = self.serving
+    def _search_together(self, batch: Sequence[Encoded]) -> list[Timed[Searched]]:
         vectors_BM = np.concatenate([encoded.vectors_BM for encoded in batch])
-        found = timed(lambda: serving.results(vectors_BM, [encoded.query for encoded in batch]))
-        return [Timed((results, serving), found.milliseconds) for results in found.value]
+        at_least = 0 if self._reranker is None else self._reranker.k
+        queries = [encoded.query for encoded in batch]
+        found = timed(lambda: search(self.serving, vectors_BM, queries, at_least=at_least))
+        return [Timed(searched, found.milliseconds) for searched in found.value]
+
+    def _orders(self, wanted: Reordering) -> Orders:
+        assert self._reranker is not None
+        self._take_share()
+        return orders(self._reranker, wanted.searched, until=wanted.until)
 
     def _take_share(self) -> None:
         """What waits to be decoded, and will want a core in a moment, counts as at work."""

@@ -3,6 +3,7 @@
 import cv2
 import torch
 
+from indexer.reranking import Reranker
 from service.engine.pipeline import Pipeline
 from service.engine.probe import Probe
 from service.engine.serving import Follower, Serving, open_serving
@@ -20,6 +21,7 @@ class Runtime:
         metrics: what the service tells of itself.
         follower: follows the published index.
         failure: why loading failed, once it did.
+        reranker: orders the first candidates anew; None where nothing does, and before it is loaded.
         probe: tries the pipeline; None before it is there.
     """
 
@@ -28,6 +30,7 @@ class Runtime:
         self.metrics = metrics
         self.failure: WikiClipError | None = None
         self.probe: Probe | None = None
+        self.reranker: Reranker | None = None
         self._pipeline: Pipeline | None = None
         self.follower = Follower(lambda: self.serving, self._swap, settings, self.metrics)
 
@@ -62,10 +65,11 @@ class Runtime:
             serving = open_serving(self.settings)
             tower = serving.linker.model.vision  # any version that follows has the same
             segmenter = open_segmenter(self.settings.segmenter, tower=tower, device=self.settings.device)
+            self.reranker = _open_reranker(self.settings)
         except WikiClipError as error:
             self.failure = error
             raise
-        pipeline = Pipeline(serving, segmenter, self.settings, self.metrics)
+        pipeline = Pipeline(serving, segmenter, self.settings, self.metrics, reranker=self.reranker)
         self._pipeline = pipeline
         self.probe = Probe(pipeline, deadline_s=self.settings.deadline_s)
         self._note(serving)
@@ -86,3 +90,10 @@ class Runtime:
 
     def _note(self, serving: Serving) -> None:
         self.metrics.serves(serving.version, len(serving.linker.index))
+
+
+def _open_reranker(settings: Settings) -> Reranker | None:
+    """Raises WikiClipError."""
+    if not settings.reranker:
+        return None
+    return Reranker.open(settings.reranker, k=settings.rerank_k, device=settings.device)

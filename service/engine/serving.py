@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import CorruptIndex
-from indexer.linker import Linker, LinkQuery
+from indexer.linker import Linker
 from indexer.search import Candidate, EntityIndex
 from indexer.self_check import expect_rows_find_themselves
 from indexer.version import read_version
 from service import examples
 from service.engine.presenting import Presenter
-from service.schemas import ResultOut
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from wikiclip.base.errors import WikiClipError
@@ -64,11 +63,6 @@ class Serving:
         scores, before = ([one.score for one in each] for each in (found, self.sample))
         if len(scores) != len(before) or not np.allclose(scores, before, atol=ROUNDING):
             raise CorruptIndex(f"The index {self.version} does not find any more what it found when it was opened.")
-
-    def results(self, queries_BM: NDArray[np.float32], asked: Sequence[LinkQuery]) -> list[list[ResultOut]]:
-        """For each query, for each of its mentions, the answer as it is shown."""
-        found = self.linker.search(queries_BM, asked)
-        return [[self.presenter.result(one) for one in each] for each in found]
 
     def with_version(self, name: str, settings: Settings) -> "Serving":
         """Opens another version of the index beside this one, and lets it search before anyone else may.

@@ -8,7 +8,7 @@ import { key } from "./key.js";
 import { inWords } from "./problems.js";
 
 const SURE = 0.5; // the confidence below which the page does not claim to know
-const STAGES = ["decode", "wait", "encode", "search"];
+const STAGES = ["decode", "wait", "encode", "search", "rerank"]; // the last where there is a cross-encoder
 
 /** What is said of a region in one sentence. */
 export function summary(region) {
@@ -117,7 +117,7 @@ function timings(times) {
   return el(
     "dl",
     { class: "timings" },
-    ...STAGES.map((stage) =>
+    ...STAGES.filter((stage) => times[stage] != null).map((stage) =>
       el(
         "div",
         { class: stage, vars: { share: times[stage] / width } },

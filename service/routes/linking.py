@@ -74,6 +74,7 @@ async def link(request: Request) -> Response:
         results=linked.results,
         model=linked.serving.linker.model.name,
         index_version=linked.serving.version,
+        reranked=linked.reranked,
         timings_ms=Timings(**linked.timings),
     )
     return _written(response)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from indexer.reranking import Reranker
 from service.engine.runtime import Runtime
 from service.errors import Cause
 from service.http.access import key_of
@@ -11,8 +12,9 @@ from service.http.key_ring import KeyRing, Role
 from service.routes.dependencies import runtime_of
 from service.routes.openapi import documented
 from service.routes.together import Together
-from service.schemas import Health, Readiness, RefusedOut, RefusedWhyOut, Reloaded
+from service.schemas import Health, Readiness, RefusedOut, RefusedWhyOut, Reloaded, RerankerOut
 from service.telemetry.metrics import CONTENT_TYPE
+from wikiclip.base.devices import described
 
 router = APIRouter()
 OPEN = ("/healthz", "/readyz")  # they say nothing that is secret, and no balancer has a key
@@ -48,8 +50,22 @@ async def readyz(request: Request, runtime: Annotated[Runtime, Depends(runtime_o
         entities=len(index),
         encode=linker.where,
         search=index.where,
+        reranker=_shown(runtime.reranker),
         refused=None if refused is None else RefusedOut(index_version=refused.version),
         keys=keys.fault if keys is not None and asks is not None and asks.role is Role.ADMIN else None,
+    )
+
+
+def _shown(reranker: Reranker | None) -> RerankerOut | None:
+    if reranker is None:
+        return None
+    scorer = reranker.scorer
+    return RerankerOut(
+        model=scorer.name,
+        revision=scorer.revision,
+        sha256=scorer.sha256,
+        k=reranker.k,
+        where=described([scorer.device]),
     )
 
 

@@ -11,9 +11,11 @@ from typer.testing import CliRunner, Result
 from benchmarks.hub.repositories import write_repositories
 from indexer.kb.oven import Oven
 from indexer.kb.record import BadRecord
+from indexer.linker import Linker
+from indexer.reranking import Reranker
 from tests.training.data.small_release import draw, picture, rows, write_annotations
 from training import oven
-from training.data.annotation import Annotation
+from training.data.annotation import Annotation, read_mention
 from training.data.oven import OvenAnnotations
 from training.data.release import Part
 from training.data.sample import sample_release
@@ -49,6 +51,16 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = CliRunner().invoke(make.app, ["--weights", f"local-dir:{folder}", "--out", str(root / "clip")])
     assert made.exit_code == 0, made.output
     return root / "clip"
+
+
+@pytest.fixture(scope="module")
+def embedding(checkpoint: Path) -> Path:
+    """A checkpoint of a model that embeds picture and description together."""
+    hub = checkpoint.parent
+    options = ["--weights", f"local-dir:{hub}/Qwen/Qwen3-VL-Embedding-2B", "--out", str(hub / "embedding")]
+    made = CliRunner().invoke(make.app, ["--entity-encoder", "embedding", *options])
+    assert made.exit_code == 0, made.output
+    return hub / "embedding"
 
 
 def call(*arguments: object) -> Result:
@@ -187,6 +199,62 @@ def test_a_system_s_file_that_cannot_stand_in_the_table_is_one_line(
     refused = call(*options, "--system", system.format(empty=tmp_path / "empty"))
     assert isinstance(refused.exception, WikiClipError), refused.output
     assert said in str(refused.exception)
+
+
+@pytest.mark.slow
+def test_a_model_that_embeds_picture_and_description_together_is_measured_as_any_other(
+    large: Path, embedding: Path, tmp_path: Path
+) -> None:
+    done = call("--data", large, "--model", embedding, "--out", tmp_path / "out")
+    assert done.exit_code == 0, (done.output, done.exception)
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert sum(row["n"] for row in report["rows"] if row["data"] == "OVEN val") == QUESTIONS
+    assert {row["method"] for row in report["rows"] if row["data"] == "MaskOVEN val"} == {
+        f"Qwen3-VL-Embedding-2B, {prompt}" for prompt in ("none", "box", "mask")
+    }
+
+
+def _firsts_that_are_right(release: Path, checkpoint: Path, index: Path, reranker: str) -> int:
+    """How many questions' first candidates are right, asked and ordered anew one by one."""
+    linker, reranked = Linker.open(checkpoint, index), Reranker.open(reranker, k=6)
+    right = 0
+    for annotation in OvenAnnotations(release, part=Part.VAL, images=release):
+        assert isinstance(annotation, Annotation)
+        mention = linker.model.prepare_mention(*read_mention(annotation))
+        (candidates,) = linker.index.search(linker.model.encode_mentions([mention]), 6)
+        first = reranked.reranked(linker.model, linker.index, mention, candidates)[0]
+        right += first.entity.entity_id == annotation.entity_id
+    return right
+
+
+@pytest.mark.slow
+def test_a_cross_encoder_s_answers_stand_beside_those_of_the_search(
+    large: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    name = f"local-dir:{checkpoint.parent}/Qwen/Qwen3-VL-Reranker-2B"
+    options = ("--data", large, "--model", checkpoint, "--out", tmp_path / "out", "--rerank", name, "--rerank-k", 6)
+    done = call(*options)
+    assert done.exit_code == 0, (done.output, done.exception)
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    rows_of = {
+        method: {(row["split"], row["task"]): row for row in report["rows"] if row["method"] == method}
+        for method in {row["method"] for row in report["rows"] if row["data"] == "OVEN val"}
+    }
+    for method in rows_of.keys() - {name for name in rows_of if name.endswith("reranked")}:
+        assert rows_of[method].keys() == rows_of[f"{method}, reranked"].keys()
+    plain, reranked = (rows_of[f"MobileCLIP2-S0-OpenCLIP, none{ending}"] for ending in ("", ", reranked"))
+    assert sum(row["n"] for row in reranked.values()) == QUESTIONS
+    for key, row in reranked.items():
+        assert row["r10"] == plain[key]["r10"]  # what the first six hold stays among the first ten
+    assert any(row[f"r{k}"] != plain[key][f"r{k}"] for key, row in reranked.items() for k in (1, 5))
+    right = sum(round(row["r1"] * row["n"] / 100) for row in reranked.values())
+    assert right == _firsts_that_are_right(large, checkpoint, tmp_path / "out" / "index", name)
+    assert any(note.startswith("Reranked: the first 6") for note in report["notes"])
+
+    before = {path: path.stat().st_mtime_ns for path in (large.parent / "features").glob("orders-*/order_QK.values")}
+    assert before
+    assert call(*options).exit_code == 0
+    assert {path: path.stat().st_mtime_ns for path in before} == before  # nothing was scored again
 
 
 def test_what_is_missing_is_one_line(large: Path, checkpoint: Path, tmp_path: Path) -> None:

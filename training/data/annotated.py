@@ -11,6 +11,7 @@ from typing import get_args
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from indexer.embedding.pending import workers
@@ -26,6 +27,7 @@ from training.data.records import Records
 from training.data.training_set import TrainingSet
 from training.processes import tell
 from wikiclip.base.errors import WikiClipError
+from wikiclip.masks import Mask
 from wikiclip.mention import VIEWS_VERSION
 from wikiclip.model import PreparedMention, WikiClip
 
@@ -185,6 +187,15 @@ class AnnotatedData:
             record_Q=self.annotations.row_N[number_Q],
         )
 
+    def shown(self, number: int) -> tuple[Image.Image, Mask]:
+        """The picture of an annotation of the table, and the mask [H, W] of what the prompt points at.
+
+        Raises:
+            MentionError: the mention cannot be read.
+        """
+        picture, mask = read_mention(self.annotations[number])
+        return picture, shown_by(self._prompt, mask)
+
     def _places(self, split: Split, task: Task | None) -> NDArray[np.int64]:
         return np.flatnonzero(np.isin(self._number_Q, self.annotations.numbers(split, task), assume_unique=True))
 
@@ -213,8 +224,7 @@ class AnnotatedData:
         for place, number in enumerate(self._number_Q[place_B]):
             annotation = self.annotations[int(number)]
             try:
-                picture, mask = read_mention(annotation)
-                prepared.append(self._model.prepare_mention(picture, shown_by(self._prompt, mask)))
+                prepared.append(self._model.prepare_mention(*self.shown(int(number))))
             except MentionError as error:
                 problems.add(error.code, annotation.data_id, str(error))
                 fault_B[place] = FAULTS.index(error.code)

@@ -58,7 +58,7 @@ class Records:
         self._patches = model.patch_side**2
         key = {"code": PLAN_VERSION, "kb": self.fingerprint}
         # Of six million records they would take gigabytes, and only an anchor looks at them.
-        self._reads_sentences = preset.space is not None or preset.fusion is not None
+        self._reads_sentences = preset.space is not None or preset.fusion is not None or preset.is_joint
         sentence = Column(name="sentence_NT", shape=(model.text.sentence_width,), dtype="float32", always=True)
         self.texts = Features(
             f"texts-{kb.name}",
@@ -210,12 +210,14 @@ class Records:
 
     def _prepare(self, row: int) -> PreparedEntity:
         assert self._kb.image_root is not None
-        path = picture_file(self._kb.image_root, self.entities[row].images[0])
+        entity = self.entities[row]
+        path = picture_file(self._kb.image_root, entity.images[0])
         try:
             picture = read_picture(path) if path is not None else None
         except PictureError:
             picture = None
-        return self._model.prepare_entity("", picture)
+        # A model that embeds both together has no vector of a picture that its description could join later.
+        return self._model.prepare_entity(describe(entity) if self._model.preset.is_joint else "", picture)
 
 
 def _text_key(model: WikiClip) -> dict[str, Any]:

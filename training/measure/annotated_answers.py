@@ -113,11 +113,7 @@ def _ask(
     of = " ".join(value for value in (cell.data, cell.method, cell.split, cell.task) if value is not None)
     for start in tqdm(range(0, len(readable), BATCH), desc=f"Asking {of}", unit=" batches"):
         numbers = readable[start : start + BATCH]
-        mentions_QM = mention_vectors(model.entity, queries.pooled_QW[numbers])
-        if asking.question_weight:
-            questions = [queries.questions[number] for number in numbers]
-            mentions_QM = with_questions(model, mentions_QM, questions, asking.question_weight)
-        found = index.search(mentions_QM.numpy(), max(RANKS) + 1)
+        found = index.search(asked_vectors(model, queries, numbers, asking), max(RANKS) + 1)
         for number, candidates in zip(numbers, found, strict=True):
             entity_ids = [candidate.entity.entity_id for candidate in candidates]
             right = truths[number].entity_id
@@ -137,6 +133,21 @@ def predictions_of(found: Iterable[Predicted]) -> dict[str, str]:
 def score_of(found: Sequence[Predicted]) -> OvenScore:
     """OVEN's score of all cells of a set."""
     return oven_score((truth for part in found for truth in part.truths), predictions_of(found))
+
+
+def asked_vectors(
+    model: WikiClip, queries: AnnotatedQueries, numbers: NDArray[np.int64], asking: Asking
+) -> NDArray[np.float32]:
+    """What the search is asked for some of a cell's mentions: unit vectors [len(numbers), M].
+
+    Raises:
+        WikiClipError: the model cannot read questions.
+    """
+    mentions_QM = mention_vectors(model.entity, queries.pooled_QW[numbers])
+    if asking.question_weight:
+        questions = [queries.questions[number] for number in numbers]
+        mentions_QM = with_questions(model, mentions_QM, questions, asking.question_weight)
+    return mentions_QM.numpy()
 
 
 @torch.no_grad()

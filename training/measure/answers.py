@@ -22,7 +22,7 @@ from wikiclip.entity import EntityEncoder
 
 SCORES = 10  # scores of a mention's best candidates that say how sure its answer is
 
-Method = Literal["model", "untrained", "image", "levels", "text", "full-image"]
+Method = Literal["model", "untrained", "image", "levels", "text", "full-image", "reranked"]
 RecordForm = Literal["full", "text-only"]
 Candidates = Literal["labelled", "all"]
 
@@ -36,7 +36,8 @@ class Cell:
             adaptor still at zero; "image": cosine of the tower's own pooled vectors under the mask, nothing fitted;
             "levels": the same of vectors pooled at several depths, for a preset that has them; "text": the class
             memory's recall of the description, without a picture and without training; "full-image": the model, its
-            mention made of the whole picture. On a release it is a model with its prompt, or another system.
+            mention made of the whole picture. On a release it is a model with its prompt, the same with the first of
+            its candidates in a cross-encoder's order, or another system.
         photo: whether the query shows the record's own photograph or another, where a set knows.
         record: "text-only" takes the pictures from the unseen entities' records, and from their training too.
         task: of OVEN's two, where a set has them.

@@ -14,7 +14,8 @@ def open_segmenter(source: str, *, tower: VisionTower | None = None, device: Dev
     """The segmenter of a name: "tower", "grabcut", or else a checkpoint of SAM or SAM 2, a folder or a name on the hub.
 
     Args:
-        tower: whose maps "tower" looks at, of a model that is loaded.
+        tower: whose maps "tower" looks at, of a model that is loaded. One that sees a picture as a whole has no maps,
+            and leaves it to GrabCut.
         device: where a network of the segmenter's own computes.
 
     Raises:
@@ -25,7 +26,7 @@ def open_segmenter(source: str, *, tower: VisionTower | None = None, device: Dev
             raise WikiClipError(
                 "The segmenter tower needs the vision tower of a model: hand one over, or take grabcut."
             )
-        return TowerGuided(tower)
+        return TowerGuided(tower) if tower.grid > 1 else GrabCut()
     if source == GrabCut.method:
         return GrabCut()
     from wikiclip.segmenters.sam import Sam  # which takes transformers seconds to import

@@ -1,11 +1,13 @@
-"""Towers out of a model hub: a repository's files at one revision, in a folder, checked.
+"""Models out of a model hub: a repository's files at one revision, in a folder, checked.
 
-A repository in open_clip's form holds a configuration, weights and, where the tower has one of its own, a tokenizer.
-They are fetched together and read from the folder, so that all are of one revision and a second start asks no hub.
+A repository holds a configuration, weights and, where the model has one of its own, a tokenizer. They are fetched
+together and read from the folder, so that all are of one revision and a second start asks no hub.
 """
 
 import os
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from huggingface_hub import snapshot_download
@@ -16,9 +18,29 @@ from wikiclip.base.paths import home
 
 HUB, FOLDER = "hf-hub:", "local-dir:"
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
-# No pickle is among them, and no code.
-WANTED = (CONFIG, WEIGHTS, "*token*.json", "vocab.json", "merges.txt", "*.model", "config.json")
 COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """In which files a repository keeps a model.
+
+    Attributes:
+        wanted: patterns of the files that are fetched. No pickle is among them, and no code.
+        missing: of a folder the first file that it should hold and does not; None where it is whole.
+        said: for people, what is read from which files.
+    """
+
+    wanted: tuple[str, ...]
+    missing: Callable[[Path], str | None]
+    said: str
+
+
+OPEN_CLIP = Form(
+    wanted=(CONFIG, WEIGHTS, "*token*.json", "vocab.json", "merges.txt", "*.model", "config.json"),
+    missing=lambda folder: next((name for name in (CONFIG, WEIGHTS) if not (folder / name).is_file()), None),
+    said="a tower is read from open_clip's files",
+)
 
 
 def is_repository(weights: str) -> bool:
@@ -26,7 +48,7 @@ def is_repository(weights: str) -> bool:
     return weights.startswith((HUB, FOLDER))
 
 
-def repository(weights: str, revision: str | None) -> Path:
+def repository(weights: str, revision: str | None, form: Form = OPEN_CLIP) -> Path:
     """The folder of a repository's files, fetched if they are not there.
 
     They are kept in `models` below WIKICLIP_HOME, or where HF_HOME says. HF_ENDPOINT and HF_TOKEN count as for every
@@ -37,17 +59,14 @@ def repository(weights: str, revision: str | None) -> Path:
         revision: a commit, a branch or a tag of the repository; its main branch where None.
 
     Raises:
-        WikiClipError: the hub cannot be reached or refuses, or the files are not those of a tower.
+        WikiClipError: the hub cannot be reached or refuses, or the files are not those of the form.
     """
     if weights.startswith(FOLDER):
         folder = Path(weights.removeprefix(FOLDER))
     else:
-        folder = _fetched(weights.removeprefix(HUB), revision)
-    for name in (CONFIG, WEIGHTS):
-        if not (folder / name).is_file():
-            raise WikiClipError(
-                f"{weights} holds no {name}: a tower is read from open_clip's files, its weights as safetensors only."
-            )
+        folder = _fetched(weights.removeprefix(HUB), revision, form)
+    if (name := form.missing(folder)) is not None:
+        raise WikiClipError(f"{weights} holds no {name}: {form.said}, its weights as safetensors only.")
     return folder
 
 
@@ -56,35 +75,40 @@ def commit_of(folder: Path) -> str | None:
     return folder.name if COMMIT.fullmatch(folder.name) else None
 
 
-def is_here(weights: str, revision: str | None) -> bool:
-    """Whether a repository's files are here, without asking the hub."""
+def folder_here(weights: str, revision: str | None, form: Form = OPEN_CLIP) -> Path | None:
+    """The folder of a repository's files, without asking the hub; None where they are not here."""
     if weights.startswith(FOLDER):
         folder = Path(weights.removeprefix(FOLDER))
     else:
         try:
-            folder = _snapshot(weights.removeprefix(HUB), revision, local_files_only=True)
+            folder = _snapshot(weights.removeprefix(HUB), revision, form, local_files_only=True)
         except (OSError, ValueError):
-            return False
-    return all((folder / name).is_file() for name in (CONFIG, WEIGHTS))
+            return None
+    return folder if form.missing(folder) is None else None
 
 
-def _fetched(name: str, revision: str | None) -> Path:
+def is_here(weights: str, revision: str | None, form: Form = OPEN_CLIP) -> bool:
+    """Whether a repository's files are here, without asking the hub."""
+    return folder_here(weights, revision, form) is not None
+
+
+def _fetched(name: str, revision: str | None, form: Form) -> Path:
     try:
-        if revision is not None and COMMIT.fullmatch(revision) and is_here(HUB + name, revision):
-            return _snapshot(name, revision, local_files_only=True)
-        return _snapshot(name, revision, local_files_only=False)
+        if revision is not None and COMMIT.fullmatch(revision) and is_here(HUB + name, revision, form):
+            return _snapshot(name, revision, form, local_files_only=True)
+        return _snapshot(name, revision, form, local_files_only=False)
     except LocalEntryNotFoundError as error:
         raise WikiClipError(_unfetched(name, "the model hub cannot be reached")) from error
     except Exception as error:  # of whichever HTTP library huggingface_hub uses, beside its own and the disk's
         raise WikiClipError(_unfetched(name, first_line(error))) from error
 
 
-def _snapshot(name: str, revision: str | None, *, local_files_only: bool) -> Path:
+def _snapshot(name: str, revision: str | None, form: Form, *, local_files_only: bool) -> Path:
     folder = snapshot_download(
         name,
         revision=revision,
         cache_dir=_cache(),
-        allow_patterns=list(WANTED),
+        allow_patterns=list(form.wanted),
         local_files_only=local_files_only,
     )
     return Path(folder)
@@ -97,6 +121,6 @@ def _cache() -> Path | None:
 
 def _unfetched(name: str, why: str) -> str:
     return (
-        f"The tower {name} cannot be fetched ({why}): look at HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE, or give a"
+        f"The model {name} cannot be fetched ({why}): look at HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE, or give a"
         " folder with its files as --weights local-dir:PATH."
     )

@@ -16,6 +16,7 @@ from torch import Tensor
 import wikiclip.towers.torchvision_guard  # noqa: F401  (before anything that imports torchvision)
 from wikiclip.base.errors import WikiClipError, first_line
 from wikiclip.presets import TOWER, TextBackbone, VisionBackbone
+from wikiclip.towers.embedder import EmbedderText, open_embedder
 from wikiclip.towers.folding import fold_batch_norms
 from wikiclip.towers.hub import CONFIG, FOLDER, WEIGHTS, is_repository, repository
 from wikiclip.towers.levels import LevelsTower
@@ -38,7 +39,7 @@ PACKAGE = "package:"
 
 def open_towers(
     vision: VisionBackbone, text: TextBackbone, *, tokens: bool
-) -> tuple[VisionTower, TextEncoder | TowerText]:
+) -> tuple[VisionTower, TextEncoder | TowerText | EmbedderText]:
     """Both sides on the processor, frozen; a tower that knows text is fetched, checked and read once for the two.
 
     Args:
@@ -49,6 +50,9 @@ def open_towers(
         WikiClipError: weights are missing or not those expected, no mask can pool what the backbone sees, or the tower
             was not trained with text.
     """
+    if vision.joint is not None:
+        tower = open_embedder(vision)
+        return tower, EmbedderText(tower.embedder)
     network = _network(vision)
     seeing = _vision_tower(network, vision)
     return seeing, TextEncoder(text) if text.model != TOWER else _text_side(network, vision, tokens=tokens)
@@ -56,7 +60,7 @@ def open_towers(
 
 def open_vision_tower(backbone: VisionBackbone) -> VisionTower:
     """The tower alone; raises as `open_towers` does."""
-    return _vision_tower(_network(backbone), backbone)
+    return open_embedder(backbone) if backbone.joint is not None else _vision_tower(_network(backbone), backbone)
 
 
 def open_text_encoder(text: TextBackbone, vision: VisionBackbone, *, tokens: bool) -> TextEncoder | TowerText:

@@ -27,10 +27,10 @@ def test_an_answer_names_candidates_for_each_region(client: httpx.Client, png: b
     answer = (
         client.post("/link", json={"image": encoded(png), "regions": regions, "top_k": 4}).raise_for_status().json()
     )
-    assert set(answer) == {"results", "model", "index_version", "timings_ms"}
+    assert set(answer) == {"results", "model", "index_version", "reranked", "timings_ms"}
     assert answer["model"] == linker.model.name
     assert answer["index_version"] == linker.index.version
-    assert set(answer["timings_ms"]) == {"decode", "wait", "encode", "search", "total"}
+    assert set(answer["timings_ms"]) == {"decode", "wait", "encode", "search", "rerank", "total"}
     assert len(answer["results"]) == 3
     for result in answer["results"]:
         candidates = result["candidates"]

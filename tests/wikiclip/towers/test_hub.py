@@ -18,6 +18,7 @@ from wikiclip.checkpoint import read_checkpoint
 from wikiclip.make import app
 from wikiclip.model import WikiClip
 from wikiclip.pictures import Picture
+from wikiclip.towers.__main__ import app as towers
 from wikiclip.towers.hub import CONFIG, WEIGHTS, is_here, repository
 from wikiclip.towers.weights import check_sha256
 
@@ -52,7 +53,7 @@ def a_picture() -> Picture:
     return Picture(rgb=Image.new("RGB", (40, 30), (200, 40, 40)), opaque=None)
 
 
-@pytest.mark.parametrize("preset", ["clip-small", "clip"])
+@pytest.mark.parametrize("preset", ["clip-small", "clip", "embedding"])
 def test_a_checkpoint_is_made_from_nothing_and_pins_what_it_was_made_of(
     preset: str, hub: StandInHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,3 +199,16 @@ def test_a_preset_that_has_to_be_trained_says_so() -> None:
     refused = make("--preset", "tiny", "--out", "nowhere")
     assert isinstance(refused.exception, WikiClipError)
     assert "has to be trained" in str(refused.exception)
+
+
+@pytest.mark.slow
+def test_what_is_here_is_listed_without_asking_the_hub(hub: StandInHub) -> None:
+    make("--preset", "embedding")
+    asked = len(hub.asked)
+    listed = CliRunner().invoke(towers, env={"COLUMNS": "200"})
+    assert listed.exit_code == 0, listed.output
+    rows = {cells[1].strip(): cells for line in listed.output.splitlines() if len(cells := line.split("│")) > 8}
+    assert [rows[name][8].strip() for name in ("embedding", "clip")] == ["yes", "no"]
+    assert rows["embedding"][4].strip() == "0 M"  # some two hundred thousand
+    assert rows["clip-large"][4].strip() == "1,136 M"
+    assert len(hub.asked) == asked
