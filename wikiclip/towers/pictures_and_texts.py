@@ -3,9 +3,11 @@
 Axes: C, H, W of pixels.
 """
 
+import logging
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,13 +45,14 @@ def loaded(kind: type[Model], folder: Path, name: str) -> Model:
     # A bar for a second's work would stand in every command's output.
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        model: Model = kind(
-            str(folder),
-            device="cpu",
-            local_files_only=True,
-            trust_remote_code=False,
-            model_kwargs={"use_safetensors": True, "dtype": torch.float32},
-        )
+        with _reports() as reported:
+            model: Model = kind(
+                str(folder),
+                device="cpu",
+                local_files_only=True,
+                trust_remote_code=False,
+                model_kwargs={"use_safetensors": True, "dtype": torch.float32},
+            )
         if not all(model.supports(taken) for taken in TAKEN):
             raise WikiClipError(
                 f"{name} takes {model.modalities}, and no picture and text in one input: take a model such as"
@@ -57,8 +60,25 @@ def loaded(kind: type[Model], folder: Path, name: str) -> Model:
             )
     except UNLOADED as error:
         raise refusal(name, error) from error
+    if lacking := re.findall(r"^(\S+) +\|.*MISSING", "\n".join(reported), re.MULTILINE):
+        raise WikiClipError(f"{name} cannot be loaded: its weights lack {lacking[0]}. Fetch them again.")
     model.eval().requires_grad_(False)
     return model
+
+
+@contextmanager
+def _reports() -> Iterator[list[str]]:
+    """What transformers logs meanwhile. It makes up at random what a file of weights lacks, and only says so there; the
+    library above it does not hand on what it is told."""
+    told: list[str] = []
+    listener = logging.Handler()
+    listener.emit = lambda record: told.append(record.getMessage())  # type: ignore[method-assign]
+    root = logging.getLogger("transformers")
+    root.addHandler(listener)
+    try:
+        yield told
+    finally:
+        root.removeHandler(listener)
 
 
 def refusal(name: str, error: Exception) -> WikiClipError:

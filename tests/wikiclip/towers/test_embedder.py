@@ -11,6 +11,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 
 from benchmarks.hub.qwen import write_models
@@ -158,4 +159,13 @@ def test_weights_that_are_cut_off_are_refused(folder: Path, tmp_path: Path) -> N
     weights = copied / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:5000])
     with pytest.raises(WikiClipError, match="cannot be loaded"):
+        open_embedder(backbone(copied))
+
+
+def test_weights_that_lack_some_are_refused(folder: Path, tmp_path: Path) -> None:
+    copied = shutil.copytree(folder, tmp_path / "copied")
+    weights = load_file(copied / "model.safetensors")
+    lacking = "language_model.layers.1.mlp.up_proj.weight"
+    save_file({name: value for name, value in weights.items() if name != lacking}, copied / "model.safetensors")
+    with pytest.raises(WikiClipError, match=f"lack {lacking}"):
         open_embedder(backbone(copied))
