@@ -25,7 +25,8 @@ from wikiclip.base.command import run
 from wikiclip.base.devices import best_device
 from wikiclip.base.paths import home
 from wikiclip.model import WikiClip
-from wikiclip.presets import PRESETS, PresetName
+from wikiclip.preset_choice import chosen_preset
+from wikiclip.presets import PresetName
 
 REPORT = "report.html"
 NOTED = ("torch", "open_clip_torch", "timm", "sentence-transformers")  # packages that another version may differ in
@@ -36,7 +37,9 @@ app = typer.Typer(add_completion=False)
 @with_options(source=DataOptions, config=TrainConfig)
 def train(
     *,
-    preset: Annotated[PresetName, typer.Option(help="Which pair of backbones.")] = PresetName.TINY,
+    preset: Annotated[
+        str, typer.Option(help="Which pair of backbones: a preset's name, or the path of a JSON file of one's own.")
+    ] = PresetName.TINY,
     start: Annotated[
         str | None,
         typer.Option(
@@ -55,7 +58,7 @@ def train(
 ) -> None:
     """Train an entity encoder on a data set, and write a checkpoint. A run that was stopped goes on where it was."""
     with processes.joined_processes():
-        begun = WikiClip(PRESETS[preset]) if start is None else WikiClip.load(checkpoint_of(start))
+        begun = WikiClip(chosen_preset(preset)) if start is None else WikiClip.load(checkpoint_of(start))
         model = begun.to(best_device())
         data = open_data(model, source)
         seen = training_set(data, source)

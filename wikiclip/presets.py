@@ -98,12 +98,15 @@ class TextBackbone:
     """A frozen text encoder, as sentence-transformers knows it, or the one that the vision tower was trained with.
 
     Attributes:
-        model: a model name, a directory, `package:NAME`, or TOWER.
-        sha256: of the weights file, checked before it is read where it is known.
+        model: a model name, a directory, `package:NAME`, `hf-hub:OWNER/NAME` or `local-dir:PATH` for
+            sentence-transformers' or transformers' files, or TOWER.
+        revision: of a repository, a commit; its newest where None.
+        sha256: of the weights file, or of all files of a repository, checked before they are read where it is known.
         max_tokens: Nt, descriptions are cut there; the paper has 256.
     """
 
     model: str
+    revision: str | None = None
     sha256: str | None = None
     max_tokens: int = 256
 

@@ -16,8 +16,9 @@ import wikiclip.towers.torchvision_guard  # noqa: F401  (before anything that im
 from wikiclip.base.errors import WikiClipError
 from wikiclip.presets import JointEmbedding, VisionBackbone
 from wikiclip.towers.hub import repository
-from wikiclip.towers.pictures_and_texts import UNLOADED, Input, PicturesAndTexts, Pixels, loaded, picture, refusal
+from wikiclip.towers.pictures_and_texts import TAKEN, Input, PicturesAndTexts, Pixels, picture
 from wikiclip.towers.sentence_files import EMBEDDER, digest
+from wikiclip.towers.sentence_models import UNLOADED, loaded, refusal
 from wikiclip.towers.text import TextFeatures
 from wikiclip.towers.vision import VisionFeatures, VisionTower
 
@@ -138,7 +139,7 @@ def open_embedder(backbone: VisionBackbone) -> EmbedderTower:
     folder = repository(backbone.weights, backbone.revision, EMBEDDER)
     if backbone.sha256 is not None and (found := digest(folder)) != backbone.sha256:
         raise WikiClipError(f"The files of {backbone.weights} have sha256 {found}, not {backbone.sha256}.")
-    model = loaded(SentenceTransformer, folder, backbone.weights)
+    model = loaded(SentenceTransformer, folder, backbone.weights, takes=TAKEN)
     try:
         return EmbedderTower(Embedder(model, backbone.joint), backbone)
     except UNLOADED as error:

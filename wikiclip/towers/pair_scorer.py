@@ -18,8 +18,9 @@ from wikiclip.base.errors import WikiClipError
 from wikiclip.base.machine import DeviceChoice
 from wikiclip.base.precision import keep_in_bf16
 from wikiclip.towers.hub import HUB, commit_of, is_repository, repository
-from wikiclip.towers.pictures_and_texts import UNLOADED, PicturesAndTexts, Pixels, loaded, picture, refusal
+from wikiclip.towers.pictures_and_texts import TAKEN, PicturesAndTexts, Pixels, picture
 from wikiclip.towers.sentence_files import CROSS_ENCODER, digest
+from wikiclip.towers.sentence_models import UNLOADED, loaded, refusal
 
 from sentence_transformers import CrossEncoder  # isort: skip
 
@@ -96,7 +97,7 @@ def open_pair_scorer(name: str, device: DeviceChoice = "auto") -> PairScorer:
     if not is_repository(weights):
         raise WikiClipError(f"A cross-encoder is named hf-hub:OWNER/NAME or local-dir:PATH, not {name}.")
     folder = repository(weights, revision or None, CROSS_ENCODER)
-    model = loaded(CrossEncoder, folder, name)
+    model = loaded(CrossEncoder, folder, name, takes=TAKEN)
     if model.num_labels != 1:
         raise WikiClipError(f"{name} gives a pair {model.num_labels} numbers, and one is needed to order by.")
     scorer = PairScorer(model, name=weights, revision=commit_of(folder), sha256=digest(folder))

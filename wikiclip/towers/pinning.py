@@ -2,16 +2,26 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import replace
+from difflib import get_close_matches
+from pathlib import Path
 
+import wikiclip.towers.torchvision_guard  # noqa: F401  (before anything that imports torchvision)
 from wikiclip.base.errors import WikiClipError
-from wikiclip.presets import VisionBackbone
-from wikiclip.towers.hub import CONFIG, WEIGHTS, commit_of, is_repository, repository
-from wikiclip.towers.sentence_files import EMBEDDER, digest
+from wikiclip.presets import TextBackbone, VisionBackbone
+from wikiclip.towers.hub import CONFIG, HUB, WEIGHTS, commit_of, is_repository, repository
+from wikiclip.towers.sentence_files import EMBEDDER, TEXT_ENCODER, digest
+
+import open_clip  # isort: skip
+
+SAFETENSORS = ".safetensors"
 
 
 def pinned(vision: VisionBackbone, sha256: str | None) -> VisionBackbone:
     """The tower with the commit of its files and their sha256: of a tower's weights, of all that an embedder reads.
+
+    A tower whose weights a package carries, or which open_clip finds by a tag, stays as it is.
 
     Args:
         sha256: what is expected; None for what is found.
@@ -22,19 +32,61 @@ def pinned(vision: VisionBackbone, sha256: str | None) -> VisionBackbone:
     if vision.joint is not None:
         folder = repository(vision.weights, vision.revision, EMBEDDER)
         found = digest(folder)
-    else:
+    elif is_repository(vision.weights):
         folder = repository(vision.weights, vision.revision)
-        with (folder / WEIGHTS).open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = _sha256(folder / WEIGHTS)
+    elif (folder := Path(vision.weights)).suffix == SAFETENSORS:
+        found = _sha256(folder)
+    else:
+        return vision
     if (expected := sha256 or vision.sha256) not in (None, found):
         raise WikiClipError(f"The weights of {vision.weights} have sha256 {found}, not {expected}: nothing is made.")
     return replace(vision, revision=commit_of(folder), sha256=found)
 
 
-def check_is_repository(weights: str) -> None:
-    """Raises WikiClipError where weights are named in another way than as a repository or a folder."""
+def pinned_text(model: str) -> TextBackbone:
+    """A text encoder of a repository, with the commit and the sha256 of its files.
+
+    Raises:
+        WikiClipError: the files are not there.
+    """
+    check_is_repository(model, "--text")
+    folder = repository(model, None, TEXT_ENCODER)
+    return TextBackbone(model=model, revision=commit_of(folder), sha256=digest(folder))
+
+
+def named(architecture: str, weights: str, revision: str | None) -> VisionBackbone:
+    """A tower of one of open_clip's architectures.
+
+    Args:
+        weights: a tag of open_clip's, which is the repository that it stands for, or a safetensors file.
+
+    Raises:
+        WikiClipError: open_clip has no such architecture or tag, or the files are not there.
+    """
+    if architecture not in (known := open_clip.list_models()):
+        alike = get_close_matches(architecture, known, 3)
+        raise WikiClipError(f"open_clip has no architecture {architecture!r}{_perhaps(alike)}.")
+    if Path(weights).suffix == SAFETENSORS:
+        if not Path(weights).is_file():
+            raise WikiClipError(f"There is no file of weights {weights}.")
+        size = open_clip.get_model_config(architecture)["vision_cfg"]["image_size"]
+        return VisionBackbone(architecture=architecture, weights=weights, image_size=size)
+    tags = open_clip.list_pretrained_tags_by_model(architecture)
+    if weights not in tags:
+        raise WikiClipError(
+            f"{weights!r} is no safetensors file, and no tag of {architecture}'s weights{_perhaps(tags)}."
+        )
+    name = open_clip.get_pretrained_cfg(architecture, weights).get("hf_hub", "").strip("/")
+    if name.count("/") != 1:
+        raise WikiClipError(f"The weights {weights!r} of {architecture} lie in no repository of safetensors.")
+    return replace(described(f"{HUB}{name}", revision), architecture=architecture)
+
+
+def check_is_repository(weights: str, option: str = "--weights") -> None:
+    """Raises WikiClipError where a model is named in another way than as a repository or a folder."""
     if not is_repository(weights):
-        raise WikiClipError(f"--weights is hf-hub:OWNER/NAME or local-dir:PATH, not {weights}.")
+        raise WikiClipError(f"{option} is hf-hub:OWNER/NAME or local-dir:PATH, not {weights}.")
 
 
 def described(weights: str, revision: str | None) -> VisionBackbone:
@@ -55,3 +107,12 @@ def described(weights: str, revision: str | None) -> VisionBackbone:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise WikiClipError(f"{path} does not describe a tower of open_clip's: {error}.") from error
     return replace(plain, image_size=size, mean=(mean[0], mean[1], mean[2]), std=(std[0], std[1], std[2]))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _perhaps(names: Sequence[str]) -> str:
+    return f"; it has {', '.join(names)}" if names else ""

@@ -40,6 +40,9 @@ EMBEDDER = Form(
     missing=_missing_with_modules,
     said="a model that embeds picture and text together is read from sentence-transformers' files",
 )
+TEXT_ENCODER = Form(
+    wanted=WANTED, missing=_missing, said="a text encoder is read from files as transformers writes them"
+)
 CROSS_ENCODER = Form(
     wanted=WANTED, missing=_missing, said="a cross-encoder is read from files as transformers writes them"
 )

@@ -15,6 +15,9 @@ import wikiclip.towers.torchvision_guard  # noqa: F401  (before anything that im
 from wikiclip.base.errors import WikiClipError, first_line
 from wikiclip.base.precision import bf16_pays
 from wikiclip.presets import TextBackbone
+from wikiclip.towers.hub import is_repository, repository
+from wikiclip.towers.sentence_files import TEXT_ENCODER, digest
+from wikiclip.towers.sentence_models import loaded
 from wikiclip.towers.weights import BROKEN_WEIGHTS, check_sha256, packaged_path
 
 from sentence_transformers import SentenceTransformer  # isort: skip
@@ -74,6 +77,8 @@ class TextEncoder(nn.Module):
 
 def _loaded(backbone: TextBackbone) -> SentenceTransformer:
     source = backbone.model
+    if is_repository(source):
+        return _from_repository(backbone)
     if source.startswith("package:"):
         source = str(packaged_path(source.removeprefix("package:")))
         # A bar for a second's work would stand in every command's output.
@@ -87,3 +92,11 @@ def _loaded(backbone: TextBackbone) -> SentenceTransformer:
             f"The text encoder {backbone.model!r} cannot be loaded: give the path of a local folder, or make the model "
             f"hub reachable. ({first_line(error)})"
         ) from error
+
+
+def _from_repository(backbone: TextBackbone) -> SentenceTransformer:
+    folder = repository(backbone.model, backbone.revision, TEXT_ENCODER)
+    if backbone.sha256 is not None and (found := digest(folder)) != backbone.sha256:
+        raise WikiClipError(f"The files of {backbone.model} have sha256 {found}, not {backbone.sha256}.")
+    # BERT's pooler makes one vector of a text, and here its tokens are read.
+    return loaded(SentenceTransformer, folder, backbone.model, unread=("pooler.",))

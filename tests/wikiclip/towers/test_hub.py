@@ -1,14 +1,21 @@
 """Towers out of a model hub, from the stand-in for one: what is fetched, what is kept, and what is said of faults."""
 
+import hashlib
 import json
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import huggingface_hub.constants
+import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
 from PIL import Image
+from safetensors.torch import save_file
 from typer.testing import CliRunner, Result
 
 from benchmarks.hub.repositories import write_repositories
@@ -18,9 +25,14 @@ from wikiclip.checkpoint import read_checkpoint
 from wikiclip.make import app
 from wikiclip.model import WikiClip
 from wikiclip.pictures import Picture
+from wikiclip.preset_choice import chosen_preset
 from wikiclip.towers.__main__ import app as towers
 from wikiclip.towers.hub import CONFIG, WEIGHTS, is_here, repository
+from wikiclip.towers.sentence_files import digest
+from wikiclip.towers.text import TextEncoder
 from wikiclip.towers.weights import check_sha256
+
+import open_clip  # isort: skip
 
 NAME = "hf-hub:timm/ViT-B-16-SigLIP2-256"
 
@@ -212,3 +224,78 @@ def test_what_is_here_is_listed_without_asking_the_hub(hub: StandInHub) -> None:
     assert rows["embedding"][4].strip() == "0 M"  # some two hundred thousand
     assert rows["clip-large"][4].strip() == "1,136 M"
     assert len(hub.asked) == asked
+
+
+def test_an_architecture_by_name_takes_a_file_of_weights_or_the_repository_of_a_tag(
+    repositories: Path, hub: StandInHub, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    network = open_clip.create_model("ViT-S-32-alt")
+    file = tmp_path / "small.safetensors"
+    save_file({name: value.contiguous() for name, value in network.state_dict().items()}, file)
+    made = make("--vision", "ViT-S-32-alt", "--weights", file, "--out", tmp_path / "out", "--entity-encoder", "clip")
+    assert made.exit_code == 0, (made.output, made.exception)
+    pinned = read_checkpoint(tmp_path / "out")[0].vision
+    assert (pinned.sha256, pinned.image_size) == (hashlib.sha256(file.read_bytes()).hexdigest(), 224)
+    model = WikiClip.load(tmp_path / "out")
+    with torch.inference_mode():
+        words = F.normalize(network.eval().encode_text(open_clip.get_tokenizer("ViT-S-32-alt")(["a heron"])), dim=-1)
+    found = model.encode_entities([model.prepare_entity("a heron", None)])
+    np.testing.assert_allclose(found, words, atol=1e-2)
+    file.write_bytes(file.read_bytes()[:-8] + bytes(8))
+    with pytest.raises(WikiClipError, match="sha256"):
+        WikiClip.load(tmp_path / "out")
+
+    made = make("--vision", "ViT-B-16-SigLIP2-256", "--weights", "webli", "--out", tmp_path / "tagged")
+    assert made.exit_code == 0, (made.output, made.exception)
+    assert read_checkpoint(tmp_path / "tagged")[0].vision.weights == NAME
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--vision", "ViT-B-16"), "--weights, too"),
+        (("--vision", "ViT-B-61", "--weights", "openai"), "perhaps|it has ViT-B-16"),
+        (("--vision", "ViT-B-16", "--weights", "nobody"), "no tag of ViT-B-16"),
+        (("--vision", "ViT-B-16", "--weights", "nowhere.safetensors"), "no file of weights"),
+        (("--vision", "ViTamin-S", "--weights", "datacomp1b"), "no repository of safetensors"),
+        (("--text", "local-dir:nowhere"), "goes with --entity-encoder vgka"),
+        (("--preset", "nothing"), "no preset 'nothing'"),
+    ],
+)
+def test_what_no_tower_can_be_made_of_is_one_line(options: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    refused = make(*options, "--out", tmp_path / "out")
+    assert isinstance(refused.exception, WikiClipError), refused.output
+    assert re.search(said, str(refused.exception)), refused.exception
+
+
+def test_an_adaptor_reads_another_text_encoder(repositories: Path, bert_folder: Path, tmp_path: Path) -> None:
+    tower = f"local-dir:{repositories / 'timm/MobileCLIP2-S0-OpenCLIP'}"
+    folder = tmp_path / "bert"
+    shutil.copytree(bert_folder, folder)
+    options = ("--weights", tower, "--entity-encoder", "vgka", "--text", f"local-dir:{folder}")
+    made = make(*options, "--out", tmp_path / "out")
+    assert made.exit_code == 0, (made.output, made.exception)
+    preset = read_checkpoint(tmp_path / "out")[0]
+    assert preset.fusion is None
+    assert preset.text.sha256 == digest(folder)
+    model = WikiClip.load(tmp_path / "out")
+    assert isinstance(model.text, TextEncoder)
+    assert model.encode_entities([model.prepare_entity("a heron", a_picture())]).shape == (1, model.mention_width)
+
+    own = tmp_path / "own.json"
+    own.write_text(
+        json.dumps({**preset.to_json(), "name": "own", "mention": {**preset.to_json()["mention"], "margin": 0.5}})
+    )
+    assert chosen_preset(str(own)).mention.margin == 0.5
+    assert chosen_preset(str(tmp_path / "out" / "config.json")) == preset
+    (folder / "tokenizer_config.json").write_text((folder / "tokenizer_config.json").read_text() + " ")
+    with pytest.raises(WikiClipError, match="have sha256"):
+        WikiClip.load(tmp_path / "out")
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", "{", '{"preset": 5}', "\x00"])
+def test_a_file_that_holds_no_preset_is_one_line(text: str, tmp_path: Path) -> None:
+    (tmp_path / "own.json").write_text(text)
+    with pytest.raises(WikiClipError, match=r"own\.json"):
+        chosen_preset(str(tmp_path / "own.json"))
