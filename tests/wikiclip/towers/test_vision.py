@@ -166,7 +166,8 @@ def test_bfloat16_and_the_rest_of_the_batch_change_little(
 def test_weights_stored_as_they_are_computed_with_change_no_bit(
     tower: Towers, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wikiclip.towers.vision.bf16_pays", lambda _: True)
+    for user in ("wikiclip.towers.vision", "wikiclip.base.precision"):
+        monkeypatch.setattr(f"{user}.bf16_pays", lambda _: True)
     encoder, narrow = tower(name), copy.deepcopy(tower(name))
     narrow.optimize_for_inference()
     assert any(weight.dtype == torch.bfloat16 for weight in narrow.parameters())
