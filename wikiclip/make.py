@@ -102,6 +102,11 @@ def make(
     if vision is not None and weights is None:
         raise WikiClipError("--vision names an architecture: name a tag or a file of its weights with --weights, too.")
     if entity_encoder == Encoder.EMBEDDING or (entity_encoder is None and shape.is_joint):
+        if any(given is not None for given in (picture_weight, text_weight, text, vision)):
+            raise WikiClipError(
+                "--picture-weight and --text-weight are of a sum, --text is of an adaptor and --vision of open_clip's:"
+                " an embedding has none of them."
+            )
         chosen = _embedding(shape, weights, JointEmbedding(instruction=instruction, width=width))
     elif shape.is_joint or instruction is not None or width is not None:
         raise WikiClipError("The preset embedding, --instruction and --width belong to --entity-encoder embedding.")

@@ -117,7 +117,8 @@ def test_an_empty_mask_gives_numbers(encoder: VisionTower) -> None:
 def test_an_optimized_tower_gives_the_same_bits_in_batches_of_any_size(
     encoder: VisionTower, narrow: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wikiclip.towers.vision.bf16_pays", lambda _: narrow)
+    for user in ("wikiclip.towers.vision", "wikiclip.base.precision"):
+        monkeypatch.setattr(f"{user}.bf16_pays", lambda _: narrow)
     optimized = copy.deepcopy(encoder)
     optimized.optimize_for_inference()
     assert list(optimized.state_dict()) == list(encoder.state_dict())
