@@ -6,8 +6,7 @@ import pytest
 
 from indexer.update import _listed
 from service.http.key_ring import read_keys
-from training.learn.config import TrainConfig
-from training.options import read_settings
+from training.recipes.settings_file import open_settings
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.text_files import read_text
 
@@ -22,7 +21,7 @@ def test_the_mark_of_the_byte_order_is_no_content(tmp_path: Path, encoding: str)
     path.write_text(f"ann admin {'0' * 64}\n", encoding=encoding)
     assert [key.name for key in read_keys(path)] == ["ann"]
     path.write_text('{"seed": 7}', encoding=encoding)
-    assert read_settings(TrainConfig, path) == {"seed": 7}
+    assert open_settings(str(path)).tables == {"config": {"seed": 7}}
 
 
 @pytest.mark.parametrize(("encoding", "name"), [("utf-16", "UTF-16"), ("utf-32", "UTF-32")])
