@@ -77,6 +77,8 @@ def oven(
             " others. Among all six million the same questions are harder."
         )
         typer.echo(notes[-1])
+    # The build may take days, and what is missing of the questions is said before.
+    OvenAnnotations(annotations, part=part, images=data)
     with _timed(seconds, "index"):
         build.build(
             kb=KnowledgeBaseName.OVEN,

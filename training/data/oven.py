@@ -48,7 +48,7 @@ class OvenAnnotations:
         files: of annotations, one a task.
 
     Raises:
-        WikiClipError: a file or the folder of pictures is missing.
+        WikiClipError: a file or the folder of pictures is missing, or a file is not what its name says.
     """
 
     def __init__(
@@ -72,11 +72,12 @@ class OvenAnnotations:
             pictures=self._images / PICTURES,
             elsewhere=self._paths is not None,
         )
+        for path in self.files:
+            expect_one_object_a_line(path)
 
     def __iter__(self) -> Iterator[Annotation | BadRecord]:
         with nullcontext(_no_name) if self._paths is None else file_names(_rows(self._paths)) as name_of:
             for path, task in zip(self.files, self._tasks, strict=True):
-                expect_one_object_a_line(path)
                 for number, line in read_lines(path):
                     yield self._read(f"{path.name}:{number}", line, task, name_of)
 
