@@ -44,9 +44,9 @@ def annotations(
     with tempfile.TemporaryDirectory(dir=folder.parent) as home:
         environment = {**os.environ, "WIKICLIP_HOME": home}
         done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, env=environment)
-    row = json.loads(done.stdout.splitlines()[-1])
-    table = Table(*row, title=f"The masks of {part}")
-    table.add_row(*(f"{value:,}" for value in row.values()))
+    table = Table("what", "how much", title=f"The masks of {part}")
+    for what, value in json.loads(done.stdout.splitlines()[-1]).items():
+        table.add_row(what, f"{value:,}")
     Console().print(table)
 
 
@@ -65,9 +65,9 @@ def measure(folder: Path, part: Part) -> dict[str, Any]:
         "GB of JSON": _gb(sum(path.stat().st_size for path in folder.glob(f"mask_oven_*_{part}*.json"))),
         "GB of the table": _gb((table.folder / TABLE).stat().st_size),
         "seconds": round(seconds, 1),
-        "GB before, anonymous": _gb(most[0]),
-        "at most, anonymous": _gb(max(most)),
-        "at most, resident": _gb(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024),  # Linux counts in KiB
+        "GB of anonymous memory before": _gb(most[0]),
+        "GB of anonymous memory at most": _gb(max(most)),
+        "GB resident at most": _gb(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024),  # Linux counts in KiB
     }
 
 
