@@ -8,10 +8,7 @@ import json
 import shutil
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,7 +19,7 @@ from rich.table import Table
 from tqdm import tqdm
 
 from benchmarks import benchmarks_home
-from benchmarks.searching.memory_pages import anonymous_bytes
+from benchmarks.searching.memory_pages import most_anonymous_memory
 from benchmarks.searching.vectors import make_vector_set
 from indexer.build import Choice, make
 from indexer.embedding.chunks import Chunk, stored_chunk
@@ -93,24 +90,6 @@ def measure(size: int, index: str) -> dict[str, Any]:
         seconds = time.perf_counter() - start_time
     shutil.rmtree(home)
     return {"index": index, "rows": size, "seconds": round(seconds, 2), "anon_gb": round(max(most) / 1e9, 3)}
-
-
-@contextmanager
-def most_anonymous_memory(every: float = 0.2) -> Iterator[list[int]]:
-    """Looks at this process's memory again and again while the block runs."""
-    seen, over = [anonymous_bytes()], threading.Event()
-
-    def look() -> None:
-        while not over.wait(every):
-            seen.append(anonymous_bytes())
-
-    watcher = threading.Thread(target=look, daemon=True)
-    watcher.start()
-    try:
-        yield seen
-    finally:
-        over.set()
-        watcher.join()
 
 
 if __name__ == "__main__":

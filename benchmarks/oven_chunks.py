@@ -29,17 +29,19 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def oven_chunks(
-    records: Annotated[Path | None, typer.Option(help="The file that `benchmarks.oven_file` wrote.")] = None,
+    records: Annotated[Path | None, typer.Option(help="The file that `benchmarks.release` wrote.")] = None,
+    images: Annotated[Path | None, typer.Option(help="The folder of its pictures, as the build will be told.")] = None,
+    model: Annotated[str, typer.Option(help="The checkpoint that the build will take.")] = "tiny",
     out: Annotated[Path | None, typer.Option(help="Where the index will be built.")] = None,
     encode: Annotated[int, typer.Option(min=0, help="How many records are left to the encoder, the first.")] = ENCODED,
 ) -> None:
     """Write the chunks; those that are there stay. Then run `indexer.build` with the same file and folder."""
-    path = records or benchmarks_home() / "oven" / RECORD_FILES[0]
+    path = records or benchmarks_home() / "release" / RECORD_FILES[0]
     home = out or benchmarks_home() / "oven-index"
-    kb, model = Oven(path), WikiClip.load("tiny")
-    plan = make_plan(kb, model)
+    kb, loaded = Oven(path, images=images), WikiClip.load(model)
+    plan = make_plan(kb, loaded)
     workshop = open_workshop(plan, home)
-    vectors_NM = make_vector_set(model, len(kb)).rows()
+    vectors_NM = make_vector_set(loaded, len(kb)).rows()
     stream, first = kb.records(), 0
     with tqdm(total=len(kb), unit=" records", desc="Writing chunks") as bar:
         for number in count():
@@ -51,7 +53,7 @@ def oven_chunks(
                 chunk.write(_chunk(stretch, vectors_NM[first : first + len(stretch)]))
             first += len(stretch)
             bar.update(len(stretch))
-    typer.echo(f"Now: python -m indexer.build --kb oven --any-model --records {path} --out {home}")
+    typer.echo(f"Now: python -m indexer.build --kb oven --model {model} --any-model --records {path} --out {home}")
 
 
 def _chunk(stretch: list[Entity | BadRecord], vectors_NM: NDArray[np.float16]) -> Chunk:

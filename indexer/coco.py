@@ -14,7 +14,9 @@ import ijson
 from tqdm import tqdm
 
 from wikiclip.base.errors import WikiClipError
-from wikiclip.base.text_files import mark_of
+from wikiclip.base.text_files import expect_no_page, mark_of
+
+BLOCK = 2**10  # bytes that show what a file is
 
 # Python writes a missing number so, as iNaturalist's files have it, and JSON knows none.
 NAN = re.compile(rb"(?<=[:,\[\s])NaN(?=[\s,}\]])")
@@ -49,7 +51,7 @@ def items(path: Path, key: str, *, bar: bool = True, nan: bool = False) -> Itera
 def _items(path: Path, key: str, *, bar: bool, nan: bool, use_float: bool) -> Iterator[object]:
     size = path.stat().st_size
     with path.open("rb") as file:
-        file.seek(mark_of(file.read(4), path))
+        file.seek(expect_json(path))
         with tqdm.wrapattr(file, "read", total=size, desc=key, unit="B", unit_scale=True, disable=not bar) as stream:
             yield from ijson.items(WithoutNan(stream) if nan else stream, f"{key}.item", use_float=use_float)
 
@@ -74,8 +76,20 @@ class WithoutNan:
         return NAN.sub(b"null", with_context)[before:] if b"NaN" in block else block
 
 
+def expect_json(path: Path) -> int:
+    """Where a file's JSON begins. Of the file no more is looked at than its start.
+
+    Raises:
+        WikiClipError: it is a web page, or of another encoding than UTF-8.
+    """
+    with path.open("rb") as file:
+        start = file.read(BLOCK)
+    expect_no_page(start, path)
+    return mark_of(start, path)
+
+
 def _not_json(path: Path, error: Exception) -> WikiClipError:
-    return WikiClipError(f"{path} is not JSON, or is cut off ({str(error).splitlines()[0]}).")
+    return WikiClipError(f"{path} is not JSON, or is cut off ({str(error).splitlines()[0]}); fetch or write it again.")
 
 
 def _with_floats(value: object) -> object:

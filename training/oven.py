@@ -83,10 +83,10 @@ def oven(
     console.print(what_is_there(data))
     reranker = None if rerank is None else Reranker.open(rerank, k=rerank_k)  # first: hours may lie before its turn
     sets, records, notes, seconds = sets_in(data, part or [Part.VAL]), records_in(data), list[str](), dict[str, float]()
+    annotated = [each.annotations(data) for each in sets]  # the build may take days: what is missing is said before
     if sample is not None:
         with _timed(seconds, "sample"):
-            full = [each.annotations(data) for each in sets]
-            cut = sample_release(full, Oven(records, images=_pictured(data)), into / "sample", questions=sample)
+            cut = sample_release(annotated, Oven(records, images=_pictured(data)), into / "sample", questions=sample)
         sets, records = [each.in_folder(into / "sample") for each in sets], records_in(into / "sample")
         notes.append(_said_of(cut))
         typer.echo(notes[-1])

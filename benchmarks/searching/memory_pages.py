@@ -4,8 +4,10 @@ import ctypes
 import mmap
 import os
 import re
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,24 @@ def anonymous_bytes() -> int:
         if line.startswith("Anonymous:"):
             return int(line.split()[1]) * 1024
     raise AssertionError("smaps_rollup has no line Anonymous")
+
+
+@contextmanager
+def most_anonymous_memory(every: float = 0.2) -> Iterator[list[int]]:
+    """Looks at this process's memory again and again while the block runs."""
+    seen, over = [anonymous_bytes()], threading.Event()
+
+    def look() -> None:
+        while not over.wait(every):
+            seen.append(anonymous_bytes())
+
+    watcher = threading.Thread(target=look, daemon=True)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        watcher.join()
 
 
 def drop_pages(paths: Iterable[Path]) -> None:

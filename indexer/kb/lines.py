@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from wikiclip.base.errors import WikiClipError
-from wikiclip.base.text_files import mark_of
+from wikiclip.base.text_files import expect_no_page, mark_of
 
 LONGEST_LINE = 32 * 2**20  # bytes; the longest Wikipedia article is near 2 MB, so more than this is not a record
 BLOCK = 2**20
@@ -34,12 +34,14 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
 
 
 def expect_one_object_a_line(path: Path) -> None:
-    """Raises WikiClipError where a file that should hold an object a line is an array, or objects over several lines.
+    """Raises WikiClipError where a file that should hold an object a line is an array, objects over several lines, or a
+    web page.
 
     Each of its lines would be a bad record, and a knowledge base of none of them.
     """
     with _opened(path) as file:
         start = file.read(BLOCK)
+    expect_no_page(start, path)
     first, _, second = start[mark_of(start, path) :].lstrip().partition(b"\n")
     if first.startswith(b"["):
         raise WikiClipError(f"{path} is a JSON array; write one object a line: `jq -c '.[]' FILE > FILE.jsonl`.")

@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 import benchmarks.filling as filling
 import benchmarks.oven_chunks as oven_chunks
-from benchmarks.oven_file import write_oven_file
 from benchmarks.overhead import times
+from benchmarks.release.records import write_records
 from benchmarks.searching.vectors import VectorSet
 from indexer.build import build
 from indexer.embedding.plan import make_plan
@@ -45,7 +45,7 @@ def test_a_build_encodes_what_was_left_out_and_takes_the_rest(
     assert make_plan.__kwdefaults__ is not None
     monkeypatch.setitem(make_plan.__kwdefaults__, "chunk_records", 64)
     path, home = tmp_path / "oven.jsonl.gz", tmp_path / "index"
-    write_oven_file(path, records=200, member_records=50)
+    write_records(path, records=200, member_records=50)
     result = CliRunner().invoke(
         oven_chunks.app, ["--records", str(path), "--out", str(home), "--encode", "64"], catch_exceptions=False
     )

@@ -26,7 +26,9 @@ def test_a_list_is_given_as_it_is_whatever_else_the_file_holds(tmp_path: Path, b
 def test_what_is_not_json_is_one_line(tmp_path: Path, text: str):
     path = tmp_path / "coco.json"
     path.write_text(text)
-    with pytest.raises(WikiClipError, match=r"^[^\n]*coco\.json is not JSON, or is cut off \([^\n]*\)\.$"):
+    with pytest.raises(
+        WikiClipError, match=r"^[^\n]*\.json is not JSON, or is cut off \([^\n]*\); fetch or write it again\.$"
+    ):
         list(items(path, "a", bar=False))
 
 

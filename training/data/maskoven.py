@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from indexer.coco import items, region_of
+from indexer.coco import expect_json, items, region_of
 from indexer.coco_pictures import Listed, listed_pictures
 from indexer.kb.fingerprint import of_files
 from indexer.kb.jsonl import first_fault
@@ -76,7 +76,7 @@ class MaskOvenAnnotations:
         files: of annotations, one a task.
 
     Raises:
-        WikiClipError: a file or the folder of pictures is missing.
+        WikiClipError: a file or the folder of pictures is missing, or a file is a web page.
     """
 
     def __init__(
@@ -94,6 +94,8 @@ class MaskOvenAnnotations:
         self._pictures = (images or oven_home()) / (ENTITY_PICTURES if part == Part.WIKI else PICTURES)
         wanted = [(name,) for name in names]
         self.files = find_files("MaskOVEN-Wiki", wanted, folder=folder or oven_home(), pictures=self._pictures)
+        for path in self.files:
+            expect_json(path)
         self._read: dict[str, int] = {}
 
     def __iter__(self) -> Iterator[Annotation | BadRecord]:

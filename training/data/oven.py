@@ -46,7 +46,7 @@ class OvenAnnotations:
         files: of annotations, one a task.
 
     Raises:
-        WikiClipError: a file or the folder of pictures is missing.
+        WikiClipError: a file or the folder of pictures is missing, or a file is not what its name says.
     """
 
     def __init__(
@@ -70,11 +70,12 @@ class OvenAnnotations:
             pictures=self._pictures.folder,
             elsewhere=self._pictures.paths is not None,
         )
+        for path in self.files:
+            expect_one_object_a_line(path)
 
     def __iter__(self) -> Iterator[Annotation | BadRecord]:
         with self._pictures.look_up() as place_of:
             for path, task in zip(self.files, self._tasks, strict=True):
-                expect_one_object_a_line(path)
                 for number, line in read_lines(path):
                     yield self._read(f"{path.name}:{number}", line, task, place_of)
 

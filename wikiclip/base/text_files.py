@@ -2,6 +2,7 @@
 it there."""
 
 import codecs
+import re
 from pathlib import Path
 
 from wikiclip.base.errors import WikiClipError
@@ -13,6 +14,7 @@ OTHER_ENCODINGS = {
     codecs.BOM_UTF16_LE: "UTF-16",
     codecs.BOM_UTF16_BE: "UTF-16",
 }
+WEB_PAGE = re.compile(rb"\s*<(!doctype\s+html|html|head|body|!--|\?xml)\b", re.IGNORECASE)
 
 
 def mark_of(start: bytes, path: Path) -> int:
@@ -28,6 +30,22 @@ def mark_of(start: bytes, path: Path) -> int:
         if start.startswith(mark):
             raise WikiClipError(f"{path} is {name}: save it as UTF-8.")
     return len(codecs.BOM_UTF8) if start.startswith(codecs.BOM_UTF8) else 0
+
+
+def expect_no_page(start: bytes, path: Path) -> None:
+    """Refuses a web page under a data file's name: what a server sends who wants a login, or is out of order.
+
+    Args:
+        start: the first few hundred bytes, or more.
+
+    Raises:
+        WikiClipError: the file begins as a page does.
+    """
+    if WEB_PAGE.match(start[mark_of(start, path) :]):
+        raise WikiClipError(
+            f"{path} is a web page and no data: open it in a browser to read what the server wants, such as a login,"
+            " and fetch the file again."
+        )
 
 
 def read_text(path: Path) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.oven_file import write_oven_file
+from benchmarks.release.records import write_records
 from indexer.kb.oven import Oven
 from indexer.kb.record import Entity
 
@@ -12,7 +12,7 @@ from indexer.kb.record import Entity
 @pytest.mark.usefixtures("own_home")
 def test_our_reader_takes_every_record(tmp_path: Path):
     path = tmp_path / "Wiki6M_ver_1_0.jsonl.gz"
-    write_oven_file(path, records=3000, member_records=700)
+    write_records(path, records=3000, member_records=700)
     read = list(Oven(path).records())
     assert all(isinstance(record, Entity) for record in read)
     assert len({record.entity_id for record in read}) == len({record.title for record in read}) == len(read) == 3000
@@ -22,7 +22,7 @@ def test_our_reader_takes_every_record(tmp_path: Path):
 
 @pytest.mark.usefixtures("own_home")
 def test_the_keys_are_the_releases_and_a_third_has_a_picture(tmp_path: Path):
-    write_oven_file(tmp_path / "records.gz", records=2000)
+    write_records(tmp_path / "records.gz", records=2000)
     with gzip.open(tmp_path / "records.gz", "rt", encoding="utf-8") as file:
         records = [json.loads(line) for line in file]
     keys = ["wikidata_id", "wikipedia_title", "wikipedia_summary", "wikipedia_content", "wikipedia_image_url"]
@@ -36,7 +36,7 @@ def test_the_keys_are_the_releases_and_a_third_has_a_picture(tmp_path: Path):
 @pytest.mark.usefixtures("own_home")
 def test_a_stopped_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def written(name: str) -> bytes:
-        write_oven_file(tmp_path / name, records=1000, member_records=10)
+        write_records(tmp_path / name, records=1000, member_records=10)
         return (tmp_path / name).read_bytes()
 
     whole = written("whole.gz")
@@ -49,7 +49,7 @@ def test_a_stopped_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         raise StoppedError
 
     with monkeypatch.context() as patch:
-        patch.setattr("benchmarks.oven_file.write_text", stop)
+        patch.setattr("benchmarks.release.records.write_text", stop)
         with pytest.raises(StoppedError):
             written("cut.gz")
     (partial,) = tmp_path.glob("cut.gz.*.partial")
