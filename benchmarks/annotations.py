@@ -18,9 +18,9 @@ from benchmarks import benchmarks_home
 from benchmarks.searching.memory_pages import most_anonymous_memory
 from indexer.kb.oven import RECORD_FILES, Oven
 from training.data.annotation_table import TABLE, open_annotations
-from training.data.maskoven import MaskOvenAnnotations
 from training.data.record_table import open_table
-from training.data.release import Part
+from training.data.releases.maskoven import MaskOvenAnnotations
+from training.data.releases.release import Part
 from wikiclip.base.command import run
 
 app = typer.Typer(add_completion=False)

@@ -17,7 +17,7 @@ from indexer.search import Candidate, EntityIndex
 from wikiclip.base.machine import DeviceChoice
 from wikiclip.model import PreparedEntity, PreparedMention, WikiClip
 from wikiclip.pictures import PictureError, read_picture
-from wikiclip.towers.pair_scorer import OutOfTime, PairScorer, open_pair_scorer
+from wikiclip.towers.sentence.pair_scorer import OutOfTime, PairScorer, open_pair_scorer
 
 __all__ = ["OutOfTime", "Reranker"]
 

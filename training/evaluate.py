@@ -16,12 +16,10 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from indexer.search import EntityIndex
-from training.data.release import Part
+from training.data.releases.release import Part
 from training.data.scenes.dataset import load_scenes
 from training.data.source import ASKED_OF, DataName, DataOptions, annotated_data
 from training.learn.config import TrainConfig
-from training.measure.absent import tell_absent
-from training.measure.annotated_answers import ModelPredicted, answers_of_set, predictions_of, score_of
 from training.measure.answers import Cell
 from training.measure.doubt import (
     confidence_of,
@@ -34,11 +32,13 @@ from training.measure.doubt import (
     without_some,
 )
 from training.measure.frozen import CONTENDERS, best_form, in_form
-from training.measure.oven_score import oven_table
-from training.measure.predictions import write_predictions
 from training.measure.quality import Results, compared, differences, marks_table, quality_table, table_rows
-from training.measure.recall import recall_rows, recall_table
 from training.measure.recipe import answers_of_recipe, recipe_of
+from training.measure.releases.absent import tell_absent
+from training.measure.releases.annotated_answers import ModelPredicted, answers_of_set, predictions_of, score_of
+from training.measure.releases.oven_score import oven_table
+from training.measure.releases.predictions import write_predictions
+from training.measure.releases.recall import recall_rows, recall_table
 from training.measure.scenes_answers import answers_of_checkpoint
 from training.options import with_options
 from training.report.reliability import draw_reliability

@@ -20,16 +20,16 @@ from indexer.kb.oven import RECORD_FILES, Oven
 from indexer.reranking import Reranker
 from indexer.search import EntityIndex
 from training.data.annotation import TASKS
-from training.data.maskoven import file_names_of
-from training.data.oven import TEST_DATA
-from training.data.oven_pictures import PATHS
 from training.data.prompts import Prompt
-from training.data.release import PICTURES, Part
-from training.data.sample import Sample, sample_release
-from training.measure.annotated_answers import Predicted, answers_of_set
-from training.measure.release_set import ReleaseSet, sets_in
-from training.measure.reranked_answers import reranked_answers
-from training.measure.systems import answers_of_system, read_system
+from training.data.releases.maskoven import file_names_of
+from training.data.releases.oven import TEST_DATA
+from training.data.releases.oven_pictures import PATHS
+from training.data.releases.release import PICTURES, Part
+from training.data.releases.sample import Sample, sample_release
+from training.measure.releases.annotated_answers import Predicted, answers_of_set
+from training.measure.releases.release_set import ReleaseSet, sets_in
+from training.measure.releases.reranked_answers import reranked_answers
+from training.measure.releases.systems import answers_of_system, read_system
 from training.report.release import write_release_report
 from wikiclip.base.command import run
 from wikiclip.base.devices import best_device

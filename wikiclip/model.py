@@ -23,8 +23,8 @@ from wikiclip.masks import Mask, whole
 from wikiclip.mention import Square, View, around, cut_out, full_picture, masked_crop, padded
 from wikiclip.pictures import Picture
 from wikiclip.presets import TOWER, MentionConfig, Preset
-from wikiclip.towers.embedder import Embedder, EmbedderText, EmbedderTower
 from wikiclip.towers.loading import open_text_encoder, open_towers, open_vision_tower
+from wikiclip.towers.sentence.embedder import Embedder, EmbedderText, EmbedderTower
 from wikiclip.towers.text import TextEncoder, TextFeatures
 from wikiclip.towers.tower_text import TowerText
 from wikiclip.towers.vision import VisionFeatures, VisionTower

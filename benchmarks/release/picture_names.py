@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 
 from indexer.kb.oven import PICTURES as ENTITY_PICTURES
-from training.data.release import PICTURES
+from training.data.releases.release import PICTURES
 
 DRAWN = 64  # a file of ext4 has at most 65,000 names, so these make up to four million pictures
 SHORTEST, LONGEST = 320, 800  # pixels of a side

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from benchmarks.release.picture_names import Picture, asked_picture, entity_picture
 from benchmarks.release.words import words
 from training.data.annotation import TASKS, Task
-from training.data.release import Part
+from training.data.releases.release import Part
 
 MOST_ASKED = 16_000  # entities, as the release's test set has them
 ASKED_FOR = {

@@ -14,9 +14,9 @@ from benchmarks.release.publishing import Plan, Publisher, expect_same_plan
 from benchmarks.release.questions import SHEETS, AskedEntity, Questions, Sheet, asked_entities, own_pictures
 from benchmarks.release.records import write_records
 from indexer.kb.oven import RECORD_FILES
-from training.data.maskoven import SINGLE_FILES
-from training.data.oven_pictures import PATHS
-from training.data.release import Part
+from training.data.releases.maskoven import SINGLE_FILES
+from training.data.releases.oven_pictures import PATHS
+from training.data.releases.release import Part
 from wikiclip.base.files import appearing_file
 
 LABELS = "test_data"

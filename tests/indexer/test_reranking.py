@@ -12,7 +12,7 @@ from indexer.kb import KnowledgeBaseName
 from indexer.linker import Linker
 from indexer.reranking import OutOfTime, Reranker
 from wikiclip.pictures import read_picture
-from wikiclip.towers.pair_scorer import PairScorer, open_pair_scorer
+from wikiclip.towers.sentence.pair_scorer import PairScorer, open_pair_scorer
 
 ENTITIES, PICTURED = 12, 6
 

@@ -20,7 +20,7 @@ from service.telemetry.metrics import Metrics
 from tests.service.conftest import Service, ready
 from wikiclip.base.errors import WikiClipError
 from wikiclip.segmenters import open_segmenter
-from wikiclip.towers.pair_scorer import PairScorer, open_pair_scorer
+from wikiclip.towers.sentence.pair_scorer import PairScorer, open_pair_scorer
 
 K = 5
 DEADLINE_S = 3.0

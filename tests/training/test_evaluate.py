@@ -14,11 +14,11 @@ from indexer.kb.oven import Oven
 from indexer.kb.record import Entity, describe
 from tests.training.data.small_release import TRAIN, VAL, picture
 from training.data.annotation import Annotation, read_mention
-from training.data.oven import OvenAnnotations
-from training.data.release import Part
+from training.data.releases.oven import OvenAnnotations
+from training.data.releases.release import Part
 from training.data.scenes.dataset import ScenesData
 from training.evaluate import app, with_subcommand
-from training.measure.predictions import read_predictions
+from training.measure.releases.predictions import read_predictions
 from wikiclip.base.errors import WikiClipError
 from wikiclip.model import WikiClip
 from wikiclip.pictures import read_picture

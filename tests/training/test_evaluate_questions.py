@@ -15,11 +15,11 @@ from indexer.kb import KnowledgeBaseName, open_kb
 from indexer.kb.record import BadRecord, Entity, KnowledgeBase, describe
 from tests.training.data.small_release import TRAIN, VAL, draw, picture
 from training.data.annotation import Annotation, read_mention
-from training.data.encyclopedic_vqa import COLUMNS, EncyclopedicVqaAnnotations
-from training.data.infoseek import InfoSeekAnnotations
-from training.data.release import Part
+from training.data.releases.encyclopedic_vqa import COLUMNS, EncyclopedicVqaAnnotations
+from training.data.releases.infoseek import InfoSeekAnnotations
+from training.data.releases.release import Part
 from training.evaluate import app
-from training.measure.recall import RECALLS
+from training.measure.releases.recall import RECALLS
 from wikiclip.model import WikiClip
 from wikiclip.pictures import read_picture
 

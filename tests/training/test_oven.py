@@ -16,11 +16,11 @@ from indexer.reranking import Reranker
 from tests.training.data.small_release import draw, picture, rows, write_annotations
 from training import oven
 from training.data.annotation import Annotation, read_mention
-from training.data.oven import OvenAnnotations
-from training.data.release import Part
-from training.data.sample import sample_release
-from training.measure.annotated_answers import with_questions
-from training.measure.predictions import read_predictions
+from training.data.releases.oven import OvenAnnotations
+from training.data.releases.release import Part
+from training.data.releases.sample import sample_release
+from training.measure.releases.annotated_answers import with_questions
+from training.measure.releases.predictions import read_predictions
 from wikiclip import make
 from wikiclip.base.errors import WikiClipError
 from wikiclip.model import WikiClip

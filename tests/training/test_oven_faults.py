@@ -14,8 +14,8 @@ from benchmarks.release.publishing import Plan
 from benchmarks.release.write import write_release
 from training import oven
 from training.data.annotation_table import REPORT
-from training.data.maskoven import MaskOvenAnnotations
-from training.data.release import Part
+from training.data.releases.maskoven import MaskOvenAnnotations
+from training.data.releases.release import Part
 from wikiclip import make
 from wikiclip.base.errors import WikiClipError
 

@@ -19,8 +19,8 @@ from indexer.errors import BadRecordFound
 from indexer.kb.record import KnowledgeBase
 from training.data.annotation import AnnotatedSet, MentionCode, MentionError, Split, Task, read_mention
 from training.data.annotation_table import REPORT, open_annotations
-from training.data.columns import Column
-from training.data.feature_cache import Budget, Features, Made
+from training.data.features.cache import Budget, Features, Made
+from training.data.features.columns import Column
 from training.data.problems import ProblemCode, Problems, summary
 from training.data.prompts import Prompt, shown_by
 from training.data.records import Records

@@ -19,8 +19,8 @@ from tqdm import tqdm
 from indexer.embedding.plan import PLAN_VERSION
 from indexer.kb.record import KnowledgeBase, describe
 from indexer.picture_paths import picture_file
-from training.data.columns import Column
-from training.data.feature_cache import Budget, Features, Made
+from training.data.features.cache import Budget, Features, Made
+from training.data.features.columns import Column
 from training.data.items import NONE
 from training.data.record_table import open_table
 from training.processes import tell

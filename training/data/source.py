@@ -12,13 +12,13 @@ from indexer.kb.oven import PICTURES as ENTITY_PICTURES
 from indexer.kb.oven import Oven
 from training.data.annotated import AnnotatedData
 from training.data.annotation import TASKS, AnnotatedSet, Task
-from training.data.encyclopedic_vqa import PARTS, EncyclopedicVqaAnnotations
-from training.data.feature_cache import GB, Budget
-from training.data.infoseek import InfoSeekAnnotations
-from training.data.maskoven import MaskOvenAnnotations
-from training.data.oven import OvenAnnotations
+from training.data.features.cache import GB, Budget
 from training.data.prompts import Prompt
-from training.data.release import Part
+from training.data.releases.encyclopedic_vqa import PARTS, EncyclopedicVqaAnnotations
+from training.data.releases.infoseek import InfoSeekAnnotations
+from training.data.releases.maskoven import MaskOvenAnnotations
+from training.data.releases.oven import OvenAnnotations
+from training.data.releases.release import Part
 from training.data.scenes.dataset import CACHE_GB, ScenesData, load_scenes
 from training.data.scenes.folds import FOLDS
 from training.data.training_set import TrainingSet

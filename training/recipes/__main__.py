@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from training.data.feature_cache import GB
+from training.data.features.cache import GB
 from training.data.source import DataOptions
 from training.learn.config import TrainConfig
 from training.options import made_of

@@ -6,8 +6,8 @@ not in them, so they are what a well-fed GPU takes.
 
 from dataclasses import dataclass
 
-from training.data.maskoven import PUBLISHED
-from training.data.release import Part
+from training.data.releases.maskoven import PUBLISHED
+from training.data.releases.release import Part
 from training.data.source import DataName, DataOptions
 from training.learn.config import TrainConfig
 from training.recipes.operations import Operations

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from training.measure.coverage import RiskCoverage
-from training.measure.oven_score import COLUMNS, HOW_COUNTED, OvenScore, score_rows
+from training.measure.releases.oven_score import COLUMNS, HOW_COUNTED, OvenScore, score_rows
 from training.report.curves import curve
 from training.report.table import grouped, ranks_of
 from training.report.thumbnails import inline, outlined, thumbnail

@@ -11,10 +11,10 @@ from rich.console import Console
 
 from indexer.search import EntityIndex
 from training.data.annotated import AnnotatedData
-from training.measure.annotated_answers import Predicted, predictions_of, score_of
-from training.measure.oven_score import OvenScore, oven_table
-from training.measure.predictions import write_predictions
 from training.measure.quality import quality_table, table_rows
+from training.measure.releases.annotated_answers import Predicted, predictions_of, score_of
+from training.measure.releases.oven_score import OvenScore, oven_table
+from training.measure.releases.predictions import write_predictions
 from training.report.examples import searched_examples
 from training.report.page import write_report
 from wikiclip.base.files import write_text

@@ -8,7 +8,7 @@ from wikiclip.base.command import run
 from wikiclip.presets import PRESETS, TOWER, Preset, VisionBackbone
 from wikiclip.towers.hub import folder_here, is_here, is_repository
 from wikiclip.towers.loading import counted_parameters
-from wikiclip.towers.sentence_files import EMBEDDER, parameters_in
+from wikiclip.towers.sentence.files import EMBEDDER, parameters_in
 from wikiclip.towers.weights import PACKAGED, packaged_path
 
 BYTES = 4  # of a parameter on a processor

@@ -16,10 +16,10 @@ from torch import Tensor
 import wikiclip.towers.torchvision_guard  # noqa: F401  (before anything that imports torchvision)
 from wikiclip.base.errors import WikiClipError, first_line
 from wikiclip.presets import TOWER, TextBackbone, VisionBackbone
-from wikiclip.towers.embedder import EmbedderText, open_embedder
 from wikiclip.towers.folding import fold_batch_norms
 from wikiclip.towers.hub import CONFIG, FOLDER, WEIGHTS, is_repository, repository
 from wikiclip.towers.levels import LevelsTower
+from wikiclip.towers.sentence.embedder import EmbedderText, open_embedder
 from wikiclip.towers.text import TextEncoder
 from wikiclip.towers.timm_trunk import TimmTower
 from wikiclip.towers.tower_text import TowerText

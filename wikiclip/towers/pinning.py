@@ -11,7 +11,7 @@ import wikiclip.towers.torchvision_guard  # noqa: F401  (before anything that im
 from wikiclip.base.errors import WikiClipError
 from wikiclip.presets import TextBackbone, VisionBackbone
 from wikiclip.towers.hub import CONFIG, HUB, WEIGHTS, commit_of, is_repository, repository
-from wikiclip.towers.sentence_files import EMBEDDER, TEXT_ENCODER, digest
+from wikiclip.towers.sentence.files import EMBEDDER, TEXT_ENCODER, digest
 
 import open_clip  # isort: skip
 

@@ -16,8 +16,8 @@ from wikiclip.base.errors import WikiClipError, first_line
 from wikiclip.base.precision import bf16_pays
 from wikiclip.presets import TextBackbone
 from wikiclip.towers.hub import is_repository, repository
-from wikiclip.towers.sentence_files import TEXT_ENCODER, digest
-from wikiclip.towers.sentence_models import loaded
+from wikiclip.towers.sentence.files import TEXT_ENCODER, digest
+from wikiclip.towers.sentence.models import loaded
 from wikiclip.towers.weights import BROKEN_WEIGHTS, check_sha256, packaged_path
 
 from sentence_transformers import SentenceTransformer  # isort: skip

@@ -15,9 +15,9 @@ from benchmarks.release.write import write_release
 from indexer.kb.oven import Oven
 from indexer.kb.record import BadRecord, Entity
 from training.data.annotation import Annotation, MentionError, read_mention
-from training.data.maskoven import MaskOvenAnnotations
-from training.data.oven import OvenAnnotations
-from training.data.release import Part
+from training.data.releases.maskoven import MaskOvenAnnotations
+from training.data.releases.oven import OvenAnnotations
+from training.data.releases.release import Part
 from wikiclip.base.errors import WikiClipError
 
 RECORDS, QUESTIONS, PICTURES = 120, 30, 100

@@ -28,11 +28,11 @@ from tests.training.data.small_release import (
 )
 from training.data.annotated import AnnotatedData, at_most
 from training.data.annotation import Annotation, read_mention
-from training.data.feature_cache import GB, Budget
+from training.data.features.cache import GB, Budget
 from training.data.items import NONE
-from training.data.maskoven import MaskOvenAnnotations
-from training.data.oven import OvenAnnotations
-from training.data.release import Part
+from training.data.releases.maskoven import MaskOvenAnnotations
+from training.data.releases.oven import OvenAnnotations
+from training.data.releases.release import Part
 from wikiclip.base.errors import WikiClipError
 from wikiclip.masks import encode_rle
 from wikiclip.model import WikiClip

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from benchmarks.hub.qwen import write_models
 from indexer.kb.jsonl import JsonLines
 from indexer.kb.record import Entity, describe
-from training.data.feature_cache import Budget
+from training.data.features.cache import Budget
 from training.data.records import Records
 from wikiclip import make
 from wikiclip.model import WikiClip

@@ -13,7 +13,7 @@ import torch
 from indexer.kb import KnowledgeBaseName
 from tests.training.data.small_release import PICTURED, TRAIN, VAL, picture
 from training.data.annotation import TASKS
-from training.data.release import Part
+from training.data.releases.release import Part
 from training.data.source import DataName, DataOptions, Tasks, annotated_data, open_data, training_set
 from wikiclip.base.errors import WikiClipError
 from wikiclip.model import WikiClip

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from typer.testing import CliRunner
 
-from training.data.release import Part
+from training.data.releases.release import Part
 from training.data.source import DataName, DataOptions, Tasks
 from training.learn.config import TrainConfig
 from training.recipes.__main__ import app

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from training.data.release import Part
+from training.data.releases.release import Part
 from training.data.source import DataName, DataOptions, Tasks
 from training.learn.config import TrainConfig
 from training.options import made_of

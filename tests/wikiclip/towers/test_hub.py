@@ -28,7 +28,7 @@ from wikiclip.pictures import Picture
 from wikiclip.preset_choice import chosen_preset
 from wikiclip.towers.__main__ import app as towers
 from wikiclip.towers.hub import CONFIG, WEIGHTS, is_here, repository
-from wikiclip.towers.sentence_files import digest
+from wikiclip.towers.sentence.files import digest
 from wikiclip.towers.text import TextEncoder
 from wikiclip.towers.weights import check_sha256
 

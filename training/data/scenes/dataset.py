@@ -21,7 +21,7 @@ from indexer.kb.imagenet import imagenet_synsets
 from indexer.kb.pictures.match import Stamp
 from indexer.kb.record import KnowledgeBase
 from indexer.kb.wordnet import WordNet
-from training.data.feature_cache import GB, Budget
+from training.data.features.cache import GB, Budget
 from training.data.records import Records
 from training.data.scenes.compose import SceneConfig
 from training.data.scenes.features import SceneSet, mention_features

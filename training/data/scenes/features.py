@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.columns import Column
-from training.data.feature_cache import Budget, Features, Made
+from training.data.features.cache import Budget, Features, Made
+from training.data.features.columns import Column
 from training.data.scenes.compose import Scene, SceneConfig, compose
 from training.data.scenes.marks import MARKS_VERSION, Mark, mark
 from training.data.scenes.places import cut_place

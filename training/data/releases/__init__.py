@@ -1,0 +1,1 @@
+"""Published sets of annotated pictures: one module a set, and what their files have in common."""
