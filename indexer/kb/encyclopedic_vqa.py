@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 import ijson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from indexer.coco import expect_json
 from indexer.kb.fingerprint import of_files
 from indexer.kb.jsonl import first_fault
 from indexer.kb.record import BadRecord, Entity
@@ -22,7 +23,6 @@ from indexer.kb.unique import first_of_each_id
 from indexer.picture_paths import URL, NoPlace, downloaded
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.paths import home
-from wikiclip.base.text_files import mark_of
 
 RECORD_FILE = "encyclopedic_kb_wiki.json"
 PICTURES = "wikipedia_images"
@@ -93,7 +93,7 @@ class EncyclopedicVqa:
         empty = True
         try:
             with self._path.open("rb") as file:
-                file.seek(mark_of(file.read(4), self._path))
+                file.seek(expect_json(self._path))
                 for found in ijson.kvitems(file, "", use_float=True):
                     empty = False
                     yield found

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import ijson
 
+from indexer.coco import expect_json
 from indexer.coco_pictures import listed_pictures
 from indexer.picture_paths import NoPlace, file_names, place_below
 from training.data.releases.release import Part
 from wikiclip.base.errors import WikiClipError
-from wikiclip.base.text_files import mark_of
 
 INATURALIST, LANDMARKS = "inaturalist", "landmarks"  # folders of pictures, and values of `dataset_name`
 LANDMARK_ID = re.compile(r"[0-9A-Za-z_-]{3,64}")
@@ -119,7 +119,7 @@ def _unlisted(picture_id: str, listing: Path) -> NoPlace:
 def _names(listing: Path) -> Iterator[tuple[str, str]]:
     try:
         with listing.open("rb") as file:
-            file.seek(mark_of(file.read(4), listing))
+            file.seek(expect_json(listing))
             for picture_id, name in ijson.kvitems(file, ""):
                 if isinstance(name, str):
                     yield picture_id, name

@@ -61,7 +61,7 @@ def test_how_deep_answers_go_is_known(entities: EntityTable, tmp_path: Path) -> 
         ({"data_id": "a"}, "has none of pred_entity_id"),
         ({"data_id": "a", "pred_entity_id": 5}, "pred_entity_id"),
         ({"data_id": "a", "bm25": [["title"]]}, "bm25"),
-        ("<!doctype html>", "Invalid JSON"),
+        ("<!doctype html>", "web page"),
         ('["a"]', "JSON array"),
     ],
 )
