@@ -6,6 +6,7 @@ Axes: B item, L text token; width T of tokens.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +20,7 @@ from wikiclip.towers.hub import is_repository, repository
 from wikiclip.towers.sentence.files import TEXT_ENCODER, digest
 from wikiclip.towers.sentence.models import loaded
 from wikiclip.towers.weights import BROKEN_WEIGHTS, check_sha256, packaged_path
+from wikiclip.towers.words import read_first_words
 
 from sentence_transformers import SentenceTransformer  # isort: skip
 from transformers.utils import logging as transformers_logging  # isort: skip
@@ -47,7 +49,8 @@ class TextEncoder(nn.Module):
     def __init__(self, backbone: TextBackbone) -> None:
         super().__init__()
         self.model = _loaded(backbone).eval().requires_grad_(False)
-        self.model.max_seq_length = min(backbone.max_tokens, self.model.max_seq_length or backbone.max_tokens)
+        self._most = min(backbone.max_tokens, self.model.max_seq_length or backbone.max_tokens)
+        self.model.max_seq_length = self._most
         tokenizer = self.model.tokenizer
         if tokenizer.pad_token is None:  # LLaMA has none; padded places are masked out, so any token serves
             tokenizer.pad_token = tokenizer.convert_ids_to_tokens(0)
@@ -57,7 +60,7 @@ class TextEncoder(nn.Module):
     def forward(self, texts: Sequence[str]) -> TextFeatures:
         """Encodes descriptions, padded to the longest of them."""
         device = self.model.device
-        inputs = self.model.preprocess(list(texts))
+        inputs = read_first_words(texts, self._most, self.model.preprocess, self._is_full)
         inputs = {name: value.to(device) for name, value in inputs.items() if isinstance(value, Tensor)}
         if inputs["input_ids"].shape[1] == 0:  # of empty texts a tokenizer without special tokens leaves nothing at all
             inputs = {name: value.new_zeros(len(texts), 1, dtype=torch.long) for name, value in inputs.items()}
@@ -67,11 +70,14 @@ class TextEncoder(nn.Module):
         mean_BT = (tokens_BLT * kept_BL1).sum(1) / kept_BL1.sum(1).clamp_min(1)
         return TextFeatures(tokens_BLT, ~kept_BL1[..., 0], F.normalize(mean_BT, dim=-1))
 
+    def _is_full(self, read: dict[str, Any], text: int) -> bool:
+        return int(read["attention_mask"][text].sum()) >= self._most
+
     def places(self, text: str) -> list[tuple[int, int]]:
         """Which characters of the text each token of its encoding stands for, from and to; none, (n, n), for those
         that the tokenizer adds."""
         tokenizer = self.model.tokenizer
-        read = tokenizer(text, truncation=True, max_length=self.model.max_seq_length, return_offsets_mapping=True)
+        read = tokenizer(text, truncation=True, max_length=self._most, return_offsets_mapping=True)
         return [(start, end) for start, end in read["offset_mapping"]]
 
 

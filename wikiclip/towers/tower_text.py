@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from wikiclip.base.precision import bf16_pays
 from wikiclip.towers.text import TextFeatures
+from wikiclip.towers.words import read_first_words
 
 
 class TowerText(nn.Module):
@@ -34,7 +35,8 @@ class TowerText(nn.Module):
         network.visual = nn.Identity()
         self.network, self._tokenize, self._tokens = network.eval().requires_grad_(False), tokenize, tokens
         self.register_buffer("nowhere", torch.zeros(0), persistent=False)
-        self._padding = int(tokenize([""])[0, -1])  # what fills an empty text up
+        empty_L = tokenize([""])[0]
+        self._context, self._padding = len(empty_L), int(empty_L[-1])  # the latter fills an empty text up
         probe = self(["a"])
         self.width, self.sentence_width = probe.tokens_BLT.shape[-1], probe.sentence_BT.shape[-1]
 
@@ -42,7 +44,7 @@ class TowerText(nn.Module):
     def forward(self, texts: Sequence[str]) -> TextFeatures:
         """Encodes descriptions, cut where the tower's context ends."""
         device = self.nowhere.device
-        numbers_BL = self._tokenize(list(texts)).to(device)
+        numbers_BL = read_first_words(texts, self._context, self._tokenize, self._is_full).to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16_pays(device)):
             if self._tokens:
                 out = self.network.forward_intermediates(text=numbers_BL, text_indices=1, normalize=False)
@@ -55,6 +57,9 @@ class TowerText(nn.Module):
         padding_BL = numbers_BL == self._padding
         longest = max(1, int((~padding_BL).sum(dim=1).max()))
         return TextFeatures(tokens_BLT[:, :longest].float(), padding_BL[:, :longest], sentence_BW)
+
+    def _is_full(self, numbers_BL: Tensor, text: int) -> bool:
+        return int(numbers_BL[text, -1]) != self._padding
 
     def places(self, text: str) -> list[tuple[int, int]] | None:
         """None: a tokenizer of open_clip's does not say which characters a token stands for."""

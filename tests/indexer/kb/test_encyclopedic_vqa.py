@@ -106,7 +106,8 @@ def test_a_bad_article_is_named_and_stops_nothing(home: Path, url: str, article:
 @pytest.mark.parametrize("articles", ["<!DOCTYPE html>", '{"https://a/wiki/B": {"title"', ""])
 def test_another_file_is_one_line(home: Path, articles: str):
     written(home, articles)
-    with pytest.raises(WikiClipError, match=r"^[^\n]*encyclopedic_kb_wiki\.json is (not JSON, or is cut off|a web page)[^\n]*$"):
+    said = r"^[^\n]*encyclopedic_kb_wiki\.json is (not JSON, or is cut off|a web page)[^\n]*$"
+    with pytest.raises(WikiClipError, match=said):
         list(EncyclopedicVqa().records())
 
 
