@@ -64,8 +64,9 @@ def table_rows(
 
 
 def quality_table(rows: list[dict[str, Any]]) -> Table:
-    """Returns seen, unseen and their harmonic mean side by side."""
-    settings = [name for name in (*ASKED, "method") if name in rows[0]]
+    """Returns seen, unseen and their harmonic mean side by side; what all rows have in common has no column."""
+    differs = [name for name in ASKED if name in rows[0] and len({row[name] for row in rows}) > 1]
+    settings = [*differs, "method"]
     table = Table(*settings, title="Right entity at rank 1 / 5 / 10, percent")
     for column in ("seen", "unseen", "harmonic mean", "queries (entities)"):
         table.add_column(column, justify="right")
