@@ -258,6 +258,8 @@ def test_a_cross_encoder_s_answers_stand_beside_those_of_the_search(
 
 
 def test_what_is_missing_is_one_line(large: Path, checkpoint: Path, tmp_path: Path) -> None:
+    refused = call("--data", large, "--model", "tiny", "--out", tmp_path / "out")
+    assert "--any-model" in str(refused.exception)
     (large / "oven_query_val.jsonl").unlink()
     refused = call("--data", large, "--model", checkpoint, "--out", tmp_path / "out", "--sample", 3)
     assert isinstance(refused.exception, WikiClipError)
@@ -265,5 +267,3 @@ def test_what_is_missing_is_one_line(large: Path, checkpoint: Path, tmp_path: Pa
     refused = call("--data", tmp_path / "nowhere", "--model", checkpoint)
     assert isinstance(refused.exception, WikiClipError)
     assert "fetch the records" in str(refused.exception)
-    refused = call("--data", large, "--model", "tiny", "--out", tmp_path / "out")
-    assert "--any-model" in str(refused.exception)
