@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 import ijson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from indexer.coco import expect_json
+from indexer.coco.files import expect_json
 from indexer.kb.fingerprint import of_files
 from indexer.kb.jsonl import first_fault
 from indexer.kb.record import BadRecord, Entity

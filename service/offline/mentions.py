@@ -18,8 +18,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from indexer.coco import items, plain_id, region_of
-from indexer.coco_pictures import Listed, listed_pictures
+from indexer.coco.files import items, plain_id, region_of
+from indexer.coco.pictures import Listed, listed_pictures
 from indexer.picture_paths import NoPlace
 from wikiclip.base.errors import WikiClipError
 from wikiclip.masks import UNDECLARED, Declared

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from indexer.coco import plain_id
+from indexer.coco.files import plain_id
 from service.offline.mentions import Mention
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.files import sync

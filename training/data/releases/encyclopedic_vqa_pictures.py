@@ -14,8 +14,8 @@ from pathlib import Path
 
 import ijson
 
-from indexer.coco import expect_json
-from indexer.coco_pictures import listed_pictures
+from indexer.coco.files import expect_json
+from indexer.coco.pictures import listed_pictures
 from indexer.picture_paths import NoPlace, file_names, place_below
 from training.data.releases.release import Part
 from wikiclip.base.errors import WikiClipError

@@ -13,8 +13,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from indexer.coco import expect_json, items, region_of
-from indexer.coco_pictures import Listed, listed_pictures
+from indexer.coco.files import expect_json, items, region_of
+from indexer.coco.pictures import Listed, listed_pictures
 from indexer.kb.fingerprint import of_files
 from indexer.kb.jsonl import first_fault
 from indexer.kb.oven import PICTURES as ENTITY_PICTURES

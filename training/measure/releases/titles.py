@@ -1,4 +1,7 @@
-"""Entities by a name that a system generated: BM25 over all titles, as OVEN and PL-VEL map names to entities."""
+"""Entities by a name that a system generated: BM25 over all titles, as OVEN and PL-VEL map names to entities.
+
+Words are what stands between signs that are neither letters nor digits, without case and accents.
+"""
 
 import json
 import shutil
@@ -9,6 +12,7 @@ import tantivy
 from tqdm import tqdm
 
 from indexer.entities import EntityTable
+from indexer.titles import fold
 from wikiclip.base.errors import WikiClipError, first_line
 from wikiclip.base.files import appearing_folder
 from wikiclip.base.locks import locked
@@ -41,7 +45,7 @@ class TitleIndex:
 
     def best(self, name: str, k: int) -> list[int]:
         """Rows of the `k` entities whose titles suit a name best, the best first; fewer where fewer share a word."""
-        words = self._analyzer.analyze(name)
+        words = self._analyzer.analyze(fold(name))
         terms = [tantivy.Query.term_query(self._schema, TITLE, word) for word in words]
         query = tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms])
         hits = self._searcher.search(query, k * TIES, count=False).hits
@@ -80,7 +84,7 @@ def _write(entities: EntityTable, folder: Path) -> None:
     index.register_tokenizer(READ_AS, _analyzer())
     writer = index.writer(heap_size=HEAP_BYTES, num_threads=1)
     for row in tqdm(range(len(entities)), desc="Titles", unit=" entities", unit_scale=True):
-        writer.add_document(tantivy.Document(**{TITLE: entities[row].title, ROW: row}))
+        writer.add_document(tantivy.Document(**{TITLE: fold(entities[row].title), ROW: row}))
     writer.commit()
     writer.wait_merging_threads()
     (folder / COUNT).write_text(json.dumps(len(entities)))
@@ -94,4 +98,4 @@ def _schema() -> tantivy.Schema:
 
 
 def _analyzer() -> tantivy.TextAnalyzer:
-    return tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple()).filter(tantivy.Filter.lowercase()).build()
+    return tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple()).build()

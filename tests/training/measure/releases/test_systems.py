@@ -12,7 +12,16 @@ from training.measure.releases.systems import NAMED, System, read_system
 from training.measure.releases.titles import open_titles
 from wikiclip.base.errors import WikiClipError
 
-TITLES = ("Grey heron", "Great egret", "Wood", "Wood Wood, Victoria", "Heron (surname)", "東京タワー", "Grey wagtail")
+TITLES = (
+    "Grey heron",
+    "Great egret",
+    "Wood",
+    "Wood Wood, Victoria",
+    "Heron (surname)",
+    "東京タワー",
+    "Grey wagtail",
+    "Émile Zola",
+)
 FINGERPRINT = "f" * 64
 
 
@@ -87,6 +96,7 @@ def test_names_find_titles_by_their_words(entities: EntityTable) -> None:
     assert index.best("great egret!", 1) == [1]
     assert {*index.best("wood", 2)} == {2, 3}
     assert index.best("東京タワー", 1) == [5]
+    assert index.best("emile", 1) == index.best("ÉMILE", 1) == [7]
     assert index.best("otter", 3) == index.best("", 3) == index.best('"(+-:*', 3) == []
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.coco import WithoutNan, items, region_of
+from indexer.coco.files import WithoutNan, items, region_of
 from wikiclip.base.errors import WikiClipError
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from indexer.coco import items, plain_id
+from indexer.coco.files import items, plain_id
 from indexer.picture_paths import NoPlace, downloaded, place_below, temporary_table
 from wikiclip.base.errors import WikiClipError
 from wikiclip.masks import UNDECLARED, Declared, rests_on_declared
