@@ -67,6 +67,9 @@ def oven(
         typer.Option(min=1, help="Measure on so many questions, among the entities asked about and as many others."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Where all of it is kept; var/runs/oven-MODEL if left out.")] = None,
+    index_kind: Annotated[
+        str, typer.Option("--index", help="How vectors are kept and searched, as indexer.build has it.")
+    ] = build.AUTO,
     any_model: Annotated[
         bool, typer.Option("--any-model", help="Take a checkpoint that was trained on the default data.")
     ] = False,
@@ -97,6 +100,7 @@ def oven(
             images=_pictured(data),
             model=model,
             out=into / "index",
+            index=index_kind,
             any_model=any_model,
         )
     loaded = WikiClip.load(model).to(best_device())

@@ -13,6 +13,7 @@ from indexer.kb.oven import Oven
 from indexer.kb.record import BadRecord
 from indexer.linker import Linker
 from indexer.reranking import Reranker
+from indexer.version import read_version
 from tests.training.data.small_release import draw, picture, rows, write_annotations
 from training import oven
 from training.data.annotation import Annotation, read_mention
@@ -267,3 +268,9 @@ def test_what_is_missing_is_one_line(large: Path, checkpoint: Path, tmp_path: Pa
     refused = call("--data", tmp_path / "nowhere", "--model", checkpoint)
     assert isinstance(refused.exception, WikiClipError)
     assert "fetch the records" in str(refused.exception)
+
+
+def test_another_kind_of_index_is_taken_by_name(large: Path, checkpoint: Path, tmp_path: Path) -> None:
+    done = call("--data", large, "--model", checkpoint, "--out", tmp_path / "out", "--index", "balanced")
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert read_version(tmp_path / "out" / "index").manifest.kind == "balanced-sq8"
