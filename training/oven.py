@@ -35,6 +35,7 @@ from wikiclip.base.command import run
 from wikiclip.base.devices import best_device
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.paths import home
+from wikiclip.checkpoint import checkpoint_folder, read_checkpoint
 from wikiclip.model import WikiClip
 
 app = typer.Typer(add_completion=False)
@@ -86,6 +87,7 @@ def oven(
     console.print(what_is_there(data))
     reranker = None if rerank is None else Reranker.open(rerank, k=rerank_k)  # first: hours may lie before its turn
     sets, records, notes, seconds = sets_in(data, part or [Part.VAL]), records_in(data), list[str](), dict[str, float]()
+    prompts = _prompts(prompt, model, sets)
     annotated = [each.annotations(data) for each in sets]  # the build may take days: what is missing is said before
     if sample is not None:
         with _timed(seconds, "sample"):
@@ -105,7 +107,6 @@ def oven(
         )
     loaded = WikiClip.load(model).to(best_device())
     index = EntityIndex.open(into / "index", fingerprint=loaded.fingerprint)
-    prompts = prompt or [each for each in Prompt if each != Prompt.TEXT or loaded.preset.fusion is not None]
     found: list[Predicted] = []
     for each in sets:
         for asked_by in each.prompts(prompts):
@@ -124,6 +125,25 @@ def oven(
     if reranker is not None:
         notes.append(f"Reranked: the first {rerank_k} in the order of {rerank}, sha256 {reranker.scorer.sha256}.")
     write_release_report(into, loaded, asked, index, found, notes=notes, seconds=seconds)
+
+
+def _prompts(wanted: list[Prompt] | None, model: str, sets: Sequence[ReleaseSet]) -> list[Prompt]:
+    """The prompts to ask with; all that the model can read where none is wished for.
+
+    Raises:
+        WikiClipError: the model reads no questions, or none of the sets can be asked with any of them.
+    """
+    preset = read_checkpoint(checkpoint_folder(model))[0]
+    reads = [prompt for prompt in Prompt if prompt != Prompt.TEXT or preset.fusion is not None]
+    prompts = wanted or reads
+    if unread := [prompt for prompt in prompts if prompt not in reads]:
+        raise WikiClipError(f"The model {preset.name} compares no texts with mentions: leave --prompt {unread[0]} out.")
+    if not any(each.prompts(prompts) for each in sets):
+        raise WikiClipError(
+            f"--prompt {', '.join(prompts)} needs the masks of MaskOVEN-Wiki beside OVEN's files: fetch these, or ask"
+            " with none or text."
+        )
+    return prompts
 
 
 def _of_system(

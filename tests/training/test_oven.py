@@ -261,6 +261,13 @@ def test_a_cross_encoder_s_answers_stand_beside_those_of_the_search(
 def test_what_is_missing_is_one_line(large: Path, checkpoint: Path, tmp_path: Path) -> None:
     refused = call("--data", large, "--model", "tiny", "--out", tmp_path / "out")
     assert "--any-model" in str(refused.exception)
+    refused = call("--data", large, "--model", "tiny", "--out", tmp_path / "out", "--any-model", "--prompt", "text")
+    assert "compares no texts" in str(refused.exception)
+    for masks in large.glob("mask_oven_*_val.json"):
+        masks.unlink()
+    refused = call("--data", large, "--model", checkpoint, "--out", tmp_path / "out", "--prompt", "mask")
+    assert isinstance(refused.exception, WikiClipError)
+    assert "needs the masks" in str(refused.exception)
     (large / "oven_query_val.jsonl").unlink()
     refused = call("--data", large, "--model", checkpoint, "--out", tmp_path / "out", "--sample", 3)
     assert isinstance(refused.exception, WikiClipError)
