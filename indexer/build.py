@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from indexer.assemble import assemble, with_rows
+from indexer.embedding.chunks import stored_chunk
 from indexer.embedding.embed import embed
 from indexer.embedding.estimate import estimate
 from indexer.embedding.plan import Plan, make_plan, open_workshop, workshop_of
@@ -13,6 +14,7 @@ from indexer.embedding.replicas import Replicas, open_replicas
 from indexer.embedding.reuse import embedded_before, unpack
 from indexer.errors import BadRecordFound, CorruptIndex, NoIndex
 from indexer.kb import FETCHED, KnowledgeBase, KnowledgeBaseName, open_kb
+from indexer.kb.oven import Oven
 from indexer.kinds import KINDS, SHORT, kind_of
 from indexer.kinds.choose import choose
 from indexer.kinds.kind import IndexKind
@@ -99,6 +101,8 @@ def build(
             before = None if anew else embedded_before(plan, home)
             if before is None:
                 workshop = open_workshop(plan, home, fresh=anew)
+                if isinstance(source, Oven) and not stored_chunk(workshop, 0).exists():
+                    source.expect_whole()
                 chunks = embed(source, open_replicas(loaded, device), plan, workshop, strict=strict)
             else:
                 if strict:

@@ -1,11 +1,14 @@
 """The lines of a text file that may be gzipped, numbered from 1, in memory that does not grow with the file."""
 
 import gzip
+import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+from tqdm import tqdm
 
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.text_files import expect_no_page, mark_of
@@ -57,6 +60,21 @@ def count_lines(path: Path) -> int:
             block = following
             lines += block.count(b"\n")
     return lines if block.endswith(b"\n") else lines + 1
+
+
+def expect_whole(path: Path) -> None:
+    """Reads a compressed file to its end, with a progress bar: that it was cut off shows nowhere else.
+
+    Raises:
+        WikiClipError: it was.
+    """
+    with _opened(path) as file:
+        if not isinstance(file, gzip.GzipFile):
+            return
+        what = f"Looking whether {path.name} is whole"
+        with tqdm(total=path.stat().st_size, unit="B", unit_scale=True, desc=what) as bar:
+            while file.read(BLOCK):
+                bar.update(os.lseek(file.fileno(), 0, os.SEEK_CUR) - bar.n)
 
 
 def _skip_to_next_line(file: IO[bytes] | gzip.GzipFile) -> None:

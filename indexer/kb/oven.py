@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from indexer.kb.fingerprint import of_files
 from indexer.kb.jsonl import first_fault
-from indexer.kb.lines import count_lines, expect_one_object_a_line, read_lines
+from indexer.kb.lines import count_lines, expect_one_object_a_line, expect_whole, read_lines
 from indexer.kb.record import BadRecord, Entity
 from indexer.kb.unique import first_of_each_id
 from wikiclip.base.errors import WikiClipError
@@ -79,6 +79,10 @@ class Oven:
         expect_one_object_a_line(self.path)
         name = self.path.name
         return first_of_each_id((f"{name}:{n}", self._read(f"{name}:{n}", line)) for n, line in read_lines(self.path))
+
+    def expect_whole(self) -> None:
+        """Raises WikiClipError where a record file was cut off: a build of days should not end in finding that."""
+        expect_whole(self.path)
 
     def fingerprint(self) -> str:
         """From dates: the record file is too large to read twice. A picture added or removed changes its folder's."""

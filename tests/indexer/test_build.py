@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from indexer import build
+from indexer.kb import oven
 from indexer.kb.jsonl import JsonLines
 from indexer.search import EntityIndex
 from indexer.version import PROBLEMS, only_builder, read_version
@@ -240,7 +241,7 @@ def test_faiss_and_torch_share_a_process(make_version, model: WikiClip, tmp_path
     assert [candidate.entity for candidate in index.search(before, 5)[0]] == found
 
 
-def test_builds_from_a_release_of_ovens_shape(command, tmp_path: Path):
+def test_builds_from_a_release_of_ovens_shape(command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     releases = [
         {
             "wikidata_id": "Q1141409",
@@ -257,6 +258,15 @@ def test_builds_from_a_release_of_ovens_shape(command, tmp_path: Path):
     folder.mkdir(parents=True)
     Image.new("RGB", (40, 30), "grey").save(folder / "Q1141409.jpg")
 
+    whole = records.read_bytes()
+    monkeypatch.setattr(oven, "QUICKLY_COUNTED", 0)  # as the release's own file is not
+    records.write_bytes(whole[:-6])
+    code, said = command("oven", "--records", records, "--images", tmp_path / "pictures")
+    assert code == 1
+    assert "was cut off" in said
+    assert not list((tmp_path / "index").rglob("chunks/*"))  # nothing was embedded
+
+    records.write_bytes(whole)
     code, said = command("oven", "--records", records, "--images", tmp_path / "pictures")
     assert code == 0
     assert "2 entities, 2 vectors" in said

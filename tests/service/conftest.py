@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,9 +107,9 @@ class Service:
     app: FastAPI
 
 
-@pytest.fixture(scope="session")
-def start() -> Iterator[Callable[[Settings], Service]]:
-    """Starts servers that run until the session ends."""
+@contextmanager
+def _servers() -> Iterator[Callable[[Settings], Service]]:
+    """Starts servers that run until the end."""
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
 
     def run(settings: Settings) -> Service:
@@ -123,16 +124,26 @@ def start() -> Iterator[Callable[[Settings], Service]]:
         port = listening.getsockname()[1]
         return Service(f"http://127.0.0.1:{port}", port, app)
 
-    yield run
-    for server, thread in running:
-        server.should_exit = True
-        thread.join()
+    try:
+        yield run
+    finally:
+        for server, thread in running:
+            server.should_exit = True
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def start() -> Iterator[Callable[[Settings], Service]]:
+    """Starts servers that run until the module's tests have: each holds a model of its own."""
+    with _servers() as run:
+        yield run
 
 
 @pytest.fixture(scope="session")
-def service(start: Callable[[Settings], Service], settings: Settings) -> Service:
-    """A server that is ready."""
-    return ready(start(settings))
+def service(settings: Settings) -> Iterator[Service]:
+    """A server that is ready, the same for all tests."""
+    with _servers() as run:
+        yield ready(run(settings))
 
 
 def ready(service: Service) -> Service:
