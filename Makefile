@@ -46,6 +46,9 @@ INDEX_STATE = find wikiclip indexer $(INDEX)/CURRENT $(wildcard $(WIKICLIP_HOME)
 	-type f -not -name '*.pyc' -exec sha256sum {} + 2>/dev/null | sort | sha256sum
 INDEX_NOTE = $(INDEX).demo
 
+# How many processes share the tests, of 2 GB each; torch has one thread in each, or they would wait for one another.
+TESTERS ?= 2
+
 ##@ Use
 .PHONY: demo
 demo: demo-data ## Set everything up and serve POST /link on http://127.0.0.1:8000 (PORT=8123 moves it, PRESET=clip takes a tower that knows text)
@@ -79,7 +82,7 @@ setup: $(DEV) ## Install all that using and developing need, with a browser to t
 
 .PHONY: test
 test: demo-data setup lint docs ## Set everything up and run every check and test
-	HF_HUB_OFFLINE=1 $(PY) -m pytest
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses=$(TESTERS) --dist=loadfile --no-loadscope-reorder
 
 .PHONY: test-faiss-gpu
 test-faiss-gpu: ## Test what is used of faiss-gpu with its real package (1.7 GB), GPU or not

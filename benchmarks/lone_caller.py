@@ -30,7 +30,7 @@ from wikiclip.base.machine import cores
 from wikiclip.base.paths import index_home
 from wikiclip.pictures import PictureLimits
 
-WARM = 150  # calls that do not count: pictures kept until the service's cache is full lie in memory not touched before
+WARM = 150  # pictures that are kept until the service's cache is full lie in memory not touched before
 ALLOWED_MS = 2.0
 app = typer.Typer(add_completion=False)
 
@@ -49,6 +49,7 @@ def lone_caller(
     model: Annotated[str, typer.Option(help="The name of a packaged checkpoint, or a checkpoint's folder.")] = "tiny",
     index: Annotated[Path | None, typer.Option(help="The folder that keeps the index; var/index if left out.")] = None,
     calls: Annotated[int, typer.Option(min=3, help="How many of each count.")] = 200,
+    warm: Annotated[int, typer.Option(min=0, help="How many of each come before and do not count.")] = WARM,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures there, too.")] = None,
 ) -> None:
     """Print the median of both, and of their difference."""
@@ -56,7 +57,7 @@ def lone_caller(
     torch.set_num_threads(cores())
     linker = Linker.open(model, home, limits=PictureLimits(), threads=cores())
     with server("service", home, model=model) as running, closing(BareCaller(running.port)) as caller:
-        paid = _compare(lambda body: _asked(caller, body), lambda body: by_hand(linker, body), calls)
+        paid = _compare(lambda body: _asked(caller, body), lambda body: by_hand(linker, body), warm, calls)
     table = Table("service, ms", "by hand, ms", "more, ms", "allowed, ms", title=f"One caller, {calls} requests")
     table.add_row(f"{paid.service_ms:.2f}", f"{paid.by_hand_ms:.2f}", f"{paid.more_ms:.2f}", f"{ALLOWED_MS:.2f}")
     Console().print(table)
@@ -75,16 +76,16 @@ def _asked(caller: BareCaller, body: bytes) -> None:
         raise RuntimeError(f"the service answered {status}")
 
 
-def _compare(service: Callable[[bytes], None], hand: Callable[[bytes], None], calls: int) -> Paid:
+def _compare(service: Callable[[bytes], None], hand: Callable[[bytes], None], warm: int, calls: int) -> Paid:
     took: list[list[float]] = []
-    for number, body in enumerate(islice(many_requests(1), WARM + calls)):
+    for number, body in enumerate(islice(many_requests(1), warm + calls)):
         pair = [0.0, 0.0]
         for place in (0, 1) if number % 2 else (1, 0):
             start = time.perf_counter()
             (service, hand)[place](body)
             pair[place] = 1000 * (time.perf_counter() - start)
         took.append(pair)
-    counted = np.array(took[WARM:])
+    counted = np.array(took[warm:])
     service_ms, by_hand_ms = np.median(counted, axis=0)
     more_ms = np.median(counted[:, 0] - counted[:, 1])
     return Paid(service_ms=float(service_ms), by_hand_ms=float(by_hand_ms), more_ms=float(more_ms))

@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,9 +19,15 @@ WITHOUT_PRIVILEGES = (
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the files with the most slow tests first: where processes share the files, none is left with a long one."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow") is not None)
+    items.sort(key=lambda item: -slow[item.path])  # the order within a file stays
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _give_memory_back() -> Iterator[None]:
-    """Returns what a module's tests had to the system: glibc keeps it, and all tests run in one process."""
+    """Returns what a module's tests had to the system: glibc keeps it, and the next module's run in the same process."""
     yield
     gc.collect()
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # other systems' libraries have none

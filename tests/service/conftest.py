@@ -132,9 +132,16 @@ def _servers() -> Iterator[Callable[[Settings], Service]]:
             thread.join()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def start() -> Iterator[Callable[[Settings], Service]]:
-    """Starts servers that run until the module's tests have: each holds a model of its own."""
+    """Starts servers that run until the test has: each holds a model of its own."""
+    with _servers() as run:
+        yield run
+
+
+@pytest.fixture(scope="module")
+def start_for_module() -> Iterator[Callable[[Settings], Service]]:
+    """Starts servers that run until the module's tests have."""
     with _servers() as run:
         yield run
 

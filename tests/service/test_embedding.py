@@ -42,8 +42,8 @@ def index(checkpoint: Path, index_home: Path, tmp_path_factory: pytest.TempPathF
 
 
 @pytest.fixture(scope="module")
-def service(start: Callable[[Settings], Service], checkpoint: Path, index: Path) -> Service:
-    return ready(start(Settings(model=str(checkpoint), index=index, threads=1)))
+def service(start_for_module: Callable[[Settings], Service], checkpoint: Path, index: Path) -> Service:
+    return ready(start_for_module(Settings(model=str(checkpoint), index=index, threads=1)))
 
 
 def test_a_record_is_nearest_to_itself_and_another_model_is_refused(checkpoint: Path, index: Path) -> None:

@@ -28,7 +28,7 @@ def test_rows_say_what_callers_saw(
 ) -> None:
     out = tmp_path / "rows.json"
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # two threads of torch wait for each other where something else runs
-    serve(index=index_home, callers="1,2", seconds=6.0, turns=2, systems="service,plain-fastapi", json_file=out)
+    serve(index=index_home, callers="1,2", seconds=2.0, turns=2, systems="service,plain-fastapi", json_file=out)
     rows = [Row(**row) for row in json.loads(out.read_text())]
     assert [(row.system, row.callers) for row in rows] == [
         (system, callers) for system in ("service", "plain-fastapi") for callers in (1, 2)
@@ -49,7 +49,7 @@ def test_errors_are_counted_and_not_timed(service: Service, stamps_data: Path) -
 
 @pytest.mark.slow
 def test_a_lone_caller_is_held_against_the_work_by_hand(index_home: Path, stamps_data: Path, tmp_path: Path) -> None:
-    lone_caller(index=index_home, calls=5, json_file=tmp_path / "lone.json")
+    lone_caller(index=index_home, calls=5, warm=2, json_file=tmp_path / "lone.json")
     paid = json.loads((tmp_path / "lone.json").read_text())
     assert paid["service_ms"] > 0
     assert paid["by_hand_ms"] > 0
@@ -106,9 +106,6 @@ def test_mishaps_are_told_from_what_the_others_see(
     raised = see(named["a worker raises"], index_home, rate=4, seconds=6)
     assert (raised.answered, raised.failed) == (24, {})
     assert re.fullmatch(r"its own callers got 500 \d+ times", raised.itself)
-    unread = see(named["16 who never read an answer"], index_home, rate=4, seconds=12)
-    assert (unread.answered, unread.failed) == (48, {})
-    assert re.fullmatch(r"16 of 16 were cut off, within \d\.\d s", unread.itself)
     killed = see(named["kill -9, and started again"], index_home, rate=4, seconds=24)
     assert killed.failed
     assert set(killed.failed) <= {"ConnectionRefusedError", "ConnectionResetError", "ConnectionError", "503"}

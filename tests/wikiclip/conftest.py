@@ -104,7 +104,14 @@ def text_folder(bert_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture
 def float32(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without bfloat16, so that two ways to the same number can be held against each other closely."""
-    for module in ("towers.vision", "towers.text", "entity"):
+    for module in (
+        "base.precision",
+        "towers.vision",
+        "towers.text",
+        "towers.tower_text",
+        "towers.sentence.pictures_and_texts",
+        "entity",
+    ):
         monkeypatch.setattr(f"wikiclip.{module}.bf16_pays", lambda device: False)
 
 

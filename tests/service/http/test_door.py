@@ -22,8 +22,8 @@ BODY = bytes(200_000)
 
 
 @pytest.fixture(scope="module")
-def own(start: Callable[[Settings], Service], settings: Settings) -> Service:
-    return ready(start(settings.model_copy(update={"queue": 3})))
+def own(start_for_module: Callable[[Settings], Service], settings: Settings) -> Service:
+    return ready(start_for_module(settings.model_copy(update={"queue": 3})))
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ HEAD = "POST /link HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json
 
 
 @pytest.fixture(scope="module")
-def narrow(start: Callable[[Settings], Service], settings: Settings) -> Service:
-    return ready(start(settings.model_copy(update={"body_s": 1.0, "max_held_bytes": 300_000})))
+def narrow(start_for_module: Callable[[Settings], Service], settings: Settings) -> Service:
+    return ready(start_for_module(settings.model_copy(update={"body_s": 1.0, "max_held_bytes": 300_000})))
 
 
 def sent(service: Service, length: int, begun: bytes) -> socket.socket:

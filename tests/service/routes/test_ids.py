@@ -20,7 +20,7 @@ IDS = (*PICTURED, "a/image", "a/neighbours", "a/", "/a", "a%2Fimage", "...", "%"
 
 @pytest.fixture(scope="module")
 def own(
-    start: Callable[[Settings], Service], settings: Settings, tmp_path_factory: pytest.TempPathFactory
+    start_for_module: Callable[[Settings], Service], settings: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[httpx.Client]:
     folder = tmp_path_factory.mktemp("ids")
     Image.new("RGB", (40, 30), (200, 30, 30)).save(folder / "red.png")
@@ -31,7 +31,7 @@ def own(
     records = folder / "records.jsonl"
     records.write_text("".join(json.dumps(line) + "\n" for line in lines))
     build(kb=KnowledgeBaseName.JSONL, records=records, images=folder, model=settings.model, out=folder / "index")
-    service = ready(start(settings.model_copy(update={"index": folder / "index"})))
+    service = ready(start_for_module(settings.model_copy(update={"index": folder / "index"})))
     with httpx.Client(base_url=service.url, timeout=60) as client:
         yield client
 

@@ -58,6 +58,7 @@ def same(ours: torch.Tensor, theirs: NDArray[np.float32]) -> None:
     np.testing.assert_allclose(ours.numpy(), theirs, atol=1e-5)
 
 
+@pytest.mark.usefixtures("float32")
 def test_a_mention_is_the_picture_as_a_query(embedder: Embedder, theirs: SentenceTransformer, folder: Path) -> None:
     pictures = [image(seed) for seed in range(6)]
     same(
@@ -71,6 +72,7 @@ def test_a_mention_is_the_picture_as_a_query(embedder: Embedder, theirs: Sentenc
     same(asked.entities([noise(0)], [TEXT]), theirs.encode([{"image": image(0), "text": TEXT}]))
 
 
+@pytest.mark.usefixtures("float32")
 def test_an_entity_is_what_there_is_of_picture_and_text_together(
     embedder: Embedder, theirs: SentenceTransformer
 ) -> None:

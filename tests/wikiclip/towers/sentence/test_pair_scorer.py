@@ -43,7 +43,9 @@ def image(seed: int) -> Image.Image:
     return Image.fromarray(noise(seed).transpose(1, 2, 0))
 
 
-def test_records_are_scored_as_the_library_scores_pairs(root: Path, scorer: PairScorer) -> None:
+@pytest.mark.usefixtures("float32")
+def test_records_are_scored_as_the_library_scores_pairs(root: Path) -> None:
+    scorer = open_pair_scorer(f"local-dir:{root / NAME}", "cpu")
     theirs = CrossEncoder(str(root / NAME), device="cpu", local_files_only=True)
     records = [(1, "heron"), (None, "heron"), (2, ""), (2, "egret: white"), (1, "egret: white"), (3, "heron")]
     documents = [
