@@ -142,9 +142,10 @@ def _prepare(model: WikiClip, scenes: SceneSet, numbers: NDArray[np.int64]) -> _
     segmenter = open_segmenter("tower", tower=model.vision)
     for number in numbers:
         scene = scenes.scene(int(number))
-        prepared.full.append(model.prepare_mention(scene.picture, whole(scene.picture.height, scene.picture.width)))
+        cut = model.mention_cutter(scene.picture)
+        prepared.full.append(cut(whole(scene.picture.height, scene.picture.width)))
         masks = scenes.marked(int(number), scene, segmenter)
-        prepared.mentions.extend(model.prepare_mention(scene.picture, mask) for mask in masks)
+        prepared.mentions.extend(map(cut, masks))
         prepared.stamps.append(
             [scenes.stamps.index(placed.path.relative_to(scenes.root).as_posix()) for placed in scene.placed]
         )
