@@ -69,6 +69,7 @@ class WikiClip(nn.Module):
         fingerprint: sha256 of the checkpoint; "untrained" for a model that was not loaded from one.
         confidence: how sure an answer is, from its scores; None where the checkpoint does not say.
         mention_width: M.
+        segmenters: what segments mentions' pictures, by the names in the preset, opened when a first one is asked for.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class WikiClip(nn.Module):
         self.mention_width = self.entity.mention_width
         red, green, blue = (round(255 * value) for value in preset.vision.mean)
         self.mean_colour = (red, green, blue)
-        self._segmenters: dict[str, Segmenter] = {}
+        self.segmenters: dict[str, Segmenter] = {}
         self.eval()
 
     @property
@@ -205,9 +206,9 @@ class WikiClip(nn.Module):
         return cut_out(picture.rgb, opaque, size=size, config=self.record_cut, mean=self.mean_colour)
 
     def _segmenter(self, name: str) -> Segmenter:
-        if name not in self._segmenters:
-            self._segmenters[name] = open_segmenter(name, tower=self.vision)
-        return self._segmenters[name]
+        if name not in self.segmenters:
+            self.segmenters[name] = open_segmenter(name, tower=self.vision)
+        return self.segmenters[name]
 
     @torch.inference_mode()
     def encode_mentions(self, mentions: Sequence[PreparedMention]) -> NDArray[np.float32]:
