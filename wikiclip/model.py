@@ -227,9 +227,10 @@ class WikiClip(nn.Module):
         row_of: dict[int, int] = {}
         distinct: list[View] = []
         rows: list[int] = []
+        # A tower that is told the mask sees one picture again under each, unless only its patches count.
+        apart = self.preset.vision.sees_by_mask or self.preset.mention.form == "masked"
         for view in views:
-            # A tower whose patches depend on the mask sees one picture again under each.
-            key = id(view) if self.preset.vision.sees_by_mask else id(view.pixels_CHW)
+            key = id(view) if apart else id(view.pixels_CHW)
             if key not in row_of:
                 row_of[key] = len(distinct)
                 distinct.append(view)

@@ -59,6 +59,17 @@ def test_regions_of_one_picture_are_told_apart_in_one_batch(told: WikiClip) -> N
 
 
 @pytest.mark.usefixtures("float32")
+def test_a_trunk_pooled_at_several_depths_tells_them_apart_too(tiny: WikiClip) -> None:
+    model = tiny.varied(replace(tiny.preset, mention=MentionConfig(form="masked")))
+    cut, masks = model.mention_cutter(picture()), [disc(x=20 + 25 * number, radius=12) for number in range(3)]
+    together = model.pool_mentions([cut(mask) for mask in masks])
+    for number, mask in enumerate(masks):
+        (apart,) = model.pool_mentions([model.prepare_mention(picture(), mask)])
+        torch.testing.assert_close(together[number], apart, rtol=1e-3, atol=1e-3)
+    assert float(torch.cosine_similarity(together[0], together[2], dim=0)) < 0.99
+
+
+@pytest.mark.usefixtures("float32")
 def test_it_is_saved_and_loaded(told: WikiClip, tmp_path: Path) -> None:
     told.save(tmp_path, made_by={})
     loaded = WikiClip.load(tmp_path)
