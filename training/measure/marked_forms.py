@@ -9,6 +9,8 @@ Axes: Q mention, W width of pooled vectors.
 import dataclasses
 import hashlib
 import json
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +83,9 @@ class MarkedForms:
         try:
             with np.load(path, allow_pickle=False) as kept:
                 pooled_QW, stamp_Q = kept["pooled_QW"], kept["stamp_Q"]
-        except (OSError, ValueError, KeyError) as error:
+            if pooled_QW.shape != (len(stamp_Q), self._tower.pooled_width) or stamp_Q.max() >= len(pool.stamps):
+                raise ValueError
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise WikiClipError(f"{path} holds no mentions; remove it, and it is made again.") from error
         rows = np.array([self._data.records.row_of(stamp.entity_id) for stamp in pool.stamps], np.int64)
         return MarkedMentions(pooled_QW=torch.from_numpy(pooled_QW), record_Q=rows[stamp_Q])
