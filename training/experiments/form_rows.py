@@ -27,6 +27,7 @@ from training.measure.answers import mention_vectors
 from training.measure.marked_forms import MarkedForms, records_in
 from training.measure.ranking import bootstrap, ranks, within
 from training.measure.rows import Row, kept_row
+from wikiclip.model import WikiClip
 from wikiclip.presets import MentionConfig, SemanticTokens
 
 KEPT = 0.6  # of the background in a crop, and of the grey behind records, as `tiny` has it
@@ -54,7 +55,7 @@ BY_MARK: dict[str, MentionConfig] = {
     "crop-tokens-taken-away": _tokens(own="crop", weight=-0.25),
 }
 NAMES = {form: name for name, form in BY_MARK.items()}
-Way = Literal["frozen", "trained"]
+Way = Literal["frozen", "checkpoint", "trained"]
 
 
 class Asked(StrEnum):
@@ -115,6 +116,18 @@ class FormRows:
         return FormRow(
             way="frozen", form=form, asked=asked, mark=mark, seed=None, found=kept_row(self._kept, key, make)
         )
+
+    def by_checkpoint(self, model: WikiClip, form: MentionConfig, asked: Asked, mark: Mark) -> FormRow:
+        """Returns the same of a checkpoint as it is, which was trained with one form, and may have seen the unseen."""
+        data, key = self._data[form], ["checkpoint", model.fingerprint]
+
+        def make() -> Row:
+            mentions = self._marked.mentions(form, asked.pool(data), mark)
+            vectors_NM = data.records.encode(model.entity, data.labelled)
+            return _row(data, mention_vectors(model.entity, mentions.pooled_QW), vectors_NM, mentions.record_Q)
+
+        found = kept_row(self._kept, [*key, *self._settled(data), str(asked), mark], make)
+        return FormRow(way="checkpoint", form=form, asked=asked, mark=mark, seed=None, found=found)
 
     def trained(self, form: MentionConfig, seed: int, steps: int) -> list[FormRow]:
         """Returns the same of a model that was trained with the form on the development fold."""

@@ -5,6 +5,7 @@ Without a subcommand it is by the true masks of drawn scenes, and with `marks` b
 
 import dataclasses
 import json
+from itertools import product
 from pathlib import Path
 from typing import Annotated
 
@@ -67,6 +68,9 @@ def marks(
     ] = None,
     own_scenes: Annotated[int | None, typer.Option(min=1, help="The same of records' own photographs.")] = None,
     only: Annotated[str | None, typer.Option(help="Forms of the table by their names, with commas between.")] = None,
+    checkpoint: Annotated[
+        str | None, typer.Option(help="Also ask this checkpoint of tiny's towers, a name or a folder, as it is.")
+    ] = None,
     seeds: Annotated[int, typer.Option(min=0, help="Also train with each form, so many times; 0 trains nothing.")] = 0,
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps of a training.")] = 60,
     rows_file: Annotated[Path | None, typer.Option("--rows", help="Where finished rows are kept.")] = None,
@@ -74,8 +78,8 @@ def marks(
 ) -> None:
     """Print how each form of mention links things that people mark, on photographs of places, in the development fold.
 
-    By the tower's frozen features among the labelled records, and where --seeds asks for it by a model that was trained
-    with the form. A second call goes on where the first was cut off.
+    By the tower's frozen features among the labelled records; where --checkpoint names one, by its encoder; and where
+    --seeds asks for it by a model that is trained with the form. A second call goes on where the first was cut off.
     """
     forms = dict(BY_MARK)
     if only is not None:
@@ -93,12 +97,14 @@ def marks(
     found: list[FormRow] = []
     for mark in MARKS:  # all forms of one mark share their pictures
         found += [rows.frozen(form, asked, mark) for asked in Asked for form in forms.values()]
+    model = WikiClip.load(checkpoint) if checkpoint is not None else None
+    if model is not None:
+        found += [rows.by_checkpoint(model, form, *of) for form in forms.values() for of in product(Asked, MARKS)]
     for form in forms.values():
         found += [row for seed in range(seeds) for row in rows.trained(form, seed, steps)]
-    ways: tuple[Way, ...] = ("frozen", "trained") if seeds else ("frozen",)
-    for way in ways:
-        for asked in Asked:
-            console.print(form_table(found, way, asked))
+    ways: list[Way] = list(dict.fromkeys(row.way for row in found))
+    for way, asked in product(ways, Asked):
+        console.print(form_table(found, way, asked))
     if json_file is not None:
         write_text(json_file, json.dumps([named(row) for row in found], indent=1) + "\n")
 

@@ -26,6 +26,10 @@ def test_rows_are_made_once_and_make_a_table(small_scenes, tmp_path, monkeypatch
         found = [made.frozen(form, asked, mark) for form in forms for asked in Asked for mark in FEW]
         return [*found, *made.trained(forms[0], 0, 2), *made.trained(forms[0], 1, 2)]
 
+    def made_by_checkpoint():
+        made = FormRows(small_scenes, forms, kept=tmp_path / "rows.jsonl", most=most)
+        return made.by_checkpoint(small_scenes.model, forms[1], Asked.SEEN_OWN, "box")
+
     found = rows()
     assert len(found) == 2 * 4 * 2 + 2 * 4 * 2
     assert all(0 <= row.found["rank 1"] <= row.found["rank 10"] <= 100 for row in found)
@@ -33,7 +37,11 @@ def test_rows_are_made_once_and_make_a_table(small_scenes, tmp_path, monkeypatch
     own = [row.found["rank 1"] for row in found if row.way == "frozen" and "own" in row.asked and row.mark == "true"]
     other = [row.found["rank 1"] for row in found if row.way == "frozen" and "other" in row.asked]
     assert sum(own) / len(own) > sum(other) / len(other), "a record's own photograph is the easier"
+    untrained = made_by_checkpoint()
+    assert untrained.way == "checkpoint"
+    assert 0 <= untrained.found["rank 1"] <= untrained.found["rank 10"] <= 100
     monkeypatch.setattr(form_rows, "_row", None)
+    assert made_by_checkpoint() == untrained
     assert rows() == found, "kept rows are not made again"
 
     for way in ("frozen", "trained"):
