@@ -5,6 +5,7 @@ Without a subcommand it is by the true masks of drawn scenes, and with `marks` b
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +18,7 @@ from rich.table import Table
 from training.data.scenes.dataset import load_scenes
 from training.data.scenes.folds import DEVELOPMENT_FOLD, Photo
 from training.data.scenes.marks import MARKS
-from training.experiments.form_rows import BY_MARK, Asked, FormRow, FormRows, Way, form_table, named
+from training.experiments.form_rows import BY_MARK, NAMES, Asked, FormRow, FormRows, Way, form_table, named
 from training.measure.frozen import FORMS, LEVELS, frozen_ranks, in_form
 from training.measure.ranking import RANKS, bootstrap, within
 from wikiclip.base.command import run
@@ -25,7 +26,7 @@ from wikiclip.base.errors import WikiClipError
 from wikiclip.base.files import write_text
 from wikiclip.base.paths import home
 from wikiclip.model import WikiClip
-from wikiclip.presets import PRESETS, PooledLevels
+from wikiclip.presets import PRESETS, MentionConfig, PooledLevels
 
 app = typer.Typer(add_completion=False, invoke_without_command=True)
 console = Console(width=160)
@@ -105,8 +106,21 @@ def marks(
     ways: list[Way] = list(dict.fromkeys(row.way for row in found))
     for way, asked in product(ways, Asked):
         console.print(form_table(found, way, asked))
+    _print_differences(rows, list(forms.values()), model)
     if json_file is not None:
         write_text(json_file, json.dumps([named(row) for row in found], indent=1) + "\n")
+
+
+def _print_differences(rows: FormRows, forms: Sequence[MentionConfig], model: WikiClip | None) -> None:
+    """By how much each form is ahead of the first."""
+    console.print(
+        f"Minus {NAMES[forms[0]]}, people's masks, other photographs, points [95% interval]: rank 1, within 10"
+    )
+    for asked in (None,) if model is None else (None, model):
+        for form in forms[1:]:
+            first, tenth = rows.ahead(form, forms[0], asked)
+            way = "frozen" if asked is None else "checkpoint"
+            console.print(f"  {way}, {NAMES[form]}: {first}, {tenth}", highlight=False, markup=False)
 
 
 def _pooling(levels: PooledLevels | None) -> str:

@@ -18,6 +18,7 @@ FEW = ("true", "box")
 def test_rows_are_made_once_and_make_a_table(small_scenes, tmp_path, monkeypatch):
     monkeypatch.setenv("WIKICLIP_HOME", str(tmp_path))
     monkeypatch.setattr(form_rows, "MARKS", FEW)
+    monkeypatch.setattr(form_rows, "PEOPLES", FEW[1:])
     forms = [BY_MARK["crop"], BY_MARK["tokens"]]
     most = {"own": 3, "other": 3}
 
@@ -40,6 +41,18 @@ def test_rows_are_made_once_and_make_a_table(small_scenes, tmp_path, monkeypatch
     untrained = made_by_checkpoint()
     assert untrained.way == "checkpoint"
     assert 0 <= untrained.found["rank 1"] <= untrained.found["rank 10"] <= 100
+    held = FormRows(small_scenes, forms, kept=tmp_path / "rows.jsonl", most=most)
+    assert all(ahead.low == ahead.mean == ahead.high == 0 for ahead in held.ahead(forms[0], forms[0]))
+    of_form = {
+        form: [
+            row for row in found if (row.form, row.way, row.mark) == (form, "frozen", "box") and "other" in row.asked
+        ]
+        for form in forms
+    }
+    right = {form: sum(row.found["rank 1"] * row.found["queries"] for row in some) for form, some in of_form.items()}
+    queries = sum(row.found["queries"] for row in of_form[forms[0]])
+    ahead = held.ahead(forms[1], forms[0])[0]
+    assert ahead.mean == pytest.approx((right[forms[1]] - right[forms[0]]) / queries, abs=0.02)
     monkeypatch.setattr(form_rows, "_row", None)
     assert made_by_checkpoint() == untrained
     assert rows() == found, "kept rows are not made again"
