@@ -44,10 +44,11 @@ class AskedRegions:
 
     def cut(self, picture: Picture) -> Iterator[PreparedMention]:
         """Cuts each region out of the picture; raises RegionError."""
+        cut = self._model.mention_cutter(picture.rgb, shrunk=picture.shrunk)
         for number, region in enumerate(self._regions):
             mask = shown_part(picture) if region is None else self._mask(number, *picture.size)
             with self._work():
-                prepared = self._model.prepare_mention(picture.rgb, mask, shrunk=picture.shrunk)
+                prepared = cut(mask)
             self._kept.pop(number, None)
             yield prepared
 

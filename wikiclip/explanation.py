@@ -90,7 +90,7 @@ def explain(model: WikiClip, pair: Pair) -> Explanation:
     features, views = model.entity_features([pair.entity]), pair.mention.views
     seen = model.see(views)
     entity_M = model.entity(features)[0].float().cpu()
-    mention_M = model.entity.mention(model.pool_seen(seen, views))[0].float().cpu()
+    mention_M = model.entity.mention(model.pool_seen(seen, [pair.mention]))[0].float().cpu()
 
     patches = seen.patches_BPV.shape[1]
     alone_PP = torch.eye(patches, device=seen.patches_BPV.device)

@@ -74,6 +74,21 @@ def full_picture(image: Image.Image, mask: Mask, *, size: int, mean: tuple[int, 
     return _square(image, mask, box=padded(mask), size=size, background=1.0, mean=mean, shrunk=shrunk)
 
 
+def under_another(full: View, mask: Mask, *, shrunk: int = 1) -> View:
+    """What `full_picture` makes of the same picture under another mask; the pixels are the same array."""
+    size = full.inside_HW.shape[0]
+    return View(full.pixels_CHW, _inside(mask, _placed(mask, padded(mask), size), size, shrunk)[1])
+
+
+def full_cover(mask: Mask, side: int) -> NDArray[np.float32]:
+    """The share that a mask covers of each of a few cells of the square that `full_picture` shows, [side, side]."""
+    placed = _placed(mask, padded(mask), side)
+    covered = Image.fromarray(mask.view(np.uint8) * np.uint8(255)).resize(placed.shape, Image.Resampling.BOX)
+    cover_HW = np.zeros((side, side), dtype=np.float32)
+    cover_HW[placed.rows, placed.columns] = np.asarray(covered) / np.float32(255)
+    return cover_HW
+
+
 def around(mask: Mask, config: MentionConfig) -> Square:
     """The square that `masked_crop` shows."""
     left, top, right, bottom = bounds(mask)
@@ -90,6 +105,31 @@ def padded(mask: Mask) -> Square:
     return x, y, x + side, y + side
 
 
+@dataclass(frozen=True)
+class _Placed:
+    """What of a box lies in the picture, and where in the view: `part` in pixels of the picture."""
+
+    part: Square
+    scale: float
+    rows: slice
+    columns: slice
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Width and height in the view."""
+        return self.columns.stop - self.columns.start, self.rows.stop - self.rows.start
+
+
+def _placed(mask: Mask, box: Square, size: int) -> _Placed:
+    # In fractions of a pixel: rounded to whole ones, a mask of a few pixels would move and change its size in the view.
+    height, width = mask.shape
+    part = (max(0.0, box[0]), max(0.0, box[1]), min(width, box[2]), min(height, box[3]))
+    scale = size / (box[2] - box[0])
+    columns = slice(*_span(part[0] - box[0], part[2] - box[0], scale, size))
+    rows = slice(*_span(part[1] - box[1], part[3] - box[1], scale, size))
+    return _Placed(part, scale, rows, columns)
+
+
 def _square(
     image: Image.Image,
     mask: Mask,
@@ -101,16 +141,21 @@ def _square(
     shrunk: int,
 ) -> View:
     """Resizes the part of `box` that lies in the picture, and lays it on a square of the mean colour."""
-    # In fractions of a pixel: rounded to whole ones, a mask of a few pixels would move and change its size in the view.
-    height, width = mask.shape
-    part = (max(0.0, box[0]), max(0.0, box[1]), min(width, box[2]), min(height, box[3]))
-    scale = size / (box[2] - box[0])
-    left, right = _span(part[0] - box[0], part[2] - box[0], scale, size)
-    top, bottom = _span(part[1] - box[1], part[3] - box[1], scale, size)
-    shape = (right - left, bottom - top)
-
+    placed = _placed(mask, box, size)
+    part = placed.part
     seen = (part[0] / shrunk, part[1] / shrunk, part[2] / shrunk, part[3] / shrunk)
-    colours = image.resize(shape, Image.Resampling.BICUBIC, box=seen, reducing_gap=3.0)
+    colours = image.resize(placed.shape, Image.Resampling.BICUBIC, box=seen, reducing_gap=3.0)
+    inside_hw, inside_HW = _inside(mask, placed, size, shrunk)
+    kept = Image.fromarray(np.rint(255 * background + (1 - background) * inside_hw).astype(np.uint8))
+    view = Image.new("RGB", (size, size), mean)
+    # Blends in integers and rounds to the nearest, a tenth of what floats take.
+    view.paste(colours, (placed.columns.start, placed.rows.start), kept)
+    return View(np.ascontiguousarray(np.asarray(view).transpose(2, 0, 1)), inside_HW)
+
+
+def _inside(mask: Mask, placed: _Placed, size: int, shrunk: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """The share that the mask covers of each pixel of the part, of 255, and of each of the view, of 1."""
+    part, shape, scale = placed.part, placed.shape, placed.scale
     x, y = int(part[0]), int(part[1])
     near = mask[y : math.ceil(part[3]), x : math.ceil(part[2])]
     # Of a mask as large as a phone's photograph, two pixels along each side of one of the smaller picture's are enough.
@@ -118,18 +163,14 @@ def _square(
     cover = Image.fromarray(near[step // 2 :: step, step // 2 :: step].view(np.uint8) * np.uint8(255))
     ends = min((part[2] - x) / step, cover.width), min((part[3] - y) / step, cover.height)
     cover = cover.resize(shape, Image.Resampling.BOX, box=((part[0] - x) / step, (part[1] - y) / step, *ends))
-    inside_hw = np.array(cover)  # of 255
+    inside_hw = np.array(cover)
     if not inside_hw.any() and near.any():  # a few pixels of millions round to nothing, and pooling needs somewhere
         rows, columns = near.nonzero()
         row, column = rows[len(rows) // 2] + 0.5 + y - part[1], columns[len(rows) // 2] + 0.5 + x - part[0]
         inside_hw[min(int(row * scale), shape[1] - 1), min(int(column * scale), shape[0] - 1)] = 1
-
     inside_HW = np.zeros((size, size), dtype=np.float32)
-    inside_HW[top:bottom, left:right] = inside_hw / np.float32(255)
-    kept = Image.fromarray(np.rint(255 * background + (1 - background) * inside_hw).astype(np.uint8))
-    view = Image.new("RGB", (size, size), mean)
-    view.paste(colours, (left, top), kept)  # blends in integers and rounds to the nearest, a tenth of what floats take
-    return View(np.ascontiguousarray(np.asarray(view).transpose(2, 0, 1)), inside_HW)
+    inside_HW[placed.rows, placed.columns] = inside_hw / np.float32(255)
+    return inside_hw, inside_HW
 
 
 @lru_cache

@@ -3,8 +3,8 @@
 Axes: B item, S view, P patch; widths V of patches, W of the pooled vector, T of tokens, M of mention vectors.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,14 @@ from torch import Tensor, nn
 from wikiclip.base.errors import WikiClipError
 from wikiclip.checkpoint import checkpoint_folder, read_checkpoint, read_confidence, write_checkpoint
 from wikiclip.confidence import Confidence
+from wikiclip.cutter import MentionCutter, is_whole
 from wikiclip.entity import EntityEncoder, EntityFeatures, FusedEncoder, JointEncoder, VgkaEncoder
-from wikiclip.masks import Mask, whole
-from wikiclip.mention import Square, View, around, cut_out, full_picture, masked_crop, padded
+from wikiclip.masks import Mask
+from wikiclip.mention import Square, View, around, cut_out, full_picture, padded
 from wikiclip.pictures import Picture
 from wikiclip.presets import TOWER, MentionConfig, Preset
+from wikiclip.segmenters import Segmenter, open_segmenter
+from wikiclip.semantic_tokens import Segments, attended, places
 from wikiclip.towers.loading import open_text_encoder, open_towers, open_vision_tower
 from wikiclip.towers.sentence.embedder import Embedder, EmbedderText, EmbedderTower
 from wikiclip.towers.text import TextEncoder, TextFeatures
@@ -39,9 +42,15 @@ PIXELS_SEEN = 2
 
 @dataclass(frozen=True)
 class PreparedMention:
-    """A mention ready for the tower: one view, or two for the form "both" (crop, then full picture)."""
+    """A mention ready for the tower.
+
+    Attributes:
+        views: one, or two for a form that looks at the crop and then at the full picture.
+        segments: of its picture, where it attends to them; mentions of one picture share the array.
+    """
 
     views: tuple[View, ...]
+    segments: Segments | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,7 @@ class WikiClip(nn.Module):
         fingerprint: sha256 of the checkpoint; "untrained" for a model that was not loaded from one.
         confidence: how sure an answer is, from its scores; None where the checkpoint does not say.
         mention_width: M.
+        segmenters: what segments mentions' pictures, by the names in the preset, opened when a first one is asked for.
     """
 
     def __init__(
@@ -84,6 +94,7 @@ class WikiClip(nn.Module):
         self.mention_width = self.entity.mention_width
         red, green, blue = (round(255 * value) for value in preset.vision.mean)
         self.mean_colour = (red, green, blue)
+        self.segmenters: dict[str, Segmenter] = {}
         self.eval()
 
     @property
@@ -147,14 +158,21 @@ class WikiClip(nn.Module):
             mask: [H, W] of the picture's size, not empty.
             shrunk: how many times smaller than the picture the image is along each side, rounded up.
         """
-        config, size = self.preset.mention, self.vision.image_size
-        views: list[View] = []
-        if config.form in ("crop", "both"):
-            views.append(self._crop(image, mask, config, shrunk))
-        if config.form in ("pooled", "both", "full"):
-            under = mask if config.form != "full" else whole(*mask.shape)
-            views.append(full_picture(image, under, size=size, mean=self.mean_colour, shrunk=shrunk))
-        return PreparedMention(tuple(views))
+        return self.mention_cutter(image, shrunk=shrunk)(mask)
+
+    def mention_cutter(self, image: Image.Image, *, shrunk: int = 1) -> Callable[[Mask], PreparedMention]:
+        """What `prepare_mention` is for several regions of one picture, one after the other: what they share is made
+        once, and seen once by the tower."""
+        config = self.preset.mention
+        cutter = MentionCutter(
+            image,
+            config=config,
+            size=self.vision.image_size,
+            mean=self.mean_colour,
+            shrunk=shrunk,
+            segmenter=lambda: self._segmenter(config.tokens.segmenter),
+        )
+        return lambda mask: PreparedMention(cutter.views(mask), cutter.segments)
 
     def prepare_entity(self, text: str, picture: Picture | None) -> PreparedEntity:
         """Cuts a record's view; a transparent background counts as outside. Safe on any thread."""
@@ -163,11 +181,11 @@ class WikiClip(nn.Module):
     def entity_frame(self, picture: Picture) -> Square:
         """The part of a record's picture that its view shows."""
         mask = shown(picture)
-        return padded(mask) if _is_whole(mask) else around(mask, self.record_cut)
+        return padded(mask) if is_whole(mask) else around(mask, self.record_cut)
 
     def mention_frame(self, mask: Mask) -> Square:
         """The part of the picture that the first view of a mention shows."""
-        if self.preset.mention.form in ("pooled", "full") or _is_whole(mask):
+        if not self.preset.mention.crops or is_whole(mask):
             return padded(mask)
         return around(mask, self.preset.mention)
 
@@ -179,19 +197,18 @@ class WikiClip(nn.Module):
     @property
     def record_cut(self) -> MentionConfig:
         """How a record's picture is cut."""
-        return replace(self.preset.mention, margin=0.0)
+        return MentionConfig(background=self.preset.mention.background)
 
     def _entity_view(self, picture: Picture) -> View:
         opaque, size = shown(picture), self.vision.image_size
-        if _is_whole(opaque):
+        if is_whole(opaque):
             return full_picture(picture.rgb, opaque, size=size, mean=self.mean_colour)
         return cut_out(picture.rgb, opaque, size=size, config=self.record_cut, mean=self.mean_colour)
 
-    def _crop(self, image: Image.Image, mask: Mask, config: MentionConfig, shrunk: int = 1) -> View:
-        size = self.vision.image_size
-        if _is_whole(mask):
-            return full_picture(image, mask, size=size, mean=self.mean_colour, shrunk=shrunk)
-        return masked_crop(image, mask, size=size, config=config, mean=self.mean_colour, shrunk=shrunk)
+    def _segmenter(self, name: str) -> Segmenter:
+        if name not in self.segmenters:
+            self.segmenters[name] = open_segmenter(name, tower=self.vision)
+        return self.segmenters[name]
 
     @torch.inference_mode()
     def encode_mentions(self, mentions: Sequence[PreparedMention]) -> NDArray[np.float32]:
@@ -207,18 +224,60 @@ class WikiClip(nn.Module):
     def pool_mentions(self, mentions: Sequence[PreparedMention]) -> Tensor:
         """The frozen half of `encode_mentions`: pooled vectors [B, W]."""
         views = [view for mention in mentions for view in mention.views]
-        return self.pool_seen(self.see(views), views)
+        row_of: dict[int, int] = {}
+        distinct: list[View] = []
+        rows: list[int] = []
+        # A tower that is told the mask sees one picture again under each, unless only its patches count.
+        apart = self.preset.vision.sees_by_mask or self.preset.mention.form == "masked"
+        for view in views:
+            key = id(view) if apart else id(view.pixels_CHW)
+            if key not in row_of:
+                row_of[key] = len(distinct)
+                distinct.append(view)
+            rows.append(row_of[key])
+        seen = self.see(distinct)
+        if len(distinct) < len(views):
+            seen = seen.taken(torch.tensor(rows, device=seen.pooled_BW.device))
+        return self.pool_seen(seen, mentions)
 
     @torch.inference_mode()
-    def pool_seen(self, seen: VisionFeatures, views: Sequence[View]) -> Tensor:
+    def pool_seen(self, seen: VisionFeatures, mentions: Sequence[PreparedMention]) -> Tensor:
         """Pooled vectors [B, W] of mentions whose views were seen already."""
-        if self.preset.mention.form in ("crop", "full"):
+        config = self.preset.mention
+        if config.form in ("crop", "full", "masked"):
             return seen.pooled_BW
-        weights_BP = self.cover(views, self.vision.grid)
-        under_mask_BW = self.vision.pool(seen, weights_BP)
-        if self.preset.mention.form == "pooled":
+        views = [mention.views[-1] for mention in mentions]
+        full = seen.taken(slice(1, None, 2)) if config.crops else seen
+        under_mask_BW = self.vision.pool(full, self.cover(views, self.vision.grid))
+        if config.form == "pooled":
             return under_mask_BW
-        return F.normalize(seen.pooled_BW[0::2], dim=-1) + F.normalize(under_mask_BW[1::2], dim=-1)
+        own_BW = F.normalize(seen.pooled_BW[0::2] if config.crops else under_mask_BW, dim=-1)
+        if config.form == "both":
+            return own_BW + F.normalize(under_mask_BW, dim=-1)
+        return self._attended(own_BW, full, mentions)
+
+    def _attended(self, own_BW: Tensor, full: VisionFeatures, mentions: Sequence[PreparedMention]) -> Tensor:
+        """What mentions are that attend to the tokens of their pictures."""
+        made: dict[int, tuple[Tensor, Tensor]] = {}  # of a picture's segments; mentions of it have the same
+        for number, mention in enumerate(mentions):
+            assert mention.segments is not None
+            if id(mention.segments) not in made:
+                inside_TSS = torch.from_numpy(mention.segments).to(own_BW.device)
+                weights_TP = F.adaptive_avg_pool2d(inside_TSS[:, None], self.vision.grid).flatten(1)
+                picture = full.taken(slice(number, number + 1)).repeat_first(len(weights_TP))
+                tokens_TW = F.normalize(self.vision.pool(picture, weights_TP), dim=-1)
+                made[id(mention.segments)] = tokens_TW, places(inside_TSS)
+        tokens = [made[id(mention.segments)] for mention in mentions]
+        pad = torch.nn.utils.rnn.pad_sequence
+        inside_BHW = torch.from_numpy(np.stack([mention.views[-1].inside_HW for mention in mentions]))
+        return attended(
+            own_BW,
+            places(inside_BHW.to(own_BW.device)),
+            pad([tokens_TW for tokens_TW, _ in tokens], batch_first=True),
+            pad([places_TE for _, places_TE in tokens], batch_first=True),
+            pad([own_BW.new_ones(len(tokens_TW)) for tokens_TW, _ in tokens], batch_first=True) > 0,
+            self.preset.mention.tokens,
+        )
 
     @torch.inference_mode()
     def entity_features(self, entities: Sequence[PreparedEntity]) -> EntityFeatures:
@@ -300,11 +359,6 @@ def _joint_features(embedder: Embedder, entities: Sequence[PreparedEntity]) -> E
 def shown(picture: Picture) -> Mask:
     """What of a record's picture is no transparent background."""
     return picture.opaque if picture.opaque is not None else np.ones(picture.rgb.size[::-1], dtype=np.bool_)
-
-
-def _is_whole(mask: Mask) -> bool:
-    """Whether the whole picture is shown: a margin around it would only make it smaller."""
-    return not mask.any() or bool(mask.all())
 
 
 def _reads_alike(one: Preset, other: Preset) -> bool:

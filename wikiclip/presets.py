@@ -25,7 +25,7 @@ class PresetName(StrEnum):
 
 
 TOWER = "tower"  # the text encoder that a vision tower was trained with
-MentionForm = Literal["crop", "pooled", "both", "full"]
+MentionForm = Literal["crop", "pooled", "both", "full", "masked", "tokens"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +79,10 @@ class VisionBackbone:
         image_size: pixels along each side of the square input.
         mean, std: of the input channels, for pixels in 0 to 1.
         levels: how the pooled vector is made; None for the tower's own.
+        masked_blocks: of a ViT, how many of its last blocks attend to nothing but what the mask covers, its pooling
+            included; 0 for a tower that is shown no mask.
+        alpha: a file that holds a ViT's fourth channel, for the mask, as Alpha-CLIP publishes it; None for none.
+        alpha_sha256: of that file, checked before it is read where it is known.
         joint: how a model that embeds picture and text together is asked; None for a tower of open_clip's.
     """
 
@@ -90,7 +94,29 @@ class VisionBackbone:
     mean: tuple[float, float, float] = (0.48145466, 0.4578275, 0.40821073)
     std: tuple[float, float, float] = (0.26862954, 0.26130258, 0.27577711)
     levels: PooledLevels | None = None
+    masked_blocks: int = 0
+    alpha: str | None = None
+    alpha_sha256: str | None = None
     joint: JointEmbedding | None = None
+
+    def __post_init__(self) -> None:
+        if self.masked_blocks < 0:
+            raise WikiClipError(f"`masked_blocks` is 0 or more, not {self.masked_blocks}.")
+        if (self.uses_mask and self.joint is not None) or (self.sees_by_mask and self.levels is not None):
+            raise WikiClipError(
+                "A tower is told the mask in one way: by `levels`, or by `masked_blocks` and `alpha`; and none that"
+                " embeds picture and text together is."
+            )
+
+    @property
+    def sees_by_mask(self) -> bool:
+        """Whether the patches themselves depend on the mask."""
+        return self.masked_blocks > 0 or self.alpha is not None
+
+    @property
+    def uses_mask(self) -> bool:
+        """Whether the pooled vector depends on the mask."""
+        return self.sees_by_mask or self.levels is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,20 +138,60 @@ class TextBackbone:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SemanticTokens:
+    """How a mention attends to what else its picture shows; `semantic_tokens.py` says what it does.
+
+    Attributes:
+        own: the mention's own vector, which attends: pooled under the mask of the full picture, or of a masked crop.
+        segmenter: by whose proposals the picture is segmented: "tower", "grabcut" or a checkpoint of SAM.
+        most: segments that have a token, the largest ones.
+        temperature: of the softmax over cosines of the mention with tokens.
+        nearness: how much their places count beside the cosines; 0 leaves them out.
+        weight: of what was attended to, where the mention's own unit vector counts 1; less than 0 takes it away.
+    """
+
+    own: Literal["pooled", "crop"] = "pooled"
+    segmenter: str = "grabcut"
+    most: int = 8
+    temperature: float = 0.1
+    nearness: float = 0.25
+    weight: float = 0.25
+
+    def __post_init__(self) -> None:
+        if self.most < 1 or not 0 < self.temperature < math.inf:
+            raise WikiClipError(
+                f"A mention attends to 1 token or more, at a temperature above 0, not {self.most} at"
+                f" {self.temperature}."
+            )
+        if not math.isfinite(self.nearness) or not math.isfinite(self.weight):
+            raise WikiClipError(
+                f"The weights of places and of tokens are finite, not {self.nearness} and {self.weight}."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class MentionConfig:
     """How a masked region becomes one vector; `mention.py` says what each form does.
 
     Attributes:
-        form: masked crop, mask-weighted pooling of patches, both, or the full picture.
+        form: masked crop, mask-weighted pooling of patches, both, the full picture, the full picture seen by a tower
+            that is told the mask itself, or the mention and what it attends to of its picture's segments.
         margin: added on each side of the mask's box, as a share of its longer side. A record's picture has none: a
             thing in a scene is turned and partly hidden, so that its box is smaller than that of the thing.
         background: how much of the background inside the crop is kept, 0 to 1; the rest is the mean colour.
             As much is kept of a grey that a record's picture gets where it is transparent.
+        tokens: of the form "tokens"; no other form looks at it.
     """
 
     form: MentionForm = "crop"
     margin: float = 0.0
     background: float = 0.0
+    tokens: SemanticTokens = field(default_factory=SemanticTokens)
+
+    @property
+    def crops(self) -> bool:
+        """Whether a mention's first view is a masked crop."""
+        return self.form in ("crop", "both") or (self.form == "tokens" and self.tokens.own == "crop")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,6 +308,16 @@ class Preset:
                 )
         elif self.adaptor is None and self.fusion is None:
             raise WikiClipError("A preset has an adaptor to train or says how picture and description are fused.")
+        if self.mention.form == "masked" and not self.vision.uses_mask:
+            raise WikiClipError(
+                "The form 'masked' is for a tower that is told the mask: by `levels`, `masked_blocks` or `alpha` of the"
+                " vision backbone."
+            )
+        if self.mention.form == "tokens" and self.vision.sees_by_mask:
+            raise WikiClipError(
+                "The form 'tokens' takes tokens of all that a picture shows, and a tower with `masked_blocks` or"
+                " `alpha` sees what the mask covers: leave these out, or take the form 'masked'."
+            )
         if self.fusion is not None and (self.space is not None or self.text.model != TOWER):
             raise WikiClipError(
                 "Picture and description are fused in the space of a tower that knows text: the preset has no mention"
@@ -269,12 +345,15 @@ class Preset:
                 vision["levels"] = PooledLevels(**{**levels, "stages": tuple(levels["stages"])})
             if vision.get("joint") is not None:
                 vision["joint"] = JointEmbedding(**vision["joint"])
+            mention = dict(values["mention"])
+            if "tokens" in mention:
+                mention["tokens"] = SemanticTokens(**mention["tokens"])
             return cls(
                 name=values["name"],
                 vision=VisionBackbone(**vision),
                 text=TextBackbone(**values["text"]),
                 adaptor=AdaptorConfig(**values["adaptor"]) if values["adaptor"] is not None else None,
-                mention=MentionConfig(**values["mention"]),
+                mention=MentionConfig(**mention),
                 space=SpaceConfig(**values["space"]) if values["space"] is not None else None,
                 fusion=FusionConfig(**values["fusion"]) if values.get("fusion") is not None else None,
             )

@@ -24,6 +24,7 @@ TOWERS: dict[str, dict[str, Any]] = {
     "vit-norm-after-pool": {**VIT, "pool_type": "avg", "final_ln_after_pool": True},
     "timm-vit-token": {**TIMM, "timm_model_name": "test_vit", "timm_pool": "token", "timm_proj": "linear"},
     "timm-vit-average": {**TIMM, "timm_model_name": "test_vit", "timm_pool": "avg", "timm_proj": "linear"},
+    "timm-vit-map": {**TIMM, "timm_model_name": "test_vit", "timm_pool": "map", "timm_proj": "none"},
     "timm-eva": {**TIMM, "timm_model_name": "eva02_tiny_patch14_224", "timm_pool": "token", "timm_proj": None},
     "timm-cnn": {**TIMM, "timm_model_name": "test_efficientnet", "timm_pool": "avg", "timm_proj": "none"},
     "timm-cnn-projected": {**TIMM, "timm_model_name": "test_convnext", "timm_pool": "", "timm_proj": "linear"},

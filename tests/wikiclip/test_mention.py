@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wikiclip.masks import Mask
-from wikiclip.mention import DARKEST, LIGHTEST, View, cut_out, full_picture, masked_crop
+from wikiclip.mention import DARKEST, LIGHTEST, View, cut_out, full_cover, full_picture, masked_crop, under_another
 from wikiclip.presets import MentionConfig
 
 SIZE = 64
@@ -185,6 +185,26 @@ def test_one_pixel_of_millions_still_covers_something(where: tuple[int, int]) ->
 def test_an_empty_mask_covers_nothing_of_the_full_picture() -> None:
     mask = np.zeros((9, 9), np.bool_)
     assert not full_picture(two_colours(mask), mask, size=SIZE, mean=MEAN).inside_HW.any()
+
+
+@settings(deadline=None)
+@given(any_masks(), st.sampled_from([1, 7, 64]), st.sampled_from([1, 2, 3]))
+def test_the_full_picture_under_another_mask_shares_its_pixels(mask: Mask, size: int, shrunk: int) -> None:
+    height, width = mask.shape
+    image = textured(-(-height // shrunk), -(-width // shrunk))
+    first = full_picture(image, ~mask, size=size, mean=MEAN, shrunk=shrunk)
+    found = under_another(first, mask, shrunk=shrunk)
+    expected = full_picture(image, mask, size=size, mean=MEAN, shrunk=shrunk)
+    assert found.pixels_CHW is first.pixels_CHW
+    assert (found.pixels_CHW == expected.pixels_CHW).all()
+    assert (found.inside_HW == expected.inside_HW).all()
+
+
+@settings(deadline=None)
+@given(any_masks())
+def test_cells_are_covered_as_the_view_is(mask: Mask) -> None:
+    full = full_picture(textured(*mask.shape), mask, size=SIZE, mean=MEAN)
+    np.testing.assert_allclose(full_cover(mask, SIZE), full.inside_HW, atol=1.1 / 255)
 
 
 @pytest.mark.parametrize("background", [0.0, 0.4, 1.0])

@@ -10,7 +10,15 @@ import pytest
 
 import wikiclip.towers.torchvision_guard  # noqa: F401  (lets open_clip import torchvision)
 from wikiclip.base.errors import WikiClipError
-from wikiclip.presets import PRESETS, AdaptorConfig, Preset, PresetName, SpaceConfig
+from wikiclip.presets import (
+    PRESETS,
+    AdaptorConfig,
+    MentionConfig,
+    Preset,
+    PresetName,
+    SemanticTokens,
+    SpaceConfig,
+)
 
 import open_clip  # isort: skip
 
@@ -28,6 +36,59 @@ def test_a_field_that_an_older_checkpoint_lacks_has_its_default() -> None:
     assert Preset.from_json(values) == PRESETS["tiny"]
     del values["vision"]["levels"]
     assert Preset.from_json(values).vision == replace(PRESETS["tiny"].vision, levels=None)
+
+
+def test_a_checkpoint_from_before_there_were_tokens_and_masked_attention_is_read() -> None:
+    values = PRESETS["tiny"].to_json()
+    del values["mention"]["tokens"]
+    for key in ("masked_blocks", "alpha", "alpha_sha256"):
+        del values["vision"][key]
+    assert Preset.from_json(values) == PRESETS["tiny"]
+
+
+@pytest.mark.parametrize(
+    ("mention", "vision"),
+    [
+        (MentionConfig(form="tokens", tokens=SemanticTokens(own="crop", segmenter="sam", most=3, weight=-0.5)), {}),
+        (MentionConfig(form="masked"), {"levels": None, "masked_blocks": 4}),
+        (MentionConfig(form="masked"), {"levels": None, "alpha": "alpha.pt", "alpha_sha256": "0" * 64}),
+        (MentionConfig(form="masked"), {}),
+    ],
+)
+def test_forms_go_through_json(mention: MentionConfig, vision: dict[str, Any]) -> None:
+    tiny = PRESETS["tiny"]
+    preset = replace(tiny, mention=mention, vision=replace(tiny.vision, **vision))
+    again = Preset.from_json(json.loads(json.dumps(preset.to_json())))
+    assert again == preset
+    assert hash(again) == hash(preset)
+
+
+@pytest.mark.parametrize(
+    ("mention", "vision", "match"),
+    [
+        ({"form": "masked"}, {"levels": None}, "for a tower that is told the mask"),
+        ({"form": "tokens"}, {"levels": None, "masked_blocks": 1}, "sees what the mask covers"),
+        ({"form": "tokens"}, {"levels": None, "alpha": "alpha.pt"}, "sees what the mask covers"),
+        ({}, {"masked_blocks": 1}, "told the mask in one way"),
+        ({}, {"alpha": "alpha.pt"}, "told the mask in one way"),
+        ({}, {"levels": None, "masked_blocks": -1}, "0 or more, not -1"),
+        ({"tokens": {"most": 0}}, {}, "attends to 1 token or more"),
+        ({"tokens": {"temperature": 0.0}}, {}, "temperature above 0"),
+        ({"tokens": {"temperature": math.inf}}, {}, "temperature above 0|does not describe"),
+        ({"tokens": {"weight": math.nan}}, {}, "are finite|does not describe"),
+        ({"tokens": {"own": "full"}}, {}, "does not describe"),
+        ({"tokens": {"depth": 3}}, {}, "does not describe"),
+        ({"tokens": None}, {}, "does not describe"),
+    ],
+)
+def test_forms_that_no_tower_can_have_are_refused_in_one_sentence(
+    mention: dict[str, Any], vision: dict[str, Any], match: str
+) -> None:
+    values = PRESETS["tiny"].to_json()
+    values["mention"].update(mention)
+    values["vision"].update(vision)
+    with pytest.raises(WikiClipError, match=match):
+        Preset.from_json(values)
 
 
 @pytest.mark.parametrize(

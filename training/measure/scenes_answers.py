@@ -57,7 +57,7 @@ def answers_of_fold(
             yield from _pooled_answers(data, untrained, vectors_NM, asked, record, "untrained")
     yield from _text_answers(data, trained["full"], queries)
     yield from _image_answers(frozen, asked_of_fold(frozen, fold), "image")
-    if data.model.vision.uses_mask:
+    if data.model.preset.vision.levels is not None:
         yield from _image_answers(data, queries, "levels")
 
 

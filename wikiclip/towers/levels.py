@@ -9,7 +9,7 @@ Axes: B item, P patch, C channel, H, W cells of a map; widths V of patches, W of
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -32,7 +32,6 @@ class LevelsTower(VisionTower):
         WikiClipError: the network has no such depths.
     """
 
-    uses_mask: ClassVar[bool] = True
     _traced: Callable[[Tensor, Tensor], Looked] | None = None
 
     def __init__(self, network: Any, backbone: VisionBackbone) -> None:

@@ -6,15 +6,15 @@ Axes: B item, P patch; widths V of patches, W of the pooled vector. C, H, W of p
 import torch
 from torch import Tensor
 
-from wikiclip.towers.vision import VisionFeatures, VisionTower, mean_patch
+from wikiclip.towers.maskable import MaskableTower
+from wikiclip.towers.vision import VisionFeatures, mean_patch
 
 
-class TimmTower(VisionTower):
+class TimmTower(MaskableTower):
     """Gives a trunk's last features, and what its head makes of them."""
 
-    @torch.inference_mode()
-    def forward(self, pixels_BCHW: Tensor, inside_BHW: Tensor | None = None) -> VisionFeatures:
-        x_BCHW = self._normalised(pixels_BCHW)
+    def look(self, x_BCHW: Tensor) -> VisionFeatures:
+        """What the network makes of its input."""
         # A convolutional trunk's own `forward_intermediates` stops before its last convolution (352 of 1,280 channels).
         trunk = self.network.trunk
         with self._arithmetic():

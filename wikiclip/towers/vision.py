@@ -8,7 +8,7 @@ Axes: B item, P patch; widths V of patches, W of the pooled vector. C, H, W of p
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -40,6 +40,12 @@ class VisionFeatures:
             tuple(torch.cat(maps) for maps in zip(*(batch.earlier_maps for batch in batches), strict=True)),
         )
 
+    def taken(self, rows: Tensor | slice) -> "VisionFeatures":
+        """The features of some items, in this order."""
+        return VisionFeatures(
+            self.patches_BPV[rows], self.pooled_BW[rows], tuple(map_BCHW[rows] for map_BCHW in self.earlier_maps)
+        )
+
     def repeat_first(self, times: int) -> "VisionFeatures":
         """The features of the first item as those of several, without copying them."""
         return VisionFeatures(
@@ -63,13 +69,12 @@ class VisionTower(nn.Module, ABC):
         uses_mask: whether `forward` pools by the mask; a tower that does not takes in all that it is shown.
     """
 
-    uses_mask: ClassVar[bool] = False
     mean_C: Tensor
     std_C: Tensor
 
     def __init__(self, network: Any, backbone: VisionBackbone) -> None:
         super().__init__()
-        self.network, self.image_size = network, backbone.image_size
+        self.network, self.image_size, self.uses_mask = network, backbone.image_size, backbone.uses_mask
         network.eval().requires_grad_(False)
         for part in network.modules():
             if isinstance(part, nn.Conv2d):

@@ -10,19 +10,19 @@ from torch import Tensor
 
 from wikiclip.attention import make_sequence_first
 from wikiclip.presets import VisionBackbone
-from wikiclip.towers.vision import VisionFeatures, VisionTower, mean_patch
+from wikiclip.towers.maskable import MaskableTower
+from wikiclip.towers.vision import VisionFeatures, mean_patch
 
 
-class VitTower(VisionTower):
+class VitTower(MaskableTower):
     """Gives a ViT's patches, without its class token, and the vector that it pools of them or its class token gives."""
 
     def __init__(self, network: Any, backbone: VisionBackbone) -> None:
         make_sequence_first(network)
         super().__init__(network, backbone)
 
-    @torch.inference_mode()
-    def forward(self, pixels_BCHW: Tensor, inside_BHW: Tensor | None = None) -> VisionFeatures:
-        x_BCHW = self._normalised(pixels_BCHW)
+    def look(self, x_BCHW: Tensor) -> VisionFeatures:
+        """What the network makes of its input."""
         with self._arithmetic():
             # The class token is not among the intermediates. A ViT that normalises after it pools has its patches raw.
             out = self.network.forward_intermediates(

@@ -19,7 +19,7 @@ from wikiclip.towers.vit import VitTower
 UNSUPPORTED = ("vit-attention", "resnet")
 KINDS = [name for name in TOWERS if name not in UNSUPPORTED]
 NATIVE = [name for name in KINDS if name.startswith("vit-")]
-AVERAGING = [name for name in KINDS if name not in ("vit-token", "timm-vit-token", "timm-eva")]
+AVERAGING = [name for name in KINDS if name not in ("vit-token", "timm-vit-token", "timm-vit-map", "timm-eva")]
 
 
 def noise(encoder: VisionTower, count: int = 2, seed: int = 0) -> Tensor:

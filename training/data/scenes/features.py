@@ -35,6 +35,7 @@ class SceneSet:
         stamps: paths below `root`, the only pictures that may stand in these scenes.
         places: photographs below `places_root` that scenes stand on; drawn backgrounds where there are none.
         mark: how each mention's mask is made of the true one.
+        most: scenes, whose targets lie evenly among the stamps; as many as there are where None.
     """
 
     name: str
@@ -46,12 +47,18 @@ class SceneSet:
     places_root: Path | None = None
     places: tuple[str, ...] = ()
     mark: Mark = "true"
+    most: int | None = None
 
     def __len__(self) -> int:
+        return min(self._all, self._all if self.most is None else self.most)
+
+    @property
+    def _all(self) -> int:
         return len(self.stamps) * self.per_stamp
 
     def scene(self, number: int) -> Scene:
         """Returns the scene of that number; the same at each call."""
+        number = self._place(number)
         seed = [self.seed, number]
         rng = np.random.default_rng(seed)
         target = self.stamps[number % len(self.stamps)]
@@ -70,8 +77,12 @@ class SceneSet:
         Args:
             segmenter: what outlines clicks and boxes.
         """
-        rng = np.random.default_rng([self.seed, number, 2])
+        rng = np.random.default_rng([self.seed, self._place(number), 2])
         return [mark(self.mark, scene.picture, placed.mask, segmenter, rng) for placed in scene.placed]
+
+    def _place(self, number: int) -> int:
+        """Which of all scenes it is."""
+        return number * self._all // len(self)
 
     def key(self) -> dict[str, Any]:
         """JSON values that settle the scenes and their mentions."""
@@ -142,9 +153,10 @@ def _prepare(model: WikiClip, scenes: SceneSet, numbers: NDArray[np.int64]) -> _
     segmenter = open_segmenter("tower", tower=model.vision)
     for number in numbers:
         scene = scenes.scene(int(number))
-        prepared.full.append(model.prepare_mention(scene.picture, whole(scene.picture.height, scene.picture.width)))
+        cut = model.mention_cutter(scene.picture)
+        prepared.full.append(cut(whole(scene.picture.height, scene.picture.width)))
         masks = scenes.marked(int(number), scene, segmenter)
-        prepared.mentions.extend(model.prepare_mention(scene.picture, mask) for mask in masks)
+        prepared.mentions.extend(map(cut, masks))
         prepared.stamps.append(
             [scenes.stamps.index(placed.path.relative_to(scenes.root).as_posix()) for placed in scene.placed]
         )
