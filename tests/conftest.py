@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _give_memory_back() -> Iterator[None]:
-    """Returns what a module's tests had to the system: glibc keeps it, and the next module's run in the same process."""
+    """Returns what a module's tests had to the system: glibc keeps it, and the next module's run in the process."""
     yield
     gc.collect()
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # other systems' libraries have none
