@@ -1,7 +1,6 @@
-"""Boxes that cover a picture, and how much two of them overlap."""
+"""Boxes that cover a picture."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -30,25 +29,12 @@ def covering(width: int, height: int, wide: float, high: float, *, step: float) 
     ]
 
 
-def apart(boxes: Sequence[Box], *, most: float) -> list[Box]:
-    """The boxes less those that overlap (IoU) one before them by more."""
-    kept: list[Box] = []
-    for box in boxes:
-        if all(overlap(box, other) <= most for other in kept):
-            kept.append(box)
-    return kept
-
-
-def overlap(one: Box, other: Box) -> float:
-    """IoU."""
-    wide = max(0, min(one.right, other.right) - max(one.left, other.left))
-    high = max(0, min(one.bottom, other.bottom) - max(one.top, other.top))
-    return wide * high / (area(one) + area(other) - wide * high)
-
-
-def area(box: Box) -> int:
-    """Pixels."""
-    return (box.right - box.left) * (box.bottom - box.top)
+def grown(box: Box, margin: float, width: int, height: int) -> Box:
+    """A box with a margin on each side, as a share of its own, in a picture of this size."""
+    wide, high = (round(margin * side) for side in (box.right - box.left, box.bottom - box.top))
+    return Box(
+        max(0, box.left - wide), max(0, box.top - high), min(width, box.right + wide), min(height, box.bottom + high)
+    )
 
 
 def _stretches(length: float, whole: int, step: float) -> list[tuple[int, int]]:

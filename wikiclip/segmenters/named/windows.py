@@ -1,30 +1,34 @@
 """A box first, then the outline in it, as Grounding DINO and SAM are joined (Ren et al., Grounded SAM, 2024).
 
-Windows of several sizes and shapes are cut out of the picture as mentions. Those that are most like the entity are
-boxes for the default segmenter, and what it outlines is compared with the entity again.
+Square windows of two sizes are cut out of the picture as mentions. The one that is most like the entity is often a part
+of it alone, so each votes for its pixels, by how like it is, and the box is about what has most votes. The default
+segmenter outlines what is in it, and once more what is in a box about that outline, which the first may have cut.
 
-Axes: N window, M of mention vectors.
+Axes: N window, M of mention vectors; H, W cells.
 """
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from wikiclip.masks import Mask
+from wikiclip.masks import Mask, bounds
 from wikiclip.model import WikiClip
 from wikiclip.segmenters.grabcut import GrabCut
-from wikiclip.segmenters.named.boxes import apart, covering, scale
+from wikiclip.segmenters.named.boxes import covering, grown, scale
 from wikiclip.segmenters.named.likeness import Vectors, entities, mentions, ranked
 from wikiclip.segmenters.naming import Candidate, Reference
 from wikiclip.segmenters.segmenter import Box, Segmenter
 from wikiclip.segmenters.tower import TowerGuided
 
-SIZES = 0.42, 0.6, 0.85  # the root of a window's area, as a share of the picture's shorter side
-SHAPES = 0.5, 1.0, 2.0  # width by height
+SIZES = 0.3, 0.6  # of a window, as shares of the picture's shorter side
 STEP = 0.5  # from one window to the next, at most, as a share of its own side
-BOXES = 2  # that are outlined
-OVERLAP = 0.5  # IoU by which a window is nearly the same as a better one
+CELLS = 64  # along the picture's longer side, that are voted for
+TEMPERATURE = 0.08  # of cosines: a window that is less like the entity by it has a third of the vote
+SHARE = 0.3  # of the way from the least to the most votes, above which cells are in the box
+MARGIN = 0.1  # about an outline that is drawn again, as a share of its width and height
 
 
 class Windows:
@@ -46,23 +50,37 @@ class Windows:
         return [self._found(image, boxes, vectors_NM, entity_M) for entity_M in entities(self._model, references)]
 
     def _found(self, image: Image.Image, boxes: list[Box], vectors_NM: Vectors, entity_M: Vectors) -> list[Candidate]:
-        order = np.argsort(-(vectors_NM @ entity_M), kind="stable")
-        best = apart([boxes[n] for n in order], most=OVERLAP)[:BOXES]
-        drawn = [(self._outlines.segment(image, box)[0], box) for box in best]
-        return ranked(self._model, image, drawn, entity_M)
+        box = voted(boxes, vectors_NM @ entity_M, image.width, image.height)
+        first = self._outlines.segment(image, box)[0]
+        left, top, right, bottom = bounds(first)
+        again = grown(Box(left, top, right, bottom), MARGIN, image.width, image.height)
+        return ranked(self._model, image, [(self._outlines.segment(image, again)[0], again)], entity_M)
 
 
 def windows(width: int, height: int) -> list[Box]:
-    """Windows that cover a picture, the whole of it first."""
-    found = [Box(0, 0, width, height)]
-    for size in SIZES:
-        for shape in SHAPES:
-            wide, high = (size * scale(width, height) * shape**power for power in (0.5, -0.5))
-            found += covering(width, height, wide, high, step=STEP)
-    return list(dict.fromkeys(found))
+    """Windows that cover a picture."""
+    sides = [size * scale(width, height) for size in SIZES]
+    return list(dict.fromkeys(box for side in sides for box in covering(width, height, side, side, step=STEP)))
+
+
+def voted(boxes: Sequence[Box], likeness_N: Vectors, width: int, height: int) -> Box:
+    """The box about the cells that windows vote for most, and that hang together with the first of all."""
+    shrink = min(1.0, CELLS / max(width, height))
+    votes_HW = np.zeros((max(1, round(height * shrink)), max(1, round(width * shrink))), np.float32)
+    down, across = votes_HW.shape[0] / height, votes_HW.shape[1] / width
+    for box, vote in zip(boxes, np.exp((likeness_N - likeness_N.max()) / TEMPERATURE), strict=True):
+        rows = slice(round(box.top * down), max(round(box.top * down) + 1, round(box.bottom * down)))
+        columns = slice(round(box.left * across), max(round(box.left * across) + 1, round(box.right * across)))
+        votes_HW[rows, columns] += vote
+    inside_HW = votes_HW >= votes_HW.min() + SHARE * np.ptp(votes_HW)
+    _, pieces_HW = cv2.connectedComponents(inside_HW.astype(np.uint8), connectivity=4)
+    left, top, right, bottom = bounds(np.asarray(pieces_HW == pieces_HW.ravel()[votes_HW.argmax()]))
+    return Box(
+        int(left / across), int(top / down), min(width, round(right / across)), min(height, round(bottom / down))
+    )
 
 
 def _filled(box: Box, image: Image.Image) -> Mask:
-    mask = np.zeros((image.height, image.width), np.bool_)
+    mask: NDArray[np.bool_] = np.zeros((image.height, image.width), np.bool_)
     mask[box.top : box.bottom, box.left : box.right] = True
     return mask
