@@ -29,14 +29,6 @@ def covering(width: int, height: int, wide: float, high: float, *, step: float) 
     ]
 
 
-def grown(box: Box, margin: float, width: int, height: int) -> Box:
-    """A box with a margin on each side, as a share of its own, in a picture of this size."""
-    wide, high = (round(margin * side) for side in (box.right - box.left, box.bottom - box.top))
-    return Box(
-        max(0, box.left - wide), max(0, box.top - high), min(width, box.right + wide), min(height, box.bottom + high)
-    )
-
-
 def _stretches(length: float, whole: int, step: float) -> list[tuple[int, int]]:
     length = min(max(1, round(length)), whole)
     count = 1 + math.ceil((whole - length) / (step * length))

@@ -1,7 +1,8 @@
 """Where the picture looks like the entity, and GrabCut from there: no box on the way, as in SEEM (Zou et al., 2023).
 
 Tiles of the picture are seen by the tower, each patch alone is made a mention, and its cosine with the entity is the
-patch's heat. GrabCut starts from what is hot and cuts where the picture has edges.
+patch's heat. GrabCut starts from what is hot and cuts where the picture has edges. What it cuts may be more than the
+entity, so its pieces are compared with the entity again, beside the whole.
 
 Axes: T tile, P patch, R reference, M of mention vectors; H, W pixels of a small copy.
 """
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wikiclip.base.errors import WikiClipError
+from wikiclip.masks import Mask
 from wikiclip.mention import View
 from wikiclip.model import WikiClip
 from wikiclip.segmenters.canvas import Canvas
@@ -28,8 +30,10 @@ from wikiclip.towers.vision import VisionFeatures
 TILE = 0.5  # of the picture's shorter side
 STEP = 0.5  # from one tile to the next, at most, as a share of a tile
 # Shares of the way from the coldest to the hottest pixel.
-COLD, WARM, HOT = 0.25, 0.55, 0.9  # below is surely outside, above is likely inside, above is surely inside
+COLD, WARM, HOT = 0.25, 0.6, 0.9  # below is surely outside, above is likely inside, above is surely inside
 ROUNDS = 2  # of GrabCut
+SPECK = 0.02  # of what was cut: smaller pieces are no candidates of their own
+PIECES = 6
 
 Heat = NDArray[np.float32]
 
@@ -62,8 +66,8 @@ class Patches:
         found = []
         for entity_M in entities(self._model, references):
             heat_HW = laid([canvas.box(tile) for tile in tiles], vectors_TPM @ entity_M, rgb_HWC.shape[:2])
-            mask = canvas.large(cut(rgb_HWC, labels(heat_HW), rounds=ROUNDS))
-            found.append(ranked(self._model, image, [(mask, None)] if mask.any() else [], entity_M))
+            masks = [canvas.large(mask) for mask in pieces(cut(rgb_HWC, labels(heat_HW), rounds=ROUNDS))]
+            found.append(ranked(self._model, image, [(mask, None) for mask in masks if mask.any()], entity_M))
         return found
 
     @torch.inference_mode()
@@ -119,6 +123,16 @@ def labels(heat_HW: Heat) -> NDArray[np.uint8]:
     labels_HW[heat_HW > WARM] = cv2.GC_PR_FGD
     labels_HW[heat_HW > HOT] = cv2.GC_FGD
     return labels_HW
+
+
+def pieces(mask: Mask) -> list[Mask]:
+    """A mask, and where it falls into several pieces, the largest of them."""
+    count, pieces_HW, about, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
+    areas = about[:, cv2.CC_STAT_AREA]
+    large = [piece for piece in range(1, count) if areas[piece] >= SPECK * mask.sum()]
+    if len(large) < 2:
+        return [mask]
+    return [mask, *(np.asarray(pieces_HW == piece) for piece in sorted(large, key=lambda n: -areas[n])[:PIECES])]
 
 
 def _depth(length: int) -> NDArray[np.int64]:

@@ -2,7 +2,7 @@
 
 Square windows of two sizes are cut out of the picture as mentions. The one that is most like the entity is often a part
 of it alone, so each votes for its pixels, by how like it is, and the box is about what has most votes. The default
-segmenter outlines what is in it, and once more what is in a box about that outline, which the first may have cut.
+segmenter outlines what is in it.
 
 Axes: N window, M of mention vectors; H, W cells.
 """
@@ -17,7 +17,7 @@ from PIL import Image
 from wikiclip.masks import Mask, bounds
 from wikiclip.model import WikiClip
 from wikiclip.segmenters.grabcut import GrabCut
-from wikiclip.segmenters.named.boxes import covering, grown, scale
+from wikiclip.segmenters.named.boxes import covering, scale
 from wikiclip.segmenters.named.likeness import Vectors, entities, mentions, ranked
 from wikiclip.segmenters.naming import Candidate, Reference
 from wikiclip.segmenters.segmenter import Box, Segmenter
@@ -28,7 +28,6 @@ STEP = 0.5  # from one window to the next, at most, as a share of its own side
 CELLS = 64  # along the picture's longer side, that are voted for
 TEMPERATURE = 0.08  # of cosines: a window that is less like the entity by it has a third of the vote
 SHARE = 0.3  # of the way from the least to the most votes, above which cells are in the box
-MARGIN = 0.1  # about an outline that is drawn again, as a share of its width and height
 
 
 class Windows:
@@ -51,10 +50,7 @@ class Windows:
 
     def _found(self, image: Image.Image, boxes: list[Box], vectors_NM: Vectors, entity_M: Vectors) -> list[Candidate]:
         box = voted(boxes, vectors_NM @ entity_M, image.width, image.height)
-        first = self._outlines.segment(image, box)[0]
-        left, top, right, bottom = bounds(first)
-        again = grown(Box(left, top, right, bottom), MARGIN, image.width, image.height)
-        return ranked(self._model, image, [(self._outlines.segment(image, again)[0], again)], entity_M)
+        return ranked(self._model, image, [(self._outlines.segment(image, box)[0], box)], entity_M)
 
 
 def windows(width: int, height: int) -> list[Box]:
