@@ -6,7 +6,7 @@ import numpy as np
 
 from wikiclip.segmenters.segmenter import Box
 
-LONGEST = 4  # times as long as it is wide, a picture is covered by parts as small as its shorter side asks for
+LONGEST = 3  # times as long as it is wide, a picture is covered by parts as small as its shorter side asks for
 
 
 def scale(width: int, height: int) -> float:
@@ -15,17 +15,16 @@ def scale(width: int, height: int) -> float:
     return max(min(width, height), max(width, height) / LONGEST)
 
 
-def covering(width: int, height: int, wide: float, high: float, *, step: float) -> list[Box]:
-    """Boxes of about a size that cover a picture, from its upper left corner to the lower right.
+def covering(width: int, height: int, side: float, *, step: float) -> list[Box]:
+    """Squares that cover a picture, from its upper left corner to the lower right; narrower where the picture is.
 
     Args:
-        wide, high: their size, cut to that of the picture.
-        step: from one box to the next, at most, as a share of its own side.
+        step: from one to the next, at most, as a share of a square's side.
     """
     return [
         Box(left, top, right, bottom)
-        for top, bottom in _stretches(high, height, step)
-        for left, right in _stretches(wide, width, step)
+        for top, bottom in _stretches(side, height, step)
+        for left, right in _stretches(side, width, step)
     ]
 
 

@@ -1,9 +1,9 @@
 """How like an entity parts of a picture are, by the vectors that also link them.
 
-Axes: R reference, N mask, M of mention vectors.
+Axes: N mask, M of mention vectors.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,24 +14,32 @@ from wikiclip.model import WikiClip
 from wikiclip.segmenters.naming import Candidate, Reference
 from wikiclip.segmenters.segmenter import Box, told_apart
 
+SIDE = 1024  # pixels of the longer side that parts are cut out of: a third of the shorter one still fills a view
+
 Vectors = NDArray[np.float32]
 
 
-def entities(model: WikiClip, references: Sequence[Reference]) -> Vectors:
-    """The unit vector of each reference's entity [R, M]; of one that no index has, what the model makes of its words.
+def looked_at(image: Image.Image) -> Image.Image:
+    """The picture, or a smaller copy of a large one."""
+    small = image.copy()
+    small.thumbnail((SIDE, SIDE), Image.Resampling.BICUBIC)
+    return small
+
+
+def entities(model: WikiClip, references: Sequence[Reference]) -> list[Vectors]:
+    """The unit vector of each reference's entity [M]; of one that no index has, what the model makes of its words.
 
     Each text is read alone: padded to a longer one beside it, it would come to other last digits.
     """
-    vectors = [
+    return [
         model.encode_entities([model.prepare_entity(reference.words, None)])[0]
         if reference.entity_M is None
         else reference.entity_M
         for reference in references
     ]
-    return np.stack(vectors).astype(np.float32)
 
 
-def mentions(model: WikiClip, image: Image.Image, masks: Sequence[Mask]) -> Vectors:
+def mentions(model: WikiClip, image: Image.Image, masks: Iterable[Mask]) -> Vectors:
     """What the model makes of masked parts of a picture: unit vectors [N, M]."""
     return model.encode_mentions([model.prepare_mention(image, mask) for mask in masks])
 

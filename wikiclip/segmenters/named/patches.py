@@ -4,7 +4,7 @@ Tiles of the picture are seen by the tower, each patch alone is made a mention, 
 patch's heat. GrabCut starts from what is hot and cuts where the picture has edges. What it cuts may be more than the
 entity, so its pieces are compared with the entity again, beside the whole.
 
-Axes: T tile, P patch, R reference, M of mention vectors; H, W pixels of a small copy.
+Axes: T tile, P patch, M of mention vectors; H, W pixels of a small copy.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from wikiclip.model import WikiClip
 from wikiclip.segmenters.canvas import Canvas
 from wikiclip.segmenters.grabcut import SIDE, cut, softened
 from wikiclip.segmenters.named.boxes import covering, scale
-from wikiclip.segmenters.named.likeness import entities, ranked
+from wikiclip.segmenters.named.likeness import entities, looked_at, ranked
 from wikiclip.segmenters.naming import Candidate, Reference
 from wikiclip.segmenters.segmenter import Box
 from wikiclip.towers.vision import VisionFeatures
@@ -59,13 +59,14 @@ class Patches:
         self._model = model
 
     def find(self, image: Image.Image, references: Sequence[Reference]) -> list[list[Candidate]]:
-        canvas = Canvas.of(image, side=SIDE, size=None)
-        tiles = tiled(image.width, image.height)
-        vectors_TPM = self._patches(image, tiles)
+        small = looked_at(image)
+        tiles = tiled(small.width, small.height)
+        vectors_TPM = self._patches(small, tiles)
+        cut_on, canvas = Canvas.of(small, side=SIDE, size=None), Canvas.of(small, side=SIDE, size=image.size)
         rgb_HWC = softened(canvas.rgb_HWC)
         found = []
         for entity_M in entities(self._model, references):
-            heat_HW = laid([canvas.box(tile) for tile in tiles], vectors_TPM @ entity_M, rgb_HWC.shape[:2])
+            heat_HW = laid([cut_on.box(tile) for tile in tiles], vectors_TPM @ entity_M, rgb_HWC.shape[:2])
             masks = [canvas.large(mask) for mask in pieces(cut(rgb_HWC, labels(heat_HW), rounds=ROUNDS))]
             found.append(ranked(self._model, image, [(mask, None) for mask in masks if mask.any()], entity_M))
         return found
@@ -98,7 +99,7 @@ class Patches:
 def tiled(width: int, height: int) -> list[Box]:
     """Tiles that cover a picture: squares, where it is not too narrow for them."""
     side = TILE * scale(width, height)
-    return covering(width, height, side, side, step=STEP)
+    return covering(width, height, side, step=STEP)
 
 
 def laid(tiles: Sequence[Box], heat_TP: Heat, shape: tuple[int, ...]) -> Heat:

@@ -18,7 +18,7 @@ from wikiclip.masks import Mask, bounds
 from wikiclip.model import WikiClip
 from wikiclip.segmenters.grabcut import GrabCut
 from wikiclip.segmenters.named.boxes import covering, scale
-from wikiclip.segmenters.named.likeness import Vectors, entities, mentions, ranked
+from wikiclip.segmenters.named.likeness import Vectors, entities, looked_at, mentions, ranked
 from wikiclip.segmenters.naming import Candidate, Reference
 from wikiclip.segmenters.segmenter import Box, Segmenter
 from wikiclip.segmenters.tower import TowerGuided
@@ -44,19 +44,21 @@ class Windows:
         self._outlines: Segmenter = TowerGuided(model.vision) if model.vision.grid > 1 else GrabCut()
 
     def find(self, image: Image.Image, references: Sequence[Reference]) -> list[list[Candidate]]:
-        boxes = windows(image.width, image.height)
-        vectors_NM = mentions(self._model, image, [_filled(box, image) for box in boxes])
-        return [self._found(image, boxes, vectors_NM, entity_M) for entity_M in entities(self._model, references)]
-
-    def _found(self, image: Image.Image, boxes: list[Box], vectors_NM: Vectors, entity_M: Vectors) -> list[Candidate]:
-        box = voted(boxes, vectors_NM @ entity_M, image.width, image.height)
-        return ranked(self._model, image, [(self._outlines.segment(image, box)[0], box)], entity_M)
+        small = looked_at(image)
+        boxes = windows(small.width, small.height)
+        vectors_NM = mentions(self._model, small, (_filled(box, small) for box in boxes))
+        found = []
+        for entity_M in entities(self._model, references):
+            box = _scaled(voted(boxes, vectors_NM @ entity_M, small.width, small.height), small.size, image.size)
+            mask = self._outlines.segment(small, box, size=image.size)[0]
+            found.append(ranked(self._model, image, [(mask, box)], entity_M))
+        return found
 
 
 def windows(width: int, height: int) -> list[Box]:
     """Windows that cover a picture."""
     sides = [size * scale(width, height) for size in SIZES]
-    return list(dict.fromkeys(box for side in sides for box in covering(width, height, side, side, step=STEP)))
+    return list(dict.fromkeys(box for side in sides for box in covering(width, height, side, step=STEP)))
 
 
 def voted(boxes: Sequence[Box], likeness_N: Vectors, width: int, height: int) -> Box:
@@ -73,6 +75,17 @@ def voted(boxes: Sequence[Box], likeness_N: Vectors, width: int, height: int) ->
     left, top, right, bottom = bounds(np.asarray(pieces_HW == pieces_HW.ravel()[votes_HW.argmax()]))
     return Box(
         int(left / across), int(top / down), min(width, round(right / across)), min(height, round(bottom / down))
+    )
+
+
+def _scaled(box: Box, small: tuple[int, int], large: tuple[int, int]) -> Box:
+    """The pixels of the large picture that lie under a box of the small one; sizes are width and height."""
+    (width, height), (wide, high) = small, large
+    return Box(
+        box.left * wide // width,
+        box.top * high // height,
+        -(-box.right * wide // width),
+        -(-box.bottom * high // height),
     )
 
 
