@@ -47,7 +47,8 @@ def mentions(model: WikiClip, image: Image.Image, masks: Iterable[Mask]) -> Vect
 def ranked(
     model: WikiClip, image: Image.Image, drawn: Sequence[tuple[Mask, Box | None]], entity_M: Vectors
 ) -> list[Candidate]:
-    """Masks as candidates, those most like the entity first; one that is nearly the same as a better one is left out.
+    """Masks as candidates, those most like the entity first, as many as of a click at most; one that is nearly the same
+    as a better one is left out.
 
     The confidence is the cosine of a mask, as a mention, with the entity; 0 where it is below.
     """

@@ -62,6 +62,7 @@ class Patches:
         small = looked_at(image)
         tiles = tiled(small.width, small.height)
         vectors_TPM = self._patches(small, tiles)
+        # What is cut lies on the small picture as the tiles do, and goes to the large one at once.
         cut_on, canvas = Canvas.of(small, side=SIDE, size=None), Canvas.of(small, side=SIDE, size=image.size)
         rgb_HWC = softened(canvas.rgb_HWC)
         found = []
