@@ -20,6 +20,11 @@ from wikiclip.segmenters.named.windows import voted, windows
 METHODS = ("windows", "patches")
 
 
+def noise(size: tuple[int, int]) -> Image.Image:
+    """Of this width and height, the same at each call."""
+    return Image.fromarray(np.random.default_rng(1).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
+
+
 @pytest.fixture(scope="module")
 def model() -> WikiClip:
     return WikiClip.load("tiny")
@@ -106,7 +111,7 @@ def test_words_alone_stand_for_the_vector_that_the_model_makes_of_them(
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 90), (700, 2), (1500, 1100)])
 def test_masks_have_the_picture_s_size_and_a_pixel(segmenter: NameSegmenter, size: tuple[int, int]) -> None:
-    image = Image.effect_noise(size, 80).convert("RGB")
+    image = noise(size)
     (candidates,) = segmenter.find(image, [Reference(words="a cat")])
     sure = [candidate.confidence for candidate in candidates]
     assert sure == sorted(sure, reverse=True)

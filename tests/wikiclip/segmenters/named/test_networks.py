@@ -24,6 +24,11 @@ MADE = {"stand-in/sam3": made_sam3, "stand-in/dino": made_dino, "stand-in/sam2":
 WORDS = [Reference(words="a brown cat on the chair."), Reference(words="?"), Reference(words="very " * 100)]
 
 
+def noise(size: tuple[int, int]) -> Image.Image:
+    """Of this width and height, the same at each call."""
+    return Image.fromarray(np.random.default_rng(1).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
+
+
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("hub")
@@ -46,7 +51,7 @@ def _unsure(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("size", [(90, 60), (60, 90), (1, 1), (3, 200), (1500, 20)])
 def test_what_is_found_has_the_picture_s_size(segmenter: NameSegmenter, size: tuple[int, int]) -> None:
-    image = Image.effect_noise(size, 80).convert("RGB")
+    image = noise(size)
     found = segmenter.find(image, WORDS)
     assert len(found) == len(WORDS)
     assert any(found)
@@ -66,7 +71,7 @@ def test_what_is_found_has_the_picture_s_size(segmenter: NameSegmenter, size: tu
 
 
 def test_a_reference_is_independent_of_those_beside_it(segmenter: NameSegmenter) -> None:
-    image = Image.effect_noise((90, 60), 80).convert("RGB")
+    image = noise((90, 60))
     together = segmenter.find(image, WORDS)
     for reference, candidates in zip(WORDS, together, strict=True):
         (alone,) = segmenter.find(image, [reference])
@@ -77,7 +82,7 @@ def test_a_reference_is_independent_of_those_beside_it(segmenter: NameSegmenter)
 def test_nothing_is_found_where_the_model_is_not_sure(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sam3, "LEAST", 1.0)
     monkeypatch.setattr(grounded, "BOX", 1.0)
-    image = Image.effect_noise((90, 60), 80).convert("RGB")
+    image = noise((90, 60))
     for source in (root / "stand-in/sam3", f"{root / 'stand-in/dino'}+{root / 'stand-in/sam2'}"):
         assert open_name_segmenter(str(source), device="cpu").find(image, WORDS[:1]) == [[]]
 
@@ -86,7 +91,7 @@ def test_boxes_are_where_transformers_own_processor_puts_them(root: Path) -> Non
     segmenter = GroundedSam(str(root / "stand-in/dino"), str(root / "stand-in/sam2"), "cpu")
     assert segmenter.method == "grounding dino + sam2"
     model, processor = segmenter._model, segmenter._processor
-    image = Image.effect_noise((90, 60), 80).convert("RGB")
+    image = noise((90, 60))
     inputs = processor(images=image, text="a cat.", return_tensors="pt")
     with torch.inference_mode():
         out = model(**inputs)
@@ -138,7 +143,7 @@ def hub(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 def test_a_network_of_a_hub_is_fetched_and_finds_what_that_of_a_folder_does(
     hub: StandInHub, root: Path, tmp_path: Path
 ) -> None:
-    image = Image.effect_noise((90, 60), 80).convert("RGB")
+    image = noise((90, 60))
     (fetched,) = open_name_segmenter("stand-in/sam3", device="cpu").find(image, WORDS[:1])
     (here,) = open_name_segmenter(str(root / "stand-in/sam3"), device="cpu").find(image, WORDS[:1])
     assert [one.confidence for one in fetched] == [one.confidence for one in here]
