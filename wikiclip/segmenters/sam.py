@@ -5,6 +5,7 @@ It computes where the service encodes: on a GPU, where there is one that it may 
 Axes: N prompt, 2 of x and y, C candidate mask of a prompt; H, W of the picture.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -71,23 +72,40 @@ class Sam:
     @torch.inference_mode()
     def segment(self, image: Image.Image, prompt: Prompt, *, size: tuple[int, int] | None = None) -> list[Mask]:
         canvas = Canvas.of(image, side=SIDE, size=size)
+        seen, embedding, scale_2 = self._look(canvas)
+        if prompt is None:
+            return [canvas.large(mask) for mask in self._proposed(seen, embedding, scale_2)]
+        if isinstance(prompt, Box):
+            return [self._within(canvas, seen, embedding, scale_2, prompt)]
+        at = canvas.point(prompt)
+        point = torch.tensor([[[[at.x, at.y]]]])  # the model itself adds half a pixel
+        (masks_CHW,) = self._masks(seen, embedding, most=MOST_OF_A_POINT, input_points=point * scale_2)[0]
+        return told_apart([answering(canvas.large(mask_HW), prompt) for mask_HW in masks_CHW])
+
+    @torch.inference_mode()
+    def outlines(self, image: Image.Image, boxes: Sequence[Box]) -> list[Mask]:
+        """One mask for each box, as `segment` has it, of a picture that is looked at once."""
+        if not boxes:
+            return []
+        canvas = Canvas.of(image, side=SIDE, size=None)
+        seen, embedding, scale_2 = self._look(canvas)
+        return [self._within(canvas, seen, embedding, scale_2, box) for box in boxes]
+
+    def _look(self, canvas: Canvas) -> tuple[BatchFeature, Any, Tensor]:
+        """The picture as the model takes it, what the model sees in it, and x and y in its input for each pixel's."""
         seen = self._processor(images=Image.fromarray(canvas.rgb_HWC), return_tensors="pt")
         embedding = self._model.get_image_embeddings(seen["pixel_values"].to(self._model.device))
         # From the small picture's frame to that of the model's input. SAM 2 stretches a picture over all of it; SAM
         # keeps its shape and fills up, its sides are rounded each for itself.
         stretched = torch.tensor(seen["pixel_values"].shape[2:])
         scale_2 = (seen.get("reshaped_input_sizes", stretched[None])[0] / seen["original_sizes"][0]).flip(0)
-        if prompt is None:
-            return [canvas.large(mask) for mask in self._proposed(seen, embedding, scale_2)]
-        if isinstance(prompt, Box):
-            box = canvas.box(prompt)
-            corners = torch.tensor([[[box.left, box.top, box.right, box.bottom]]], dtype=torch.float32)
-            (masks_CHW,) = self._masks(seen, embedding, most=1, input_boxes=corners * scale_2.repeat(2))[0]
-        else:
-            at = canvas.point(prompt)
-            point = torch.tensor([[[[at.x, at.y]]]])  # the model itself adds half a pixel
-            (masks_CHW,) = self._masks(seen, embedding, most=MOST_OF_A_POINT, input_points=point * scale_2)[0]
-        return told_apart([answering(canvas.large(mask_HW), prompt) for mask_HW in masks_CHW])
+        return seen, embedding, scale_2
+
+    def _within(self, canvas: Canvas, seen: BatchFeature, embedding: Any, scale_2: Tensor, prompt: Box) -> Mask:
+        box = canvas.box(prompt)
+        corners = torch.tensor([[[box.left, box.top, box.right, box.bottom]]], dtype=torch.float32)
+        ((mask_HW,),) = self._masks(seen, embedding, most=1, input_boxes=corners * scale_2.repeat(2))[0]
+        return answering(canvas.large(mask_HW), prompt)
 
     def _masks(
         self, seen: BatchFeature, embedding: Any, *, most: int, **prompts: Tensor
