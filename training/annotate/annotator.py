@@ -1,0 +1,160 @@
+"""From the labels of one picture to what becomes of each: references, candidates, filters."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.annotate.ensemble import Answer, Choice
+from training.annotate.filters import dense, places, propagation
+from training.annotate.filters.agreement import agreement, choose, is_agreed
+from training.annotate.filters.non_visual import not_seen
+from training.annotate.filters.sort_of import Sort, Types, sort_of
+from training.annotate.filters.sort_of import packaged as packaged_types
+from training.annotate.filters.thresholds import Thresholds
+from training.annotate.labels import Label
+from training.annotate.outcome import Outcome
+from training.annotate.references.build import ReferenceKind, references_of
+from training.annotate.references.kinds import Kind, Kinds
+from training.annotate.references.templates import Templates
+from training.annotate.references.templates import packaged as packaged_templates
+from training.annotate.written import annotation_of, image_of
+from training.data.annotation import Annotation, MentionError, read_mention
+from wikiclip.masks import whole
+from wikiclip.segmenters.naming import NameSegmenter, Reference
+
+VectorOf = Callable[[str], NDArray[np.float32] | None]
+
+
+def no_vector(entity_id: str) -> None:
+    """Knows no entity, so that each is looked for by words alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Annotator:
+    """Makes masks.
+
+    Attributes:
+        segmenters: the first is held against the others.
+        kinds: what entities are.
+        vector_of: the unit vector [M] of an entity's id; None where it is not known.
+    """
+
+    segmenters: Sequence[NameSegmenter]
+    kinds: Kinds
+    vector_of: VectorOf = no_vector
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    templates: Templates = field(default_factory=packaged_templates)
+    types: Types = field(default_factory=packaged_types)
+
+    def annotate(self, labels: Sequence[Label]) -> list[Outcome]:
+        """Returns what becomes of each label, all of one picture, in their order."""
+        looked_for: list[_Sought] = []
+        outcomes: dict[int, Outcome] = {}
+        for place, label in enumerate(labels):
+            kinds = self.kinds.of(label.entity_id, label.entity)
+            sort = sort_of(label.entity, label.type, kinds, self.types)
+            if why := not_seen(label.entity, sort, label.question, self.types):
+                outcomes[place] = Outcome(data_id=label.data_id, fate="non-visual", why=why)
+            else:
+                looked_for.append(_Sought(place, label, sort, self._references(label, kinds)))
+        if looked_for:
+            outcomes |= self._found(looked_for)
+        return [outcomes[place] for place in range(len(labels))]
+
+    def ensemble(self, answers: Sequence[Answer], sort: Sort | None, shape: tuple[int, int]) -> Choice | None:
+        """Returns the mask [H, W] that the filters make of all answers; None where there is none to be had."""
+        choice = choose(answers, self.thresholds)
+        if sort is not None and sort.group == "place":
+            return self._of_place(choice, answers, shape)
+        if choice is None:
+            return None
+        righted = dense.put_right(choice, answers, self.thresholds)
+        if righted is not choice:
+            return replace(righted, agreement=agreement(righted.mask, righted.segmenter, answers))
+        return propagation.mended(choice, answers, self.thresholds)
+
+    def is_kept(self, choice: Choice) -> bool:
+        """Whether a mask is trusted in the end: others agree, or a filter settled it by what they say."""
+        return bool({"dense", "places"} & {*choice.mended}) or is_agreed(choice, self.thresholds)
+
+    def _of_place(self, choice: Choice | None, answers: Sequence[Answer], shape: tuple[int, int]) -> Choice | None:
+        if choice is None:
+            nowhere = answers[0]
+            choice = Choice(
+                mask=whole(*shape),
+                confidence=0.0,
+                segmenter=nowhere.segmenter,
+                method=nowhere.method,
+                reference=nowhere.reference,
+            )
+            return places.widened(choice, 0.0, self.thresholds)
+        own = (answer for answer in answers if answer.segmenter == choice.segmenter and answer.candidates)
+        return places.widened(choice, max(each.candidates[0].confidence for each in own), self.thresholds)
+
+    def _references(self, label: Label, kinds: Sequence[Kind]) -> dict[ReferenceKind, Reference]:
+        vector_M = self.vector_of(label.entity_id) if label.entity_id is not None else None
+        return references_of(label, kinds, vector_M, self.templates)
+
+    def _found(self, looked_for: Sequence["_Sought"]) -> dict[int, Outcome]:
+        first = looked_for[0].label
+        try:
+            picture, _ = read_mention(_whole_picture(first))
+        except MentionError as error:
+            return {
+                sought.place: Outcome(data_id=sought.label.data_id, fate="problem", code=error.code, why=str(error))
+                for sought in looked_for
+            }
+        asked = [reference for sought in looked_for for reference in sought.references.values()]
+        answered = [segmenter.find(picture, asked) for segmenter in self.segmenters]
+        outcomes, places_of = {}, count()
+        for sought in looked_for:
+            numbers = {kind: next(places_of) for kind in sought.references}
+            answers = [
+                Answer(segmenter=number, method=segmenter.method, reference=kind, candidates=answered[number][at])
+                for number, segmenter in enumerate(self.segmenters)
+                for kind, at in numbers.items()
+            ]
+            choice = self.ensemble(answers, sought.sort, (picture.height, picture.width))
+            outcomes[sought.place] = self._outcome(sought, choice, answers)
+        return outcomes
+
+    def _outcome(self, sought: "_Sought", choice: Choice | None, answers: Sequence[Answer]) -> Outcome:
+        label = sought.label
+        if choice is None:
+            return Outcome(data_id=label.data_id, fate="not-found")
+        if not self.is_kept(choice):
+            return Outcome(data_id=label.data_id, fate="disagreement", mended=choice.mended)
+        return Outcome(
+            data_id=label.data_id,
+            fate="kept",
+            mended=choice.mended,
+            image=image_of(label, *choice.mask.shape),
+            annotation=annotation_of(label, choice, sought.references),
+            entity=label.entity,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """A label that is looked for: its place among the picture's."""
+
+    place: int
+    label: Label
+    sort: Sort | None
+    references: dict[ReferenceKind, Reference]
+
+
+def _whole_picture(label: Label) -> Annotation:
+    """The label as an annotation of the whole picture, for the one reader of pictures that all sets have."""
+    return Annotation(
+        data_id=label.data_id,
+        picture=label.picture,
+        region=None,
+        entity_id=label.entity_id or "",
+        split="train",
+        task=None,
+        question=None,
+    )
