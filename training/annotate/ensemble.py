@@ -61,15 +61,18 @@ class Proposal:
     relative: float
 
 
-def proposals(answers: Sequence[Answer]) -> Iterator[Proposal]:
-    """Yields the candidates that are looked at, each with its confidence as a share of its segmenter's surest."""
+def proposals(answers: Sequence[Answer], most: int | None = LOOKED_AT) -> Iterator[Proposal]:
+    """Yields candidates, each with its confidence as a share of its segmenter's surest.
+
+    Args:
+        most: of each answer; all of them if None.
+    """
     surest: dict[int, float] = {}
     for answer in answers:
-        for candidate in answer.candidates[:LOOKED_AT]:
+        for candidate in answer.candidates[:most]:
             surest[answer.segmenter] = max(surest.get(answer.segmenter, 0.0), candidate.confidence)
     for answer in answers:
-        for candidate in answer.candidates[:LOOKED_AT]:
-            most = surest[answer.segmenter]
-            yield Proposal(
-                candidate=candidate, answer=answer, relative=candidate.confidence / most if most > 0 else 1.0
-            )
+        for candidate in answer.candidates[:most]:
+            own = surest[answer.segmenter]
+            relative = candidate.confidence / own if own > 0 else 1.0
+            yield Proposal(candidate=candidate, answer=answer, relative=relative)

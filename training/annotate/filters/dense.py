@@ -28,7 +28,7 @@ def put_right(choice: Choice, answers: Sequence[Answer], thresholds: Thresholds)
 
 def is_dense(mask: Mask, answers: Sequence[Answer], thresholds: Thresholds) -> bool:
     """Whether many boxes cover much of the picture, and the mask or its inverse falls into many pieces."""
-    boxes = {proposal.candidate.box for proposal in proposals(answers) if proposal.candidate.box is not None}
+    boxes = {proposal.candidate.box for proposal in proposals(answers, most=None) if proposal.candidate.box is not None}
     if len(boxes) < thresholds.dense_boxes or covered_by(boxes, mask.shape) < thresholds.dense_cover:
         return False
     reach = max(1, round(thresholds.dense_reach * min(mask.shape)))
@@ -57,7 +57,7 @@ def votes(answers: Sequence[Answer]) -> NDArray[np.float64]:
     Raises:
         ValueError: nobody found anything.
     """
-    found = list(proposals(answers))
+    found = list(proposals(answers, most=None))
     total = sum(proposal.relative for proposal in found)
     if not found or total <= 0:
         raise ValueError("nothing was found that could be voted on")
