@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,7 @@ from training.annotate.references.templates import packaged as packaged_template
 from training.annotate.written import annotation_of, image_of
 from training.data.annotation import Annotation, MentionError, read_mention
 from wikiclip.masks import whole
-from wikiclip.segmenters.naming import NameSegmenter, Reference
+from wikiclip.segmenters.naming import Candidate, NameSegmenter, Reference
 
 VectorOf = Callable[[str], NDArray[np.float32] | None]
 
@@ -109,17 +108,26 @@ class Annotator:
             }
         asked = [reference for sought in looked_for for reference in sought.references.values()]
         answered = [segmenter.find(picture, asked) for segmenter in self.segmenters]
-        outcomes, places_of = {}, count()
+        outcomes, start = {}, 0
         for sought in looked_for:
-            numbers = {kind: next(places_of) for kind in sought.references}
-            answers = [
-                Answer(segmenter=number, method=segmenter.method, reference=kind, candidates=answered[number][at])
-                for number, segmenter in enumerate(self.segmenters)
-                for kind, at in numbers.items()
-            ]
+            end = start + len(sought.references)
+            answers = self._answers(sought, [found[start:end] for found in answered])
+            start = end
             choice = self.ensemble(answers, sought.sort, (picture.height, picture.width))
             outcomes[sought.place] = self._outcome(sought, choice, answers)
         return outcomes
+
+    def _answers(self, sought: "_Sought", answered: Sequence[Sequence[list[Candidate]]]) -> list[Answer]:
+        """What each segmenter found for each reference; what one gives for several references is one answer."""
+        answers: list[Answer] = []
+        for number, (segmenter, lists) in enumerate(zip(self.segmenters, answered, strict=True)):
+            told_apart: list[list[Candidate]] = []
+            for kind, candidates in zip(sought.references, lists, strict=True):
+                if not any(candidates is other for other in told_apart):
+                    told_apart.append(candidates)
+                    method = segmenter.method
+                    answers.append(Answer(segmenter=number, method=method, reference=kind, candidates=candidates))
+        return answers
 
     def _outcome(self, sought: "_Sought", choice: Choice | None, answers: Sequence[Answer]) -> Outcome:
         label = sought.label

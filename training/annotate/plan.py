@@ -21,15 +21,16 @@ class Plan:
     Attributes:
         labels: their source's fingerprint.
         kinds: the fingerprint of what knows what entities are.
-        entities: what vectors come from: the model's fingerprint and the index version; None where there are none.
+        model: the fingerprint of the model that segmenters look with.
+        index: the version that entities' vectors come from; None where there is none.
         segmenters: what each was opened as, the first first.
-        strict: whether a problem is the end; a chunk that has one is then not kept.
         chunk_labels: labels a chunk; what a crash may lose.
     """
 
     labels: str
     kinds: str
-    entities: str | None
+    model: str
+    index: str | None
     segmenters: tuple[str, ...]
     thresholds: Thresholds = field(default_factory=Thresholds)
     templates: str = field(default_factory=templates_fingerprint)
