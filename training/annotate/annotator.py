@@ -1,14 +1,14 @@
 """From the labels of one picture to what becomes of each: references, candidates, filters."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.annotate.ensemble import Answer, Choice
 from training.annotate.filters import dense, places, propagation
-from training.annotate.filters.agreement import agreement, choose, is_agreed
+from training.annotate.filters.agreement import choose, is_agreed
 from training.annotate.filters.non_visual import not_seen
 from training.annotate.filters.sort_of import Sort, Types, sort_of
 from training.annotate.filters.sort_of import packaged as packaged_types
@@ -70,14 +70,14 @@ class Annotator:
             return self._of_place(choice, answers, shape)
         if choice is None:
             return None
-        righted = dense.put_right(choice, answers, self.thresholds)
-        if righted is not choice:
-            return replace(righted, agreement=agreement(righted.mask, righted.segmenter, answers))
+        if dense.is_dense(choice.mask, answers, self.thresholds):
+            # A box around a crowd holds several things by nature, so what follows would see an error in it.
+            return dense.put_right(choice, answers, self.thresholds)
         return propagation.mended(choice, answers, self.thresholds)
 
     def is_kept(self, choice: Choice) -> bool:
         """Whether a mask is trusted in the end: others agree, or a filter settled it by what they say."""
-        return bool({"dense", "places"} & {*choice.mended}) or is_agreed(choice, self.thresholds)
+        return bool(choice.mended) or is_agreed(choice, self.thresholds)
 
     def _of_place(self, choice: Choice | None, answers: Sequence[Answer], shape: tuple[int, int]) -> Choice | None:
         if choice is None:

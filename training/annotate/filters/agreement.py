@@ -35,29 +35,35 @@ def choose(answers: Sequence[Answer], thresholds: Thresholds) -> Choice | None:
         method=chosen.answer.method,
         reference=chosen.answer.reference,
         box=chosen.candidate.box,
-        agreement=agreement(chosen.candidate.mask, chosen.answer.segmenter, answers),
+        agreement=agreement(chosen.candidate.mask, chosen.answer.segmenter, answers, thresholds),
     )
 
 
-def agreement(mask: Mask, segmenter: int, answers: Sequence[Answer]) -> float | None:
-    """Returns the best overlap of a mask with what other segmenters are surest of, for any reference.
+def agreement(mask: Mask, segmenter: int, answers: Sequence[Answer], thresholds: Thresholds) -> float | None:
+    """Returns the best overlap of a mask with what other segmenters found for any reference and are sure enough of.
 
     Where there is but one segmenter, what it is surest of for other words is held against it: the mean overlap. None
     where there is nothing to hold against it.
     """
-    firsts = [(answer.segmenter, answer.candidates[0].mask) for answer in answers if answer.candidates]
-    others = [iou(mask, first) for number, first in firsts if number != segmenter]
+    others = [
+        iou(mask, proposal.candidate.mask)
+        for proposal in proposals(answers)
+        if proposal.answer.segmenter != segmenter and proposal.relative >= thresholds.heard
+    ]
     if others:
         return max(others)
     if {answer.segmenter for answer in answers} - {segmenter}:
         return 0.0  # there is another, and it found nothing
-    own = [iou(mask, first) for _, first in firsts]
+    own = [iou(mask, answer.candidates[0].mask) for answer in answers if answer.candidates]
     return (sum(own) - max(own)) / (len(own) - 1) if len(own) > 1 else None
 
 
 def is_agreed(choice: Choice, thresholds: Thresholds) -> bool:
-    """Whether others draw the mask, too; where there is no other, nobody says that they do not."""
-    return choice.agreement is None or choice.agreement >= thresholds.agreed
+    """Whether others draw the mask, too, and its own segmenter is sure enough of it: two that are unsure of the same
+    wrong thing agree as well. Where there is no other, nobody says that they do not."""
+    if choice.agreement is None:
+        return True
+    return choice.agreement >= thresholds.agreed and choice.confidence >= thresholds.heard
 
 
 def _overlaps(found: Sequence[Proposal]) -> NDArray[np.float64]:

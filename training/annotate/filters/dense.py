@@ -14,16 +14,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.annotate.ensemble import Answer, Choice, proposals
+from training.annotate.filters.agreement import agreement
 from training.annotate.filters.thresholds import Thresholds
 from wikiclip.masks import Mask
 from wikiclip.segmenters.segmenter import Box
 
 
 def put_right(choice: Choice, answers: Sequence[Answer], thresholds: Thresholds) -> Choice:
-    """Returns the choice with its mask inverted where it is the background of a dense scene; as it is elsewhere."""
-    if not is_dense(choice.mask, answers, thresholds) or not is_background(choice.mask, votes(answers)):
+    """Returns the choice, of a dense scene, with its mask inverted where it is the background; else as it is."""
+    if not is_background(choice.mask, votes(answers)):
         return choice
-    return replace(choice, mask=~choice.mask, box=None, mended=(*choice.mended, "dense"))
+    inverse = ~choice.mask
+    return replace(
+        choice,
+        mask=inverse,
+        box=None,
+        agreement=agreement(inverse, choice.segmenter, answers, thresholds),
+        mended=(*choice.mended, "dense"),
+    )
 
 
 def is_dense(mask: Mask, answers: Sequence[Answer], thresholds: Thresholds) -> bool:

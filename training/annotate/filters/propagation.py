@@ -16,22 +16,25 @@ from training.annotate.overlap import box_iou, box_of, covered, iou
 
 
 def mended(choice: Choice, answers: Sequence[Answer], thresholds: Thresholds) -> Choice:
-    """Returns the choice with its mask replaced where it is suspected and another one is agreed on; else as it is.
-
-    A mask is suspected where nobody agrees with it, or where its box holds several things.
-    """
-    if is_agreed(choice, thresholds) and not holds_several(choice, answers, thresholds):
+    """Returns the choice with its mask replaced where its box holds several things, or a better box is agreed on; else
+    as it is."""
+    several = holds_several(choice, answers, thresholds)
+    if is_agreed(choice, thresholds) and not several:
         return choice
-    found = [proposal for proposal in proposals(answers) if iou(proposal.candidate.mask, choice.mask) < 1]
+    found = list(proposals(answers))
     at_once = [proposal for proposal in found if proposal.answer.segmenter != choice.segmenter]
     if not at_once:
         return choice
     surest = max(at_once, key=lambda proposal: (proposal.relative, -proposal.answer.segmenter))
-    boxed = [proposal for proposal in found if proposal.answer.segmenter == choice.segmenter]
+    boxed = [
+        proposal
+        for proposal in found
+        if proposal.answer.segmenter == choice.segmenter and iou(proposal.candidate.mask, choice.mask) < 1
+    ]
     replacement = _by_box(boxed, surest, thresholds)
-    if replacement is None and surest.relative >= thresholds.alone:
+    if replacement is None and several and surest.relative >= thresholds.alone:
         replacement = surest
-    return choice if replacement is None else _taken(choice, replacement, answers)
+    return choice if replacement is None else _taken(choice, replacement, answers, thresholds)
 
 
 def holds_several(choice: Choice, answers: Sequence[Answer], thresholds: Thresholds) -> bool:
@@ -60,7 +63,7 @@ def _by_box(boxed: Sequence[Proposal], at_once: Proposal, thresholds: Thresholds
     return best
 
 
-def _taken(choice: Choice, proposal: Proposal, answers: Sequence[Answer]) -> Choice:
+def _taken(choice: Choice, proposal: Proposal, answers: Sequence[Answer], thresholds: Thresholds) -> Choice:
     answer, candidate = proposal.answer, proposal.candidate
     return replace(
         choice,
@@ -70,6 +73,6 @@ def _taken(choice: Choice, proposal: Proposal, answers: Sequence[Answer]) -> Cho
         method=answer.method,
         reference=answer.reference,
         box=candidate.box,
-        agreement=agreement(candidate.mask, answer.segmenter, answers),
+        agreement=agreement(candidate.mask, answer.segmenter, answers, thresholds),
         mended=(*choice.mended, "propagation"),
     )

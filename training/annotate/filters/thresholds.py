@@ -11,6 +11,7 @@ class Thresholds:
     Attributes:
         agreed: masks that overlap by as much are of one thing.
         trust: what agreement counts beside confidence where a candidate is chosen.
+        heard: the confidence, as a share of its segmenter's surest, from which on a candidate counts as agreeing.
         place_sure: the confidence, as the segmenter has it, from which on the mask of a place is let stand.
         dense_cover: of the picture that all boxes together cover in a dense scene.
         dense_boxes: how many boxes there are in one at least.
@@ -23,11 +24,12 @@ class Thresholds:
 
     agreed: float = 0.5
     trust: float = 1.0
+    heard: float = 0.6
     place_sure: float = 0.5
     dense_cover: float = 0.5
     dense_boxes: int = 4
     dense_reach: float = 0.01
-    dense_pieces: int = 4
+    dense_pieces: int = 2
     apart: float = 0.2
     within: float = 0.8
     alone: float = 0.5
