@@ -110,6 +110,11 @@ def job_of(folder: Path, annotator: Annotator, *, chunk_labels: int = 4, strict:
     """Annotates `labels.jsonl` of a folder, whose pictures lie in `oven_images`, to where the reader looks for it."""
     labels = LabelLines(folder / "labels.jsonl", folder / "oven_images")
     plan = Plan(
-        labels=labels.fingerprint(), kinds="none", model="m", index=None, segmenters=("a", "b"), chunk_labels=chunk_labels
+        labels=labels.fingerprint(),
+        kinds="none",
+        model="m",
+        index=None,
+        segmenters=("a", "b"),
+        chunk_labels=chunk_labels,
     )
     return Job(labels=labels, annotator=annotator, plan=plan, out=folder / "mask_oven_entity_train.json", strict=strict)

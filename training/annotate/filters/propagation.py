@@ -3,7 +3,7 @@ Filtering", second filter, and its appendix).
 
 The segmenter that draws at once looked for no box, so it cannot have inherited the error. It says which of the boxes is
 meant: the surest one by its overlap with what was drawn at once. Where no box gives a mask that agrees, what was drawn
-at once is taken itself, if its segmenter is sure of it.
+at once is taken itself.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ def mended(choice: Choice, answers: Sequence[Answer], thresholds: Thresholds) ->
         if proposal.answer.segmenter == choice.segmenter and iou(proposal.candidate.mask, choice.mask) < 1
     ]
     replacement = _by_box(boxed, surest, thresholds)
-    if replacement is None and several and surest.relative >= thresholds.alone:
+    if replacement is None and several:
         replacement = surest
     return choice if replacement is None else _taken(choice, replacement, answers, thresholds)
 
@@ -45,7 +45,7 @@ def holds_several(choice: Choice, answers: Sequence[Answer], thresholds: Thresho
         proposal.candidate.mask
         for proposal in proposals(answers)
         if covered(proposal.candidate.mask, choice.box) >= thresholds.within
-        and iou(proposal.candidate.mask, choice.mask) < thresholds.agreed
+        and iou(proposal.candidate.mask, choice.mask) < thresholds.same
     ]
     return any(iou(one, other) < thresholds.apart for place, one in enumerate(inside) for other in inside[:place])
 

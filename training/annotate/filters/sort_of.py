@@ -60,7 +60,7 @@ def sort_of(name: str, told: str | None, kinds: Sequence[Kind], types: Types) ->
         told: what whoever labelled it says that it is: before all else.
         kinds: the nearest first.
     """
-    words = ([told.strip().lower()] if told else []) + [kind.name for kind in kinds]
+    words = ([told.strip().lower()] if told else []) + [name.lower()] + [kind.name for kind in kinds]
     for word in words:
         if sort := types.by_kind.get(word) or types.by_kind.get(singular(word)):
             return sort

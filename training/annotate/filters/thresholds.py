@@ -18,8 +18,8 @@ class Thresholds:
         dense_reach: how far a mask is eroded and dilated, as a share of the picture's shorter side.
         dense_pieces: more connected pieces than these are a dense scene's.
         apart: things that overlap by less are several.
+        same: masks that overlap by as much are one mask.
         within: what of a thing lies in a box that holds it.
-        alone: the confidence, as a share of its surest, that the end-to-end segmenter's mask needs to be taken.
     """
 
     agreed: float = 0.5
@@ -31,5 +31,5 @@ class Thresholds:
     dense_reach: float = 0.01
     dense_pieces: int = 2
     apart: float = 0.2
+    same: float = 0.75
     within: float = 0.8
-    alone: float = 0.5

@@ -9,6 +9,7 @@ from training.annotate.references.kinds import Kind
 
 SYNSET_ID = re.compile(r"n[0-9]{8}")
 EXPLAINED = re.compile(r"^(?P<name>.*?)\s*\((?P<explained>[^()]+)\)$")  # "Mercury (planet)"
+SEEN = CONCRETE | {"location"}
 ROOTS = frozenset({"entity", "physical entity", "abstraction", "object", "whole", "matter", "thing", "causal agent"})
 
 
@@ -39,7 +40,7 @@ class WordNetKinds:
         for word in _words_for(name):
             senses = [self._nouns.synsets[sense] for sense in self._nouns.senses.get(word, ())]
             if senses:
-                return next((sense for sense in senses if sense.lexicographer in CONCRETE), senses[0])
+                return next((sense for sense in senses if sense.lexicographer in SEEN), senses[0])
         return None
 
 
