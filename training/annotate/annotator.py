@@ -1,10 +1,11 @@
 """From the labels of one picture to what becomes of each: references, candidates, filters."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from training.annotate.ensemble import Answer, Choice
 from training.annotate.filters import dense, places, propagation
@@ -63,6 +64,12 @@ class Annotator:
             outcomes |= self._found(looked_for)
         return [outcomes[place] for place in range(len(labels))]
 
+    def answers(self, picture: Image.Image, labels: Sequence[Label]) -> list[list[Answer]]:
+        """Returns what all segmenters find for each label of one picture, upright and RGB, whatever the label is of."""
+        kinds = [self.kinds.of(label.entity_id, label.entity) for label in labels]
+        references = [self._references(label, of_it) for label, of_it in zip(labels, kinds, strict=True)]
+        return self._answers(picture, references)
+
     def ensemble(self, answers: Sequence[Answer], sort: Sort | None, shape: tuple[int, int]) -> Choice | None:
         """Returns the mask [H, W] that the filters make of all answers; None where there is none to be had."""
         choice = choose(answers, self.thresholds)
@@ -106,30 +113,35 @@ class Annotator:
                 sought.place: Outcome(data_id=sought.label.data_id, fate="problem", code=error.code, why=str(error))
                 for sought in looked_for
             }
-        asked = [reference for sought in looked_for for reference in sought.references.values()]
-        answered = [segmenter.find(picture, asked) for segmenter in self.segmenters]
-        outcomes, start = {}, 0
-        for sought in looked_for:
-            end = start + len(sought.references)
-            answers = self._answers(sought, [found[start:end] for found in answered])
-            start = end
-            choice = self.ensemble(answers, sought.sort, (picture.height, picture.width))
-            outcomes[sought.place] = self._outcome(sought, choice, answers)
-        return outcomes
+        answered = self._answers(picture, [sought.references for sought in looked_for])
+        shape = picture.height, picture.width
+        return {
+            sought.place: self._outcome(sought, self.ensemble(answers, sought.sort, shape))
+            for sought, answers in zip(looked_for, answered, strict=True)
+        }
 
-    def _answers(self, sought: "_Sought", answered: Sequence[Sequence[list[Candidate]]]) -> list[Answer]:
-        """What each segmenter found for each reference; what one gives for several references is one answer."""
-        answers: list[Answer] = []
-        for number, (segmenter, lists) in enumerate(zip(self.segmenters, answered, strict=True)):
-            told_apart: list[list[Candidate]] = []
-            for kind, candidates in zip(sought.references, lists, strict=True):
-                if not any(candidates is other for other in told_apart):
+    def _answers(
+        self, picture: Image.Image, references: Sequence[Mapping[ReferenceKind, Reference]]
+    ) -> list[list[Answer]]:
+        """What all segmenters find for the references of each label; each looks at the picture once.
+
+        What one gives for several references of a label, the same list, is one answer.
+        """
+        asked = [reference for of_label in references for reference in of_label.values()]
+        answers: list[list[Answer]] = [[] for _ in references]
+        for number, segmenter in enumerate(self.segmenters):
+            found = iter(segmenter.find(picture, asked))
+            for of_label, into in zip(references, answers, strict=True):
+                told_apart: list[list[Candidate]] = []
+                for kind, candidates in zip(of_label, found, strict=False):
+                    if any(candidates is other for other in told_apart):
+                        continue
                     told_apart.append(candidates)
                     method = segmenter.method
-                    answers.append(Answer(segmenter=number, method=method, reference=kind, candidates=candidates))
+                    into.append(Answer(segmenter=number, method=method, reference=kind, candidates=candidates))
         return answers
 
-    def _outcome(self, sought: "_Sought", choice: Choice | None, answers: Sequence[Answer]) -> Outcome:
+    def _outcome(self, sought: "_Sought", choice: Choice | None) -> Outcome:
         label = sought.label
         if choice is None:
             return Outcome(data_id=label.data_id, fate="not-found")
