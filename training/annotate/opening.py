@@ -37,9 +37,9 @@ class OncePerVector:
     def find(self, image: Image.Image, references: Sequence[Reference]) -> list[list[Candidate]]:
         """As the protocol has it; references of one vector get the same list."""
         keys = [each.words if each.entity_M is None else each.entity_M.tobytes() for each in references]
-        first = {key: place for place, key in reversed(list(enumerate(keys)))}
-        found = self._inner.find(image, [references[place] for place in first.values()])
-        by_key = dict(zip(first, found, strict=True))
+        once = dict(zip(reversed(keys), reversed(references), strict=True))  # of each key the first reference
+        once = {key: once[key] for key in dict.fromkeys(keys)}
+        by_key = dict(zip(once, self._inner.find(image, list(once.values())), strict=True))
         return [by_key[key] for key in keys]
 
 

@@ -35,8 +35,11 @@ class SeveralKinds:
         self._sources = sources
 
     def of(self, entity_id: str | None, name: str) -> list[Kind]:
-        kinds = [kind for source in self._sources for kind in source.of(entity_id, name)]
-        return list({kind.name: kind for kind in reversed(kinds)}.values())[::-1]
+        by_name: dict[str, Kind] = {}
+        for source in self._sources:
+            for kind in source.of(entity_id, name):
+                by_name.setdefault(kind.name, kind)
+        return list(by_name.values())
 
     def fingerprint(self) -> str:
         return " ".join(source.fingerprint() for source in self._sources)
