@@ -40,8 +40,8 @@ app = typer.Typer(add_completion=False)
 def annotating(
     group: Annotated[int, typer.Option(min=0, max=3, help="Whose stamps.")] = DEVELOPMENT_FOLD,
     count: Annotated[int, typer.Option(min=1, help="How many pictures.")] = 40,
-    segmenter: Annotated[str, typer.Option(help="The first segmenter.")] = "windows",
-    second: Annotated[str, typer.Option(help="The one that is held against it.")] = "patches",
+    segmenter: Annotated[str, typer.Option(help="The first segmenter.")] = "patches",
+    second: Annotated[str, typer.Option(help="The one that is held against it.")] = "windows",
     model: Annotated[str, typer.Option(help="The checkpoint.")] = "tiny",
     device: Annotated[DeviceChoice, typer.Option(help="Where segmenters work.")] = "cpu",
     out: Annotated[Path | None, typer.Option(help="Where scenes and index are kept.")] = None,

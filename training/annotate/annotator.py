@@ -83,22 +83,23 @@ class Annotator:
         return propagation.mended(choice, answers, self.thresholds)
 
     def is_kept(self, choice: Choice) -> bool:
-        """Whether a mask is trusted in the end: others agree, or a filter settled it by what they say."""
-        return bool(choice.mended) or is_agreed(choice, self.thresholds)
+        """Whether a mask is trusted in the end: its segmenter is sure, and others agree or a filter settled it by what
+        they say; or it is a whole picture of a place."""
+        if "places" in choice.mended:
+            return True
+        return choice.confidence >= self.thresholds.sure and (bool(choice.mended) or is_agreed(choice, self.thresholds))
 
-    def _of_place(self, choice: Choice | None, answers: Sequence[Answer], shape: tuple[int, int]) -> Choice | None:
-        if choice is None:
-            nowhere = answers[0]
-            choice = Choice(
-                mask=whole(*shape),
-                confidence=0.0,
-                segmenter=nowhere.segmenter,
-                method=nowhere.method,
-                reference=nowhere.reference,
-            )
-            return places.widened(choice, 0.0, self.thresholds)
-        own = (answer for answer in answers if answer.segmenter == choice.segmenter and answer.candidates)
-        return places.widened(choice, max(each.candidates[0].confidence for each in own), self.thresholds)
+    def _of_place(self, choice: Choice | None, answers: Sequence[Answer], shape: tuple[int, int]) -> Choice:
+        nowhere = answers[0]
+        found = choice or Choice(
+            mask=whole(*shape),
+            confidence=0.0,
+            relative=0.0,
+            segmenter=nowhere.segmenter,
+            method=nowhere.method,
+            reference=nowhere.reference,
+        )
+        return places.widened(found, self.thresholds)
 
     def _references(self, label: Label, kinds: Sequence[Kind]) -> dict[ReferenceKind, Reference]:
         vector_M = self.vector_of(label.entity_id) if label.entity_id is not None else None

@@ -36,7 +36,8 @@ class Choice:
 
     Attributes:
         mask: [H, W].
-        confidence: of the segmenter that drew it, as a share of its surest in this picture: 0 to 1.
+        confidence: as the segmenter has it that drew it, 0 to 1.
+        relative: the same as a share of what that segmenter is surest of for this label, 0 to 1.
         box: in which it was drawn, if in one.
         agreement: the best overlap (IoU) with what the others found, 0 to 1; None where there is no other.
         mended: the filters that changed it, in their order.
@@ -44,6 +45,7 @@ class Choice:
 
     mask: Mask
     confidence: float
+    relative: float
     segmenter: int
     method: str
     reference: ReferenceKind

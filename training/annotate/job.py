@@ -8,6 +8,7 @@ from indexer.kb.oven import Oven, oven_home
 from indexer.kb.record import Entity
 from indexer.search import EntityIndex
 from training.annotate.annotator import Annotator, no_vector
+from training.annotate.filters.thresholds import Thresholds
 from training.annotate.labels import LabelLines, LabelSource
 from training.annotate.opening import open_kinds, open_segmenters, vectors_of
 from training.annotate.oven_labels import OvenLabels
@@ -35,6 +36,7 @@ class Wish:
         index: the folder of index versions that entities' vectors come from.
         model: a checkpoint's name or folder.
         segmenters: the first is held against the others.
+        thresholds: the filters' constants.
         wikidata, wikidata_labels: the table of kinds.
     """
 
@@ -49,6 +51,7 @@ class Wish:
     index: Path | None
     model: str
     segmenters: tuple[str, ...]
+    thresholds: Thresholds
     device: DeviceChoice
     wikidata: Path | None
     wikidata_labels: Path | None
@@ -76,9 +79,10 @@ def open_job(wish: Wish) -> Job:
         model=model.fingerprint,
         index=None if index is None else index.version,
         segmenters=wish.segmenters,
+        thresholds=wish.thresholds,
     )
     vector_of = no_vector if index is None else vectors_of(index)
-    annotator = Annotator(segmenters=segmenters, kinds=kinds, vector_of=vector_of)
+    annotator = Annotator(segmenters=segmenters, kinds=kinds, vector_of=vector_of, thresholds=wish.thresholds)
     return Job(labels=labels, annotator=annotator, plan=plan, out=wish.out, strict=wish.strict)
 
 

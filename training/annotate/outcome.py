@@ -11,7 +11,7 @@ Fate = Literal[
     "problem",  # the label or its picture could not be read
     "non-visual",  # what it names, or what the question asks for, cannot be seen
     "not-found",  # no segmenter found anything
-    "disagreement",  # nobody agrees with the mask, and it could not be mended
+    "disagreement",  # nobody agrees with the mask, or its segmenter is unsure, and it could not be mended
     "kept",
 ]
 FATES: tuple[Fate, ...] = get_args(Fate)

@@ -72,7 +72,7 @@ def yield_table(counts: Mapping[str, Any]) -> Table:
     rows += [(f"left out: cannot be seen ({why})", count) for why, count in counts["non_visual"].items()]
     rows += [("left out: not found", counts["not_found"]), ("found", counts["found"])]
     rows += [(f"mended: {HINTS[name]}", count) for name, count in counts["mended"].items()]
-    rows += [("left out: segmenters do not agree", counts["disagreement"]), ("kept", counts["kept"])]
+    rows += [("left out: segmenters do not agree, or are not sure", counts["disagreement"]), ("kept", counts["kept"])]
     for step, count in rows:
         share = f"{count / counts['read']:.1%}" if counts["read"] else ""
         table.add_row(step, f"{count:,}", share, style="bold" if step == "kept" else None)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from training.annotate.filters.thresholds import Thresholds
 from training.annotate.job import Wish, open_job
 from training.annotate.judge.judgements import read_judgements, success_table
 from training.annotate.judge.page import cards, with_bar, write_page
@@ -60,8 +61,11 @@ def annotate(
     images: Annotated[Path | None, typer.Option(help="The folder above oven_images.")] = None,
     index: Annotated[Path | None, typer.Option(help="The index that entities' vectors are taken from.")] = None,
     model: Annotated[str, typer.Option(help="The checkpoint that made it: a name or a folder.")] = "tiny",
-    segmenter: Annotated[str, typer.Option(help="What looks for a box first, and a mask in it.")] = "windows",
-    second: Annotated[str, typer.Option(help="What draws at once, and is held against it.")] = "patches",
+    segmenter: Annotated[str, typer.Option(help="Whose mask is taken where both agree and are as sure.")] = "patches",
+    second: Annotated[str, typer.Option(help="The segmenter that is held against it.")] = "windows",
+    confidence: Annotated[
+        float, typer.Option(min=0, max=1, help="What a segmenter must be sure by for its mask to be kept.")
+    ] = Thresholds().sure,
     device: Annotated[DeviceChoice, typer.Option(help="Where segmenters work.")] = "auto",
     wikidata: Annotated[
         Path | None, typer.Option(help="P31 and P279 as TSV or Parquet with the columns entity, property and value.")
@@ -86,6 +90,7 @@ def annotate(
                 index=index,
                 model=model,
                 segmenters=(segmenter, second),
+                thresholds=Thresholds(sure=confidence),
                 device=device,
                 wikidata=wikidata,
                 wikidata_labels=wikidata_labels,

@@ -127,3 +127,21 @@ def test_without_anything_that_knows_kinds_annotation_goes_on_and_says_so(monkey
     monkeypatch.setenv("WIKICLIP_HOME", str(tmp_path))
     assert open_kinds(None, None).of(None, "giraffe") == []
     assert "Nothing says what entities are" in capsys.readouterr().err
+
+
+def test_what_its_segmenter_is_unsure_of_is_not_kept(picture):
+    path, _ = picture
+
+    class Unsure(ColourSegmenter):
+        """Finds the same, and is a tenth as sure."""
+
+        def find(self, image, references):
+            return [
+                [dataclasses.replace(each, confidence=each.confidence / 10) for each in found]
+                for found in super().find(image, references)
+            ]
+
+    annotator = Annotator(segmenters=[Unsure(), Unsure(method="second")], kinds=SeveralKinds([]))
+    (outcome,) = annotator.annotate([label(path, "red thing")])
+    assert outcome.fate == "disagreement"
+    assert annotator.thresholds.sure > 0.1

@@ -30,7 +30,8 @@ def choose(answers: Sequence[Answer], thresholds: Thresholds) -> Choice | None:
     chosen = found[max(range(len(found)), key=lambda place: (scores[place], -place))]
     return Choice(
         mask=chosen.candidate.mask,
-        confidence=chosen.relative,
+        confidence=chosen.candidate.confidence,
+        relative=chosen.relative,
         segmenter=chosen.answer.segmenter,
         method=chosen.answer.method,
         reference=chosen.answer.reference,
@@ -59,11 +60,11 @@ def agreement(mask: Mask, segmenter: int, answers: Sequence[Answer], thresholds:
 
 
 def is_agreed(choice: Choice, thresholds: Thresholds) -> bool:
-    """Whether others draw the mask, too, and its own segmenter is sure enough of it: two that are unsure of the same
-    wrong thing agree as well. Where there is no other, nobody says that they do not."""
+    """Whether others draw the mask, too, and its own segmenter would take it before most others: two that are unsure of
+    the same wrong thing agree as well. Where there is no other, nobody says that they do not."""
     if choice.agreement is None:
         return True
-    return choice.agreement >= thresholds.agreed and choice.confidence >= thresholds.heard
+    return choice.agreement >= thresholds.agreed and choice.relative >= thresholds.heard
 
 
 def _overlaps(found: Sequence[Proposal]) -> NDArray[np.float64]:

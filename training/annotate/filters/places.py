@@ -11,13 +11,8 @@ from training.annotate.filters.thresholds import Thresholds
 from wikiclip.masks import whole
 
 
-def widened(choice: Choice, confidence: float, thresholds: Thresholds) -> Choice:
-    """Returns the choice with the whole picture as its mask, or as it is where its segmenter is sure.
-
-    Args:
-        choice: for an entity that is a place.
-        confidence: as the segmenter has it.
-    """
-    if confidence >= thresholds.place_sure:
+def widened(choice: Choice, thresholds: Thresholds) -> Choice:
+    """Returns the choice, for a place, with the whole picture as its mask, or as it is where its segmenter is sure."""
+    if choice.confidence >= thresholds.place_sure:
         return choice
     return replace(choice, mask=whole(*choice.mask.shape), box=None, mended=(*choice.mended, "places"))

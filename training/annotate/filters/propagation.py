@@ -68,7 +68,8 @@ def _taken(choice: Choice, proposal: Proposal, answers: Sequence[Answer], thresh
     return replace(
         choice,
         mask=candidate.mask,
-        confidence=proposal.relative,
+        confidence=candidate.confidence,
+        relative=proposal.relative,
         segmenter=answer.segmenter,
         method=answer.method,
         reference=answer.reference,

@@ -9,6 +9,7 @@ class Thresholds:
     """Attributes are shares, or overlaps (IoU), unless they say otherwise.
 
     Attributes:
+        sure: the confidence, as the segmenter has it, below which no mask is kept; the paper's threshold of boxes.
         agreed: masks that overlap by as much are of one thing.
         trust: what agreement counts beside confidence where a candidate is chosen.
         heard: the confidence, as a share of its segmenter's surest, from which on a candidate counts as agreeing.
@@ -22,6 +23,7 @@ class Thresholds:
         within: what of a thing lies in a box that holds it.
     """
 
+    sure: float = 0.3
     agreed: float = 0.5
     trust: float = 1.0
     heard: float = 0.6

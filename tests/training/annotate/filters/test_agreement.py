@@ -24,7 +24,7 @@ def test_two_that_agree_go_before_the_surest_of_one():
     answers = [answer(0, candidate(OTHER, 0.9), candidate(RIGHT, 0.7)), answer(1, candidate(NEARLY))]
     chosen = choose(answers, THRESHOLDS)
     np.testing.assert_array_equal(chosen.mask, NEARLY)  # of the two the one whose segmenter is surer of it
-    assert (chosen.segmenter, chosen.confidence, chosen.agreement) == (1, 1, iou(RIGHT, NEARLY))
+    assert (chosen.segmenter, chosen.relative, chosen.agreement) == (1, 1, iou(RIGHT, NEARLY))
     assert is_agreed(chosen, THRESHOLDS)
 
 
@@ -44,7 +44,7 @@ def test_what_both_are_unsure_of_is_no_agreement():
     unsure = candidate(OTHER, 0.3)
     answers = [answer(0, candidate(RIGHT, 0.9), unsure), answer(1, candidate(disc(10, 40, 5), 0.9), unsure)]
     assert agreement(OTHER, 0, answers, THRESHOLDS) < THRESHOLDS.agreed
-    assert not is_agreed(choice(OTHER, confidence=0.3, agreement=1.0), THRESHOLDS)
+    assert not is_agreed(choice(OTHER, relative=0.3, agreement=1.0), THRESHOLDS)
 
 
 def test_a_second_that_finds_nothing_does_not_agree():
@@ -76,5 +76,5 @@ def test_the_choice_is_a_candidate_and_its_agreement_an_overlap_that_there_is(li
     assert (chosen is None) == (not every)
     if chosen is not None:
         assert any(chosen.mask is each.mask for each in every)
-        assert 0 <= chosen.confidence <= 1
+        assert 0 <= chosen.relative <= 1
         assert chosen.agreement is None or 0 <= chosen.agreement <= 1

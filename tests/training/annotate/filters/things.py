@@ -24,10 +24,11 @@ def answer(segmenter, *candidates, reference="label"):
     return Answer(segmenter=segmenter, method=f"s{segmenter}", reference=reference, candidates=candidates)
 
 
-def choice(mask, *, confidence=1.0, segmenter=0, box=None, agreement=1.0):
+def choice(mask, *, confidence=1.0, relative=1.0, segmenter=0, box=None, agreement=1.0):
     return Choice(
         mask=mask,
         confidence=confidence,
+        relative=relative,
         segmenter=segmenter,
         method=f"s{segmenter}",
         reference="label",
