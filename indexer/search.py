@@ -120,10 +120,8 @@ class EntityIndex:
         self.files.expect_whole()
         return self._entities[self._entities.number_of(entity_id)]
 
-    def neighbours(self, entity_id: str, k: int) -> list[Candidate]:
-        """The k entities nearest to one of the index, without itself; of an entity with several rows its first asks.
-
-        The vector is the one that the index keeps, which some kinds keep in small codes.
+    def vector(self, entity_id: str) -> NDArray[np.float32]:
+        """The vector [M] that the index keeps of an entity, as its kind stores it; of several rows the first.
 
         Raises:
             UnknownEntity: no entity has the id.
@@ -132,7 +130,16 @@ class EntityIndex:
         number = self._entities.number_of(entity_id)
         # Of their own kind: another would have all of them copied first.
         row = np.searchsorted(self._entity_of_row, np.array([number], dtype=self._entity_of_row.dtype))
-        (found,) = self.search(self.rows.vectors(row), k + 1)
+        vector_M: NDArray[np.float32] = self.rows.vectors(row)[0]
+        return vector_M
+
+    def neighbours(self, entity_id: str, k: int) -> list[Candidate]:
+        """The k entities nearest to one of the index, without itself: `vector` asks, which some kinds keep in codes.
+
+        Raises:
+            UnknownEntity: no entity has the id.
+        """
+        (found,) = self.search(self.vector(entity_id)[None], k + 1)
         return [candidate for candidate in found if candidate.entity.entity_id != entity_id][:k]
 
     def picture_path(self, entity_id: str, number: int = 0) -> Path | None:

@@ -4,7 +4,7 @@ from wikiclip.regions.declared import UNDECLARED, Declared, expect_declared, res
 from wikiclip.regions.decode import decode_png_mask, decode_region
 from wikiclip.regions.mask import Mask, bounds, whole
 from wikiclip.regions.region import REGION_CODES, RegionCode, RegionError, Rle
-from wikiclip.regions.rle import decode_rles, encode_rle
+from wikiclip.regions.rle import area_of_rles, decode_rles, encode_rle
 
 __all__ = [
     "REGION_CODES",
@@ -14,6 +14,7 @@ __all__ = [
     "RegionCode",
     "RegionError",
     "Rle",
+    "area_of_rles",
     "bounds",
     "decode_png_mask",
     "decode_region",

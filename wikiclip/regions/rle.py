@@ -45,6 +45,34 @@ def decode_rles(rles: Sequence[object], *, height: int, width: int) -> Mask:
         RegionError: malformed-rle, malformed-region (fields that do not belong), mask-size-mismatch or
             region-too-complex (more than `MOST_RLES` RLEs or `MOST_COUNTS` counts).
     """
+    return _paint(*_intervals(rles, height=height, width=width), height=height, width=width)
+
+
+def area_of_rles(rles: Sequence[object], *, height: int, width: int) -> int:
+    """How many pixels `decode_rles` would have inside, without painting one.
+
+    Raises:
+        RegionError: as `decode_rles`.
+    """
+    starts, ends = _intervals(rles, height=height, width=width)
+    return int((ends - starts).sum())
+
+
+def encode_rle(mask: Mask) -> Rle:
+    """The compressed RLE of a mask [H, W] with at least one pixel.
+
+    Raises:
+        ValueError: not a boolean array of two axes, or one without pixels.
+    """
+    if mask.ndim != 2 or mask.dtype != np.bool_ or not mask.size:
+        raise ValueError(f"A mask is a boolean array [H, W], not {mask.dtype} {list(mask.shape)}.")
+    columns_first = _transposed(np.ascontiguousarray(mask)).view(np.uint8)
+    counts: bytes = coco_mask.encode(columns_first.T)["counts"]
+    return {"size": [mask.shape[0], mask.shape[1]], "counts": counts.decode("ascii")}
+
+
+def _intervals(rles: Sequence[object], *, height: int, width: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """What is inside at least one of the RLEs, as `_union` gives it."""
     if not rles:
         raise RegionError("malformed-region", "A list of RLEs must hold at least one.")
     if len(rles) > MOST_RLES:
@@ -60,20 +88,7 @@ def decode_rles(rles: Sequence[object], *, height: int, width: int) -> Mask:
     # Every second run is inside, from where the run before it ends.
     ends = np.concatenate([ends_R[1::2] for ends_R in ends_by_rle])
     starts = ends - np.concatenate([lengths_R[1::2] for lengths_R in lengths_by_rle])
-    return _paint(*_union(starts, ends), height=height, width=width)
-
-
-def encode_rle(mask: Mask) -> Rle:
-    """The compressed RLE of a mask [H, W] with at least one pixel.
-
-    Raises:
-        ValueError: not a boolean array of two axes, or one without pixels.
-    """
-    if mask.ndim != 2 or mask.dtype != np.bool_ or not mask.size:
-        raise ValueError(f"A mask is a boolean array [H, W], not {mask.dtype} {list(mask.shape)}.")
-    columns_first = _transposed(np.ascontiguousarray(mask)).view(np.uint8)
-    counts: bytes = coco_mask.encode(columns_first.T)["counts"]
-    return {"size": [mask.shape[0], mask.shape[1]], "counts": counts.decode("ascii")}
+    return _union(starts, ends)
 
 
 def _run_lengths(rle: object, *, height: int, width: int) -> NDArray[np.int64]:

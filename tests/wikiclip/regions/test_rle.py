@@ -14,7 +14,7 @@ from wikiclip.masks import Mask
 from wikiclip.regions import rle as rle_module
 from wikiclip.regions.decode import decode_region
 from wikiclip.regions.region import RegionError
-from wikiclip.regions.rle import MOST_COUNTS, MOST_RLES, decode_rles, encode_rle
+from wikiclip.regions.rle import MOST_COUNTS, MOST_RLES, area_of_rles, decode_rles, encode_rle
 
 ALPHABET = [chr(code) for code in range(48, 112)]
 
@@ -280,3 +280,9 @@ def test_a_size_the_wrong_way_round_is_named_as_such() -> None:
 def test_only_masks_are_encoded(mask: np.ndarray) -> None:
     with pytest.raises(ValueError, match="boolean array"):
         encode_rle(mask)
+
+
+@given(st.lists(hnp.arrays(np.bool_, (5, 7)), min_size=1, max_size=4))
+def test_the_area_is_that_of_the_mask_that_would_be_painted(masks):
+    rles = [encode_rle(mask) for mask in masks]
+    assert area_of_rles(rles, height=5, width=7) == decode_rles(rles, height=5, width=7).sum()

@@ -38,7 +38,7 @@ class OvenPictures:
         if self.paths is None:
             yield lambda image_id: self._place(image_id, None)
         else:
-            with file_names(_rows(self.paths)) as name_of:
+            with file_names(path_rows(self.paths)) as name_of:
                 yield lambda image_id: self._place(image_id, name_of(image_id))
 
     def fingerprint(self, name: str, files: list[Path]) -> str:
@@ -64,7 +64,7 @@ class OvenPictures:
         return next((place for place in places if _is_file(place)), places[0])
 
 
-def _rows(paths: Path) -> Iterator[tuple[str, str]]:
+def path_rows(paths: Path) -> Iterator[tuple[str, str]]:
     """Yields (picture id, path), and passes over a row that names none."""
     for _, line in read_lines(paths):
         image_id, comma, path = (line or b"").strip().partition(b",")
