@@ -132,5 +132,5 @@ def test_dropped_pages_are_read_from_the_disk_again(tmp_path: Path):
 
 def test_anonymous_memory_grows_with_what_is_held():
     before = anonymous_bytes()
-    held = np.ones(2**23)
-    assert held.nbytes * 0.9 < anonymous_bytes() - before < held.nbytes * 1.5
+    held = np.ones(2**25)  # much, beside what a collection may free meanwhile
+    assert held.nbytes * 0.8 < anonymous_bytes() - before < held.nbytes * 1.5
