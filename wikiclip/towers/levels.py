@@ -78,8 +78,10 @@ class LevelsTower(VisionTower):
         pixels_BCHW = torch.zeros(2, 3, self.image_size, self.image_size, dtype=torch.uint8, device=self.device)
         inside_BHW = torch.ones(2, self.image_size, self.image_size, device=self.device)
         with torch.no_grad():
+            # A trace that torch holds against a second one leaves 25 MB behind in the process for good; what this one
+            # gives is held against the network's own in the tests.
             traced: Any = torch.jit.trace(  # type: ignore[no-untyped-call]
-                _Look(self), (pixels_BCHW, inside_BHW)
+                _Look(self), (pixels_BCHW, inside_BHW), check_trace=False
             )
         self._traced = traced.forward  # not the module, which would be a part of this one
 
