@@ -179,27 +179,32 @@ def summary(mentions: Mentions) -> str:
 
 def table(runs: dict[Masks, list[Row]]) -> list[list[str]]:
     """Rows of cells, the head first: mean and spread over seeds, and how much of the gap between no masks and true ones
-    is closed at rank 1."""
+    is closed at rank 1, where there is one beyond the spread."""
     lines = [["masks", *(f"{measured}, rank 1 / within 10" for measured in MEASURES), "gap closed"]]
-    mean = {
-        masks: {name: float(np.mean([row[name] for row in rows])) for name in rows[0]} for masks, rows in runs.items()
-    }
     for masks, rows in runs.items():
         figures = (
             " / ".join(_spread([row[f"{measured} {k}"] for row in rows]) for k in (1, 10)) for measured in MEASURES
         )
-        gaps = (_closed(mean, masks, f"{measured} 1") for measured in MEASURES)
+        gaps = (_closed(runs, masks, f"{measured} 1") for measured in MEASURES)
         lines.append([masks, *figures, ", ".join(gaps)])
     return lines
 
 
-def _closed(mean: dict[Masks, dict[str, float]], masks: Masks, name: str) -> str:
-    gap = mean["true"][name] - mean["none"][name]
-    return "-" if gap <= 0 or masks in ("true", "none") else f"{(mean[masks][name] - mean['none'][name]) / gap:.0%}"
+def _closed(runs: dict[Masks, list[Row]], masks: Masks, name: str) -> str:
+    values = {kind: [row[name] for row in rows] for kind, rows in runs.items()}
+    gap = np.mean(values["true"]) - np.mean(values["none"])
+    spread = max(_deviation(values[kind]) for kind in ("true", "none"))
+    if gap <= spread or masks in ("true", "none"):
+        return "-"
+    return f"{(np.mean(values[masks]) - np.mean(values['none'])) / gap:.0%}"
+
+
+def _deviation(values: Sequence[float]) -> float:
+    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
 def _spread(values: Sequence[float]) -> str:
-    return f"{np.mean(values):.1f} ± {np.std(values, ddof=1) if len(values) > 1 else 0:.1f}"
+    return f"{np.mean(values):.1f} ± {_deviation(values):.1f}"
 
 
 def _shown(lines: Sequence[Sequence[str]]) -> Table:

@@ -61,3 +61,13 @@ def test_the_gap_is_what_true_masks_have_more_than_none():
     assert closed["annotated"] == "75%, 75%"
     assert closed["annotated, unfiltered"] == "62%, 62%"
     assert closed["true"] == closed["none"] == "-, -"
+
+
+def test_a_gap_within_the_spread_is_none():
+    runs = {
+        masks: [{f"{measured} {k}": 40.0 + turn for measured in MEASURES for k in (1, 10)} for turn in (-1, 1)]
+        for masks in MASKS
+    }
+    assert {line[-1] for line in table(runs)[1:]} == {"-, -"}
+    runs["true"] = [{name: value + 1 for name, value in row.items()} for row in runs["true"]]
+    assert {line[-1] for line in table(runs)[1:]} == {"-, -"}
