@@ -1,7 +1,7 @@
 """From the labels of one picture to what becomes of each: references, candidates, filters."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ from wikiclip.segmenters.naming import Candidate, NameSegmenter, Reference
 VectorOf = Callable[[str], NDArray[np.float32] | None]
 
 
-def no_vector(entity_id: str) -> None:
+def unknown(entity: str) -> None:
     """Knows no entity, so that each is looked for by words alone."""
 
 
@@ -40,11 +40,13 @@ class Annotator:
         segmenters: the first is held against the others.
         kinds: what entities are.
         vector_of: the unit vector [M] of an entity's id; None where it is not known.
+        id_of: the id of the entity that a name means, for labels without one; None where that is not known.
     """
 
     segmenters: Sequence[NameSegmenter]
     kinds: Kinds
-    vector_of: VectorOf = no_vector
+    vector_of: VectorOf = unknown
+    id_of: Callable[[str], str | None] = unknown
     thresholds: Thresholds = field(default_factory=Thresholds)
     templates: Templates = field(default_factory=packaged_templates)
     types: Types = field(default_factory=packaged_types)
@@ -53,7 +55,8 @@ class Annotator:
         """Returns what becomes of each label, all of one picture, in their order."""
         looked_for: list[_Sought] = []
         outcomes: dict[int, Outcome] = {}
-        for place, label in enumerate(labels):
+        for place, named in enumerate(labels):
+            label = named if named.entity_id is not None else replace(named, entity_id=self.id_of(named.entity))
             kinds = self.kinds.of(label.entity_id, label.entity)
             sort = sort_of(label.entity, label.type, kinds, self.types)
             if why := not_seen(label.entity, sort, label.question, self.types):

@@ -1,16 +1,16 @@
 """An annotation as a command asks for it, made into a job."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from indexer.kb.oven import Oven, oven_home
 from indexer.kb.record import Entity
 from indexer.search import EntityIndex
-from training.annotate.annotator import Annotator, no_vector
+from training.annotate.annotator import Annotator
 from training.annotate.filters.thresholds import Thresholds
 from training.annotate.labels import LabelLines, LabelSource
-from training.annotate.opening import open_kinds, open_segmenters, vectors_of
+from training.annotate.opening import ids_of, open_kinds, open_segmenters, vectors_of
 from training.annotate.oven_labels import OvenLabels
 from training.annotate.plan import Plan
 from training.annotate.run import Job
@@ -81,8 +81,9 @@ def open_job(wish: Wish) -> Job:
         segmenters=wish.segmenters,
         thresholds=wish.thresholds,
     )
-    vector_of = no_vector if index is None else vectors_of(index)
-    annotator = Annotator(segmenters=segmenters, kinds=kinds, vector_of=vector_of, thresholds=wish.thresholds)
+    annotator = Annotator(segmenters=segmenters, kinds=kinds, thresholds=wish.thresholds)
+    if index is not None:
+        annotator = replace(annotator, vector_of=vectors_of(index), id_of=ids_of(index))
     return Job(labels=labels, annotator=annotator, plan=plan, out=wish.out, strict=wish.strict)
 
 

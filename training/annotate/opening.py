@@ -10,6 +10,7 @@ from PIL import Image
 from indexer.errors import UnknownEntity
 from indexer.kb.nouns import WORDNET, read_nouns
 from indexer.search import EntityIndex
+from indexer.titles import fold
 from training.annotate.references.kinds import Kinds, SeveralKinds
 from training.annotate.references.wikidata import WikidataKinds
 from training.annotate.references.wordnet import WordNetKinds
@@ -65,6 +66,18 @@ def vectors_of(index: EntityIndex) -> Callable[[str], NDArray[np.float32] | None
             return None
         unit_M: NDArray[np.float32] = vector_M / np.float32(np.linalg.norm(vector_M))
         return unit_M
+
+    return look_up
+
+
+def ids_of(index: EntityIndex) -> Callable[[str], str | None]:
+    """Gives a look-up from a name to the id of the one entity with that title; neither case nor accents count. None
+    where no entity has it, or several do."""
+
+    def look_up(name: str) -> str | None:
+        found = index.entities_titled(name, limit=2)  # of titles that start so, those that end there come first
+        same = [entity.entity_id for entity in found if fold(entity.title) == fold(name)]
+        return same[0] if len(same) == 1 else None
 
     return look_up
 

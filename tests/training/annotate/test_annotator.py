@@ -7,15 +7,20 @@ import pytest
 from PIL import Image
 
 from indexer.kb.nouns import WORDNET, read_nouns
+from indexer.kb.record import Entity
+from indexer.search import EntityIndex
+from tests.indexer.conftest import make_version
 from tests.training.annotate.conftest import COLOURS, ColourSegmenter, draw_picture
 from training.annotate.annotator import Annotator
 from training.annotate.labels import Label
-from training.annotate.opening import OncePerVector, open_kinds, open_segmenters
+from training.annotate.opening import OncePerVector, ids_of, open_kinds, open_segmenters, vectors_of
 from training.annotate.references.kinds import SeveralKinds
 from training.annotate.references.wordnet import WordNetKinds
 from wikiclip.base.errors import WikiClipError
 from wikiclip.masks import decode_region
 from wikiclip.segmenters.naming import Reference
+
+__all__ = ["make_version"]
 
 
 @dataclasses.dataclass
@@ -145,3 +150,37 @@ def test_what_its_segmenter_is_unsure_of_is_not_kept(picture):
     (outcome,) = annotator.annotate([label(path, "red thing")])
     assert outcome.fate == "disagreement"
     assert annotator.thresholds.sure > 0.1
+
+
+def test_a_label_without_an_id_is_of_the_one_entity_that_has_its_name(picture, make_version, tmp_path):
+    path, _ = picture
+    titles = ("Red apple", "Green", "green", "Blue whale", "Blue")
+    entities = [Entity(entity_id=f"Q{n}", title=title, text="") for n, title in enumerate(titles)]
+    make_version(tmp_path / "index", np.eye(len(titles), dtype=np.float32), entities=entities)
+    index = EntityIndex.open(tmp_path / "index")
+    vectors = []
+
+    class Watched(ColourSegmenter):
+        def find(self, image, references):
+            vectors.extend(reference.entity_M for reference in references)
+            return ColourSegmenter.find(self, image, references)
+
+    segmenters = [Watched(), ColourSegmenter(method="grown", grow=1)]
+    annotator = Annotator(
+        segmenters=segmenters, kinds=SeveralKinds([]), vector_of=vectors_of(index), id_of=ids_of(index)
+    )
+    labels = [label(path, "red apple", 0), label(path, "GREEN", 1), label(path, "blue", 2)]
+    outcomes = annotator.annotate([*labels, label(path, "red apple", 3, entity_id="Q77")])
+    assert [ids_of(index)(name) for name in ("RED APPLE", "green", "blue", "blu", "none")] == [
+        "Q0",
+        None,
+        "Q4",
+        None,
+        None,
+    ]
+    assert outcomes[0].annotation["category_id"] == "Q0"
+    assert outcomes[1].annotation["category_id"].startswith("name-")  # two have the name
+    assert outcomes[2].annotation["category_id"] == "Q4"
+    assert outcomes[3].annotation["category_id"] == "Q77"  # what the label says counts
+    known = [None if vector_M is None else int(vector_M.argmax()) for vector_M in vectors]
+    assert set(known) == {0, None, 4}
