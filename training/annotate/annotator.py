@@ -105,7 +105,9 @@ class Annotator:
         return places.widened(found, self.thresholds)
 
     def _references(self, label: Label, kinds: Sequence[Kind]) -> dict[ReferenceKind, Reference]:
-        vector_M = self.vector_of(label.entity_id) if label.entity_id is not None else None
+        ids = (label.entity_id, self.id_of(label.entity))  # an index may have other ids than the labels
+        vectors = (self.vector_of(entity_id) for entity_id in ids if entity_id is not None)
+        vector_M = next((vector_M for vector_M in vectors if vector_M is not None), None)
         return references_of(label, kinds, vector_M, self.templates)
 
     def _found(self, looked_for: Sequence["_Sought"]) -> dict[int, Outcome]:

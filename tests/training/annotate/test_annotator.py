@@ -154,7 +154,7 @@ def test_what_its_segmenter_is_unsure_of_is_not_kept(picture):
 
 def test_a_label_without_an_id_is_of_the_one_entity_that_has_its_name(picture, make_version, tmp_path):
     path, _ = picture
-    titles = ("Red apple", "Green", "green", "Blue whale", "Blue")
+    titles = ("Red apple", "Green", "green", "Red whale", "Red")
     entities = [Entity(entity_id=f"Q{n}", title=title, text="") for n, title in enumerate(titles)]
     make_version(tmp_path / "index", np.eye(len(titles), dtype=np.float32), entities=entities)
     index = EntityIndex.open(tmp_path / "index")
@@ -169,9 +169,9 @@ def test_a_label_without_an_id_is_of_the_one_entity_that_has_its_name(picture, m
     annotator = Annotator(
         segmenters=segmenters, kinds=SeveralKinds([]), vector_of=vectors_of(index), id_of=ids_of(index)
     )
-    labels = [label(path, "red apple", 0), label(path, "GREEN", 1), label(path, "blue", 2)]
+    labels = [label(path, "red apple", 0), label(path, "GREEN", 1), label(path, "red", 2)]
     outcomes = annotator.annotate([*labels, label(path, "red apple", 3, entity_id="Q77")])
-    assert [ids_of(index)(name) for name in ("RED APPLE", "green", "blue", "blu", "none")] == [
+    assert [ids_of(index)(name) for name in ("RED APPLE", "green", "red", "re", "none")] == [
         "Q0",
         None,
         "Q4",
@@ -183,4 +183,5 @@ def test_a_label_without_an_id_is_of_the_one_entity_that_has_its_name(picture, m
     assert outcomes[2].annotation["category_id"] == "Q4"
     assert outcomes[3].annotation["category_id"] == "Q77"  # what the label says counts
     known = [None if vector_M is None else int(vector_M.argmax()) for vector_M in vectors]
+    assert known[-1] == 0  # of its name: no entity has the id
     assert set(known) == {0, None, 4}
