@@ -1,5 +1,5 @@
 """The filters' constants in one place: they were chosen on the stamps of the development fold alone, by
-`python -m benchmarks.filters` (docs/notebook/masks-annotation.md)."""
+`python -m benchmarks.filtering` (docs/notebook/masks-annotation.md)."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What each filter of annotation removes and mends, by damage: `python -m benchmarks.filters`.
+"""What each filter of annotation removes and mends, by damage: `python -m benchmarks.filtering`.
 
 Constants are chosen on the stamps of the development fold's group (`--group 0`) and checked once on the others.
 """

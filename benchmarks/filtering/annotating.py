@@ -1,4 +1,4 @@
-"""Masks from pictures and names of entities alone, against the true ones: `python -m benchmarks.annotating`.
+"""Masks from pictures and names of entities alone, against the true ones: `python -m benchmarks.filtering.annotating`.
 
 Each segmenter by itself, what agreement chooses of both, what the filters mend, and what they let through.
 """
