@@ -27,6 +27,7 @@ from training.data.releases.oven_pictures import PATHS
 from training.data.releases.release import PICTURES, Part
 from training.data.releases.sample import Sample, sample_release
 from training.measure.releases.annotated_answers import Predicted, answers_of_set
+from training.measure.releases.codes import Codes, read_codes
 from training.measure.releases.release_set import ReleaseSet, sets_in
 from training.measure.releases.reranked_answers import reranked_answers
 from training.measure.releases.systems import answers_of_system, read_system
@@ -61,7 +62,12 @@ def oven(
     ] = 1.0,
     system: Annotated[
         list[str] | None,
-        typer.Option(help="Another system's answers for the same table, as NAME=FILE: ids, ranked ids or names."),
+        typer.Option(
+            help="Another system's answers for the same table, as NAME=FILE: ids, ranked ids, codes or names."
+        ),
+    ] = None,
+    codes: Annotated[
+        Path | None, typer.Option(help="Which entity has which code, for systems that give these.")
     ] = None,
     sample: Annotated[
         int | None,
@@ -82,6 +88,7 @@ def oven(
 ) -> None:
     """Check a release, build its index, ask its questions, and write a report, as HTML and as JSON."""
     files_of_systems = [_named(text) for text in system or []]
+    code_of = None if codes is None else read_codes(codes)
     name = Path(model).name + ("" if sample is None else f"-{sample}")
     into = home() / "runs" / f"oven-{name}" if out is None else out
     console.print(what_is_there(data))
@@ -121,7 +128,7 @@ def oven(
                     found += reranked_answers(asked, loaded, index, answers, asking, reranker)
     with _timed(seconds, "systems"):
         for named, path in files_of_systems:
-            found += _of_system(named, path, loaded, sets, records, data)
+            found += _of_system(named, path, code_of, loaded, sets, records, data)
     if reranker is not None:
         notes.append(f"Reranked: the first {rerank_k} in the order of {rerank}, sha256 {reranker.scorer.sha256}.")
     write_release_report(into, loaded, asked, index, found, notes=notes, seconds=seconds)
@@ -147,7 +154,13 @@ def _prompts(wanted: list[Prompt] | None, model: str, sets: Sequence[ReleaseSet]
 
 
 def _of_system(
-    name: str, path: Path, model: WikiClip, sets: Sequence[ReleaseSet], records: Path, images: Path
+    name: str,
+    path: Path,
+    codes: Codes | None,
+    model: WikiClip,
+    sets: Sequence[ReleaseSet],
+    records: Path,
+    images: Path,
 ) -> Iterator[Predicted]:
     """The answers of a file to those sets that it answers.
 
@@ -155,7 +168,7 @@ def _of_system(
         WikiClipError: it answers none of them.
     """
     opened = [each.open(model, records, images, each.prompts([*Prompt])[0]) for each in sets]
-    answers = read_system(name, path, opened[0].records.entities, opened[0].records.fingerprint)
+    answers = read_system(name, path, opened[0].records.entities, opened[0].records.fingerprint, codes)
     parts = [part for each in opened for part in answers_of_system(each, answers)]
     answered = {part.cell.data for part in parts if part.predictions}
     if not answered:

@@ -5,9 +5,10 @@ A file has a JSON object a line, gzipped or not, each with a `data_id` and one o
     pred_entity_id    "Q123", as OVEN's scorer reads it
     pred_entity_ids   ["Q123", ...], the best first
     bm25              [["a title", "Q123"], ...], the best first, as OVEN's released predictions have it
+    code              [812, 44], tokens of a code or its beginning, which `codes.py` makes entities of
     prediction        "a name", which BM25 over all titles makes entities of
 
-`bm25` counts before `prediction` where a line has both.
+Where a line has several, the one that stands first here counts.
 """
 
 from collections.abc import Iterator
@@ -25,10 +26,11 @@ from training.data.annotated import AnnotatedData
 from training.measure.answers import Ranks
 from training.measure.ranking import NOT_FOUND, RANKS
 from training.measure.releases.annotated_answers import Predicted, queries_of_set, truths_of
+from training.measure.releases.codes import Code, Codes
 from training.measure.releases.titles import open_titles, ranked_rows
 from wikiclip.base.errors import WikiClipError
 
-NAMED = 10  # entities that a generated name is given
+NAMED = 10  # entities that a generated name or a code is given
 Id = Annotated[str, Field(min_length=1, max_length=256)]
 
 
@@ -41,11 +43,12 @@ class _Row(BaseModel):
     pred_entity_id: Id | None = None
     pred_entity_ids: list[Id] | None = None
     bm25: list[tuple[str, Id]] | None = None
+    code: Code | None = None
     prediction: Annotated[str, Field(max_length=10_000)] | None = None
 
     @property
     def ranked(self) -> list[str] | None:
-        """The ids that the row gives; None where it gives a name."""
+        """The ids that the row gives; None where it gives a code or a name."""
         if self.pred_entity_id is not None:
             return [self.pred_entity_id]
         if self.pred_entity_ids is not None:
@@ -67,14 +70,16 @@ class System:
     depth: int
 
 
-def read_system(name: str, path: Path, entities: EntityTable, fingerprint: str) -> System:
+def read_system(name: str, path: Path, entities: EntityTable, fingerprint: str, codes: Codes | None = None) -> System:
     """Reads a file of answers; names become entities of the knowledge base.
 
     Args:
         fingerprint: the knowledge base's.
+        codes: which entity has which code, for a file that answers by codes.
 
     Raises:
-        WikiClipError: the file cannot be read, or a line is no answer or answers a second time; names the line.
+        WikiClipError: the file cannot be read, or a line is no answer, answers a second time, or by a code where there
+            are none; names the line.
     """
     ranked, names = dict[str, list[str]](), dict[str, str]()
     expect_one_object_a_line(path)
@@ -84,11 +89,18 @@ def read_system(name: str, path: Path, entities: EntityTable, fingerprint: str) 
             raise WikiClipError(f"{path}, line {number}, answers {row.data_id!r} a second time: keep one.")
         if row.ranked is not None:
             ranked[row.data_id] = row.ranked[: max(RANKS)]
+        elif row.code is not None:
+            if codes is None:
+                raise WikiClipError(
+                    f"{path}, line {number}, answers by a code: name the file that has each entity's with --codes FILE."
+                )
+            ranked[row.data_id] = codes.starting_with(row.code, NAMED)
         elif row.prediction is not None:
             names[row.data_id] = row.prediction
         else:
             raise WikiClipError(
-                f"{path}, line {number}, has none of pred_entity_id, pred_entity_ids, bm25 and prediction: add one."
+                f"{path}, line {number}, has none of pred_entity_id, pred_entity_ids, bm25, code and prediction:"
+                " add one."
             )
     depth = max([NAMED if names else 1, *map(len, ranked.values())])
     if names:

@@ -8,6 +8,7 @@ import pytest
 
 from indexer.entities import EntityTable, to_batch, write_table
 from indexer.kb.record import Entity
+from training.measure.releases.codes import read_codes
 from training.measure.releases.systems import NAMED, System, read_system
 from training.measure.releases.titles import open_titles
 from wikiclip.base.errors import WikiClipError
@@ -38,6 +39,17 @@ def read(entities: EntityTable, path: Path, *rows: object, packed: bool = False)
     lines = "".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows).encode()
     path.write_bytes(gzip.compress(lines) if packed else lines)
     return read_system("other", path, entities, FINGERPRINT)
+
+
+def test_a_code_is_of_whoever_has_it_and_needs_a_file_that_says_who(entities: EntityTable, tmp_path: Path) -> None:
+    (tmp_path / "codes").write_text('{"entity_id": "Q1", "code": [4, 2]}\n{"entity_id": "Q5", "code": [4, 1]}\n')
+    path = tmp_path / "answers"
+    rows = ({"data_id": "a", "code": [4]}, {"data_id": "b", "code": [4, 2], "prediction": "heron"})
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = read_system("coded", path, entities, FINGERPRINT, read_codes(tmp_path / "codes"))
+    assert found.ranked == {"a": ["Q5", "Q1"], "b": ["Q1"]}
+    with pytest.raises(WikiClipError, match=r"line 1, answers by a code: .* --codes FILE"):
+        read_system("coded", path, entities, FINGERPRINT)
 
 
 def test_each_form_of_an_answer_is_read(entities: EntityTable, tmp_path: Path) -> None:
