@@ -46,7 +46,7 @@ INDEX_STATE = find wikiclip indexer $(INDEX)/CURRENT $(wildcard $(WIKICLIP_HOME)
 	-type f -not -name '*.pyc' -exec sha256sum {} + 2>/dev/null | sort | sha256sum
 INDEX_NOTE = $(INDEX).demo
 
-# How many processes share the tests, of some 3 GB each; torch has one thread in each, or they would wait for one another.
+# How many processes share the tests, of up to 4 GB each; torch has one thread in each, or they would wait for one another.
 TESTERS ?= 2
 
 ##@ Use
