@@ -99,8 +99,9 @@ def _last_part(texts: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _numbers(ids: pa.ChunkedArray, path: Path) -> NDArray[np.int64]:
     last = _last_part(ids)
-    wrong = pc.invert(pc.match_substring_regex(last, r"^Q[0-9]{1,18}$")).to_numpy(zero_copy_only=False)
-    if last.null_count or wrong.any():
-        row = int(np.flatnonzero(np.asarray(last.is_null()) | (wrong != False))[0])  # noqa: E712
+    right = pc.fill_null(pc.match_substring_regex(last, r"^Q[0-9]{1,18}$"), False)
+    wrong = pc.invert(right).to_numpy(zero_copy_only=False)
+    if wrong.any():
+        row = int(wrong.argmax())
         raise WikiClipError(f"{path}, row {row + 1}: an id must be Q and a number, such as Q15083.")
     return np.asarray(pc.utf8_slice_codeunits(last, 1).cast(pa.int64()), dtype=np.int64)

@@ -49,6 +49,7 @@ def test_the_table_gives_what_an_entity_is_one_of_and_then_a_kind_of(tmp_path, w
     ("statements", "message"),
     [
         ("entity\tproperty\tvalue\nfoo\tP31\tQ1\n", "row 1: an id must be Q and a number"),
+        ("entity\tproperty\tvalue\nQ1\tP31\tQ2\nQ3\tP31\t\n", "row 2: an id must be Q and a number"),
         ("entity\tproperty\tvalue\nQ1\tP18\tQ1\n", "holds no statement of P31 or P279"),
         ("entity\tvalue\nQ1\tQ2\n", "is no TSV or Parquet file with the columns entity, property, value"),
         ("", "is no TSV or Parquet file"),
