@@ -87,6 +87,21 @@ class Inverted:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """How far a query looks.
+
+    Attributes:
+        depth: how many of the best codes are compared by their vectors.
+        probes: how many lists are looked into.
+        needed: how many of the `depth` must be found, or more lists are looked into.
+    """
+
+    depth: int
+    probes: int
+    needed: int
+
+
 class InvertedSearcher:
     """All shards' codes as one index, and their vectors.
 
@@ -99,10 +114,11 @@ class InvertedSearcher:
 
     Attributes:
         counts: how many rows each shard has.
+        shared: with the codes of all rows.
     """
 
     def __init__(self, shared: Shared, store: VectorStore, *, probes: int, depth: int, threads: int) -> None:
-        self._shared, self._codes, self._store = shared, shared.codes, store
+        self.shared, self._codes, self._store = shared, shared.codes, store
         self.counts = store.counts
         self._probes, self._depth, self._threads = probes, depth, threads
 
@@ -112,21 +128,34 @@ class InvertedSearcher:
     def search(self, queries_BM: NDArray[np.float32], k: int) -> Hits:
         faiss.omp_set_num_threads(self._threads)
         queries_BM = np.ascontiguousarray(queries_BM, dtype=np.float32)
-        depth = min(max(self._depth, k), len(self))
-        if depth == 0 or len(queries_BM) == 0:
+        look = self.look(k)
+        if look.depth == 0 or len(queries_BM) == 0:
             nothing = (len(queries_BM), 0)
             return best_first(np.empty(nothing, dtype=np.int64), np.empty(nothing, dtype=np.float32), k)
+        return self.in_order(queries_BM, self._nearest_codes(queries_BM, look.depth, look.probes), look, k)
+
+    def look(self, k: int) -> "Look":
+        """How far a query for k hits looks."""
+        depth = min(max(self._depth, k), len(self))
+        if depth == 0:
+            return Look(depth=0, probes=0, needed=0)
         lists = self._codes.nlist
         wanted = min(k, depth)
         fair = -(-2 * wanted * lists // len(self))  # lists that hold twice as many rows as are asked for
         probes = min(lists, max(self._probes, fair))
-        rows_BR = self._nearest_codes(queries_BM, depth, probes)
         # Where every row is looked at, none may be left out: it could be a hit though enough others were found.
-        needed = depth if probes == lists and depth == len(self) else wanted
+        return Look(depth=depth, probes=probes, needed=depth if probes == lists and depth == len(self) else wanted)
+
+    def in_order(self, queries_BM: NDArray[np.float32], rows_BR: NDArray[np.int64], look: "Look", k: int) -> Hits:
+        """The k best of the rows [B, R] that codes found, by their vectors; more are looked for where too few were.
+
+        Args:
+            rows_BR: row -1 where there are fewer; changed in place.
+        """
         for find in (self._all_lists, self._all_rows):
-            short = (rows_BR[:, :needed] < 0).any(axis=1)
+            short = (rows_BR[:, : look.needed] < 0).any(axis=1)
             if short.any():
-                rows_BR[short] = find(queries_BM[short], depth)
+                rows_BR[short] = find(queries_BM[short], look.depth)
         return best_first(rows_BR, self._store.scores(queries_BM, rows_BR), k)
 
     def vectors(self, rows_K: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -148,11 +177,11 @@ class InvertedSearcher:
     def _nearest_codes(self, queries_BM: NDArray[np.float32], depth: int, probes: int) -> NDArray[np.int64]:
         """Rows [B, R] by the scores of their codes; -1 where the lists hold fewer."""
         if 4 * probes >= self._codes.nlist:  # a graph is for finding few of many, and can miss some
-            near_BL, lists_BL = self._shared.centres.search(queries_BM, probes)
+            near_BL, lists_BL = self.shared.centres.search(queries_BM, probes)
         else:
             care = faiss.SearchParametersHNSW(efSearch=max(32, 2 * probes))  # type: ignore[attr-defined]
-            near_BL, lists_BL = self._shared.graph.search(queries_BM, probes, params=care)
-        coded_BD = np.ascontiguousarray(self._shared.coded(queries_BM))
+            near_BL, lists_BL = self.shared.graph.search(queries_BM, probes, params=care)
+        coded_BD = np.ascontiguousarray(self.shared.coded(queries_BM))
         rows_BR = np.empty((len(queries_BM), depth), dtype=np.int64)
         scores_BR = np.empty(rows_BR.shape, dtype=np.float32)
         # FAISS's wrapper of this for Python takes no parameters, and setting them on the index is not for threads.

@@ -5,11 +5,14 @@ Axes: Q query, M vector width.
 
 import re
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from indexer.kinds.exact import ExactSearcher
 from indexer.kinds.faiss_gpu import FaissGpuExact, empty_on_gpus, fill, gpu_count
+from indexer.kinds.faiss_gpu_lists import FaissGpuLists, can_clone, clone_on_gpus
+from indexer.kinds.inverted import InvertedSearcher
 from indexer.kinds.kind import Searcher
 from wikiclip.base.machine import DeviceChoice
 
@@ -36,14 +39,18 @@ def place(searcher: Searcher, kind_name: str, *, wanted: DeviceChoice = "auto") 
     if wanted == "cpu":
         return searcher, f"{kind_name} on the CPU, as asked."
     on_cpu = f"{kind_name} on the CPU" + (", although GPUs were asked for" if wanted == "gpu" else "")
-    if not isinstance(searcher, ExactSearcher):
-        return searcher, f"{on_cpu}: of all kinds, exact-fp16 alone is served from GPUs."
+    if isinstance(searcher, ExactSearcher):
+        ways = [partial(way, searcher) for way in _WAYS]
+    elif isinstance(searcher, InvertedSearcher) and can_clone(searcher):
+        ways = [partial(way, searcher) for way in _WAYS_OF_LISTS]
+    else:
+        return searcher, f"{on_cpu}: of all kinds, exact-fp16 and balanced-sq8 alone are served from GPUs."
     if len(searcher) == 0:
         return searcher, f"{on_cpu}: it has no rows."
     why_not = []
-    for way in _WAYS:
+    for way in ways:
         try:
-            placed, where = way(searcher)
+            placed, where = way()
             _must_find_itself(placed, searcher)
         except (RuntimeError, MemoryError, ImportError) as error:
             why_not.append(_in_one_line(error))
@@ -85,7 +92,16 @@ def _through_torch(searcher: ExactSearcher) -> tuple[Searcher, str]:
     return placed, f"{_gpus(len(devices))} through torch: {name}, {share / 1e9:.2f} GB of vectors on each"
 
 
+def _lists_through_faiss(searcher: InvertedSearcher) -> tuple[Searcher, str]:
+    count = gpu_count()
+    if count == 0:
+        raise Unplaced("FAISS sees no GPU")
+    index = clone_on_gpus(searcher, list(range(count)))
+    return FaissGpuLists(index, searcher), f"{_gpus(count)} through FAISS, put in order again on the host"
+
+
 _WAYS: tuple[Callable[[ExactSearcher], tuple[Searcher, str]], ...] = (_through_faiss, _through_torch)
+_WAYS_OF_LISTS: tuple[Callable[[InvertedSearcher], tuple[Searcher, str]], ...] = (_lists_through_faiss,)
 
 
 def _must_find_itself(placed: Searcher, searcher: Searcher) -> None:
