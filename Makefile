@@ -82,11 +82,16 @@ setup: $(DEV) ## Install all that using and developing need, with a browser to t
 
 .PHONY: test
 test: demo-data setup lint docs ## Set everything up and run every check and test
+	@bash tools/test-triton.sh
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses=$(TESTERS) --dist=loadfile --no-loadscope-reorder
 
 .PHONY: test-faiss-gpu
 test-faiss-gpu: ## Test what is used of faiss-gpu with its real package (1.7 GB), GPU or not
 	@bash tools/test-faiss-gpu.sh
+
+.PHONY: test-triton
+test-triton: setup ## Test the kernel for GPUs, interpreted where there is none (1 GB)
+	@bash tools/test-triton.sh
 
 .PHONY: test-lowest
 test-lowest: demo-data $(TOOLING) ## Run the quick tests with the lowest versions that pyproject.toml allows (2 GB)

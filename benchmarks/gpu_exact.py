@@ -75,6 +75,8 @@ def gpu_exact(
     bandwidth = copy_bandwidth(where, min(COPIED_BYTES, 2 * rows * width))
     index = TorchExact(unit_blocks(where, rows, width), rows=rows, width=width, devices=[where])
     lines = [measure(index, where, bandwidth, queries, width, repeats) for queries in batch]
+    if index.fused_from is not None:
+        Console().print(f"One kernel scores {index.fused_from} queries and more.", highlight=False)
     for line in lines:
         Console().print(
             f"{line.device}, {line.rows:,} x {line.dim}, batch {line.batch}: {line.ms:.3f} ms; reading once"

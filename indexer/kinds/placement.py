@@ -89,7 +89,10 @@ def _through_torch(searcher: ExactSearcher) -> tuple[Searcher, str]:
         needed = f"{share / 1e9:.1f} GB of vectors and {scratch / 1e9:.1f} GB to search them"
         raise Unplaced(f"{_gpus(len(devices))} ({name}) with {free / 1e9:.1f} GB free cannot each hold {needed}")
     placed = TorchExact(searcher.halves(), rows=len(searcher), width=width, devices=devices)
-    return placed, f"{_gpus(len(devices))} through torch: {name}, {share / 1e9:.2f} GB of vectors on each"
+    where = f"{_gpus(len(devices))} through torch: {name}, {share / 1e9:.2f} GB of vectors on each"
+    if placed.fused_from is not None:
+        where += ", scored in one kernel" + (f" from {placed.fused_from} queries on" if placed.fused_from > 1 else "")
+    return placed, where
 
 
 def _lists_through_faiss(searcher: InvertedSearcher) -> tuple[Searcher, str]:

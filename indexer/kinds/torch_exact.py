@@ -5,6 +5,7 @@ Reading the rows is what a search must do: 15.5 GB for 6,063,945 rows of width 1
 1. Every row gets a rough score by a product in half precision, and only the best score of each 16 rows is kept. For 64
    queries the scores are 0.78 GB, written once and read once: 10% of the rows. (In single precision 20%; torch's top-k
    would read them three times and more.) The maxima are 0.05 GB, moved about five times until the best are found: 2%.
+   Where one kernel that does both is quicker, the scores are never written (`indexer.kinds.group_maxima`).
 2. The groups with the best maxima are looked at row by row, with the query as it came and sums in single precision:
    23 groups for k = 10, so 0.06 GB of rows, moved three times, and their products, 0.12 GB, moved twice: 3%.
 3. What was not looked at has a rough maximum. Where it could, with all the rounding there is, reach the k-th score
@@ -24,11 +25,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from indexer.kinds.group_maxima import GROUP, GroupMaxima
 from indexer.kinds.kind import Hits
 from indexer.kinds.order import best_first
 from indexer.kinds.spread import shares, spread
 
-GROUP = 16  # rows with one maximum
 QUERIES_AT_ONCE = 256  # for which the rows are read once
 ALIGNED = 8  # numbers: what tensor cores want widths to be a multiple of
 SPARE = 8  # groups looked at beside those that k and its half ask for
@@ -87,6 +88,12 @@ class TorchExact:
             found_KM[places] = self._parts[part].vectors(rows_K[places] - self._starts[part])[:, : self._width]
         return found_KM
 
+    @property
+    def fused_from(self) -> int | None:
+        """For so many queries and more one kernel scores the rows of every device; None where it never does."""
+        known = [part.maxima.fused_from for part in self._parts]
+        return None if None in known else max((least for least in known if least is not None), default=None)
+
     def _best(self, queries_BM: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """(rows, scores) of the k best of every part, one part after the other; row -1 where a part has fewer."""
         padding = (0, _padded(self._width) - self._width)
@@ -116,36 +123,25 @@ class _Part:
         count: how many rows there are without these.
         numbers: how many, of scores or products, are held at once.
         slack: how far a rough score of a query of length 1 may lie from its exact one.
+        maxima: finds the best rough score in each group.
     """
 
     def __init__(self, rows_NM: Tensor, count: int) -> None:
         self.rows_NM, self.count = rows_NM, count
-        self._precision = _rough_precision(rows_NM.device)
+        precision = _rough_precision(rows_NM.device)
         self.numbers = CPU_NUMBERS if rows_NM.device.type == "cpu" else GPU_NUMBERS
         rows_NM[count:] = rows_NM[count - 1]
         decoded = max(1, self.numbers // rows_NM.shape[1])
         longest = max(float(rows_NM[some].float().norm(dim=1).max()) for some in _slices(len(rows_NM), decoded))
         # The query, the parts of a sum that was split, and the score are each rounded to half precision, which takes
         # 2^-11 of their size at most; the rough and the exact sum lose 2^-24 with every number at most.
-        rounding = 3 * 2.0**-11 if self._precision == torch.float16 else 0.0
+        rounding = 3 * 2.0**-11 if precision == torch.float16 else 0.0
         self.slack = longest * (rounding + 2.0**-23 * rows_NM.shape[1])
+        self.maxima = GroupMaxima(rows_NM, precision=precision, numbers=self.numbers, slack=self.slack)
 
     @property
     def groups(self) -> int:
         return len(self.rows_NM) // GROUP
-
-    def maxima(self, units_BM: Tensor) -> Tensor:
-        """The best rough score in each group, [B, L], of queries of length 1."""
-        queries = len(units_BM)
-        if self._precision == torch.float16:
-            units_BM = F.pad(units_BM, (0, 0, 0, -queries % ALIGNED))
-        units_MB = units_BM.to(self._precision).T
-        best_LB = units_MB.new_empty(self.groups, units_MB.shape[1])
-        for chunk in self._chunks(units_MB.shape[1]):
-            scores_CB = self.rows_NM[chunk].to(self._precision) @ units_MB
-            groups = slice(chunk.start // GROUP, chunk.stop // GROUP)
-            torch.amax(scores_CB.view(-1, GROUP, units_MB.shape[1]), dim=1, out=best_LB[groups])
-        return best_LB[:, :queries].T
 
     def scores(self, queries_BM: Tensor, rows_BR: Tensor) -> Tensor:
         """Inner products in single precision, [B, R].
@@ -164,11 +160,6 @@ class _Part:
         asked_K = torch.from_numpy(rows_K).to(self.rows_NM.device)
         found_KM: NDArray[np.float32] = self.rows_NM[asked_K].cpu().float().numpy()
         return found_KM
-
-    def _chunks(self, queries: int) -> Iterator[slice]:
-        """Whole groups, so many that neither their scores nor what is decoded of them takes more than it should."""
-        numbers = queries if self._precision == torch.float16 else max(queries, self.rows_NM.shape[1])
-        return _slices(len(self.rows_NM), max(1, self.numbers // numbers // GROUP) * GROUP)
 
 
 class _PartSearch:
