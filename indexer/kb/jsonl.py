@@ -137,10 +137,10 @@ class JsonLines:
         name = self._path.name
         for number, line in read_lines(self._path):
             where = f"{name}:{number}"
-            yield from ((where, record) for record in _read(where, line, kept))
+            yield from ((where, record) for record in read_line(where, line, kept))
 
 
-def _read(where: str, line: bytes | None, kept: Counter[str]) -> Iterator[Entity | BadRecord]:
+def read_line(where: str, line: bytes | None, kept: Counter[str]) -> Iterator[Entity | BadRecord]:
     """Yields what was left out of a record, and then the record.
 
     Args:
