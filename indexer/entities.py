@@ -1,7 +1,7 @@
 """The entity table: an Arrow file that is mapped into memory, and an index of ids beside it.
 
-An entity is one MessagePack array, not a value in each of six columns: a look-up then touches two places of the file
-where it would touch twelve, each a page from the disk when cold and a miss of the processor's caches when warm. A
+An entity is one MessagePack array, not a value in each of ten columns: a look-up then touches two places of the file
+where it would touch twenty, each a page from the disk when cold and a miss of the processor's caches when warm. A
 look-up by id is a binary search in sorted 64-bit hashes, so that neither ids nor texts are held in memory.
 """
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from indexer.arrays import expect_ascending, expect_each_once, read_array
 from indexer.errors import CorruptIndex, UnknownEntity
-from indexer.kb.record import Entity
+from indexer.kb.record import Entity, filled
 
 ARROW_SCHEMA = pa.schema([pa.field("entity", pa.binary(), nullable=False)])
 TABLE, HASHES, NUMBERS = "entities.arrow", "id_hashes.npy", "id_numbers.npy"
@@ -35,7 +35,8 @@ def to_batch(entities: Sequence[Entity]) -> pa.RecordBatch:
     Raises:
         UnicodeEncodeError: a string holds half of a surrogate pair.
     """
-    return pa.RecordBatch.from_arrays([pa.array(map(_encode, entities), pa.binary())], schema=ARROW_SCHEMA)
+    encoded = (_encode(entity[: filled(entity)]) for entity in entities)
+    return pa.RecordBatch.from_arrays([pa.array(encoded, pa.binary())], schema=ARROW_SCHEMA)
 
 
 def from_batch(batch: pa.RecordBatch) -> Iterator[Entity]:

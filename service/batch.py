@@ -8,12 +8,15 @@ import torch
 import typer
 
 from service.engine.serving import open_linker
+from service.offline.finding import Finding
 from service.offline.linking import SetOptions, link_all
 from service.offline.mentions import Annotations, Folder
 from service.offline.rows import Rows
+from service.offline.shown import MOST_PICTURES, write_sheet, write_table
 from service.settings import read_settings
 from wikiclip.base.command import run
 from wikiclip.base.errors import WikiClipError
+from wikiclip.segmenters import open_segmenter
 
 app = typer.Typer(add_completion=False)
 
@@ -29,6 +32,15 @@ def batch(
     min_score: Annotated[
         float | None, typer.Option(min=-1, max=1, help="Leaves out candidates that score less.")
     ] = None,
+    find: Annotated[
+        bool, typer.Option("--find", help="Also link what stands out in each picture, without annotations.")
+    ] = False,
+    csv_file: Annotated[
+        Path | None, typer.Option("--csv", help="Also write a table for spreadsheets, a line a candidate.")
+    ] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Also write a sheet of the pictures with their answers, one HTML file.")
+    ] = None,
     follow_links: Annotated[
         bool, typer.Option(help="Whether to go into linked folders, where every picture of a folder is linked.")
     ] = True,
@@ -43,16 +55,31 @@ def batch(
         raise WikiClipError(f"There is no folder of pictures at {images}: name one with --images DIR.")
     if annotations is not None and not annotations.is_file():
         raise WikiClipError(f"There is no file of annotations at {annotations}: name one with --annotations FILE.")
+    if find and annotations is not None:
+        raise WikiClipError("--find proposes regions where there are none: leave out --annotations.")
     source = Folder(images, follow_links=follow_links) if annotations is None else Annotations(annotations, images)
     linker = open_linker(settings)
     options = SetOptions(top_k=top_k, min_score=min_score, batch=settings.batch, decoders=settings.decoders)
     with Rows(out, index_version=linker.index.version) as rows:
-        rows.expect_set(source)
-        before = len(rows)
-        link_all(source, linker, rows, options)
+        if find and isinstance(source, Folder):
+            tower = linker.model.vision
+            segmenter = open_segmenter(settings.segmenter, tower=tower, device=settings.device)
+            finding = Finding(source, linker, segmenter, is_done=rows.holds)
+            rows.expect_set(finding.known())
+            before = len(rows)
+            link_all(finding, linker, rows, options)
+        else:
+            rows.expect_set(source)
+            before = len(rows)
+            link_all(source, linker, rows, options)
     typer.echo(f"{out}: {rows.added} rows added to {before}; {rows.failed} of those added say what went wrong.")
     for line in _more_to_say(source, rows):
         typer.echo(line)
+    if csv_file is not None:
+        write_table(out, csv_file)
+        typer.echo(f"Wrote {csv_file}")
+    if sheet is not None:
+        typer.echo(f"Wrote {sheet}, with {write_sheet(out, images, sheet)} pictures (at most {MOST_PICTURES}).")
 
 
 def _more_to_say(source: Folder | Annotations, rows: Rows) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """What the service answers, as JSON."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -97,6 +97,10 @@ class EntityOut(BaseModel):
     url: str | None
     images: Annotated[list[str], Field(description="Where this server serves the entity's pictures.")]
     attribution: str | None
+    aliases: Annotated[list[str], Field(description="Other names.")] = []
+    tags: Annotated[list[str], Field(description="Words to filter by.")] = []
+    lang: Annotated[str | None, Field(description="The language of title and text, as a tag of BCP 47.")] = None
+    extra: Annotated[dict[str, Any] | None, Field(description="Whatever else the knowledge base says.")] = None
 
 
 class MentionOut(BaseModel):

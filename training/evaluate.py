@@ -237,7 +237,7 @@ def release(
 
 for data_name, title in RELEASES.items():
     about = f"Measure a checkpoint on {title}'s mentions, with the search that is served and an index of all entities."
-    fixed = {"data": data_name, "fold": None} | ({} if data_name in ASKED_OF else {"kb": None})
+    fixed = {"data": data_name, "fold": None, "labels": None} | ({} if data_name in ASKED_OF else {"kb": None})
     app.command(data_name, help=about)(with_options(fixed=fixed, source=DataOptions)(release))
 
 

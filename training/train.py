@@ -6,15 +6,18 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from training import processes
+from training.data.annotated import AnnotatedData
 from training.data.scenes.dataset import ScenesData
-from training.data.source import Data, DataOptions, open_data, training_set
+from training.data.source import Data, DataName, DataOptions, open_data, training_set
 from training.learn.config import TrainConfig
 from training.learn.fit import fit_encoder
 from training.learn.run import Run
 from training.measure.answers import Cell, RankedAnswers
 from training.measure.coverage import RiskCoverage, risk_coverage
+from training.measure.held_out import BeforeAfter, held_out
 from training.measure.quality import table_rows
 from training.measure.scenes_answers import answers_of_checkpoint
 from training.options import with_options
@@ -73,12 +76,30 @@ def train(
             "config": config.to_json(),
         }
         into = Run(out or home() / "runs" / f"{model.name}-{source.data}", settings, fresh=fresh)
+        before = None  # of one's own labels alone: releases have parts to be measured on
+        if isinstance(data, AnnotatedData) and source.data == DataName.JSONL and start is not None:
+            before = held_out(data, model.entity)
         model.entity = fit_encoder(model, seen, config, into, every=save_every, onward=start is not None)
         if processes.is_first():
+            if before is not None and not _is_better(data, model, before):
+                typer.echo(
+                    f"It finds no more of what was held out, so no checkpoint is written: {start} stays. Fit its"
+                    " confidence to these labels (`python -m training.calibrate`), label more, or train for longer."
+                )
+                return
             model.save(into.checkpoint, made_by={**settings, "versions": {name: version(name) for name in NOTED}})
             typer.echo(f"Wrote {into.checkpoint}")
             if report:
                 _report(into, settings, model, data, source.fold)
+
+
+def _is_better(data: Data, model: WikiClip, before: RankedAnswers) -> bool:
+    assert isinstance(data, AnnotatedData)
+    after = held_out(data, model.entity)
+    assert after is not None
+    compared = BeforeAfter(before, after)
+    Console(width=120).print(compared.table())
+    return compared.is_better
 
 
 def _plain(source: DataOptions) -> dict[str, str | float | None]:

@@ -1,12 +1,15 @@
 """A user's own knowledge base: one JSON object a line, plain or gzipped, with a folder of pictures."""
 
+import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+import typer
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from indexer.kb.fingerprint import of_records
 from indexer.kb.lines import count_lines, expect_one_object_a_line, read_lines
@@ -16,6 +19,9 @@ from indexer.picture_paths import URL
 from wikiclip.base.errors import WikiClipError
 
 DRIVE = re.compile(r"[A-Za-z]:[/\\]")
+MOST_NAMES = 1000
+MOST_KEYS = 12  # that are named of those which went to `extra`
+LONGEST_EXTRA = 2**16  # characters, as JSON
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -48,19 +54,37 @@ def _web_page(url: str) -> str:
     return url
 
 
-class Line(BaseModel):
-    """What a line may hold. An unknown key is an error, so that a misspelt one does not go unnoticed."""
+Name = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_one_line)]
+Picture = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_inside_the_folder)]
+Url = Annotated[str, Field(max_length=2048), AfterValidator(_web_page)]
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+class Line(BaseModel):
+    """What a line may hold. Keys that are not named here go to `extra`."""
+
+    model_config = ConfigDict(strict=True, extra="allow", frozen=True)
 
     entity_id: Annotated[
         str, Field(min_length=1, max_length=256), AfterValidator(_one_line), AfterValidator(_has_a_path)
     ]
-    title: Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_one_line)]
+    title: Name
     text: str
-    images: tuple[Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_inside_the_folder)], ...] = ()
-    url: Annotated[str, Field(max_length=2048), AfterValidator(_web_page)] | None = None
+    images: tuple[Any, ...] = ()  # each is looked at by itself, as the url is: one that is bad is left out
+    url: Any = None
     attribution: Annotated[str, Field(max_length=1024)] | None = None
+    aliases: Annotated[tuple[Name, ...], Field(max_length=MOST_NAMES)] = ()
+    tags: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_one_line)], ...],
+        Field(max_length=MOST_NAMES),
+    ] = ()
+    lang: Annotated[str, Field(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", max_length=35)] | None = None
+    extra: dict[str, Any] | None = None
+
+
+_PICTURE, _URL = (
+    TypeAdapter[str](Picture, config=ConfigDict(strict=True)),
+    TypeAdapter[str](Url, config=ConfigDict(strict=True)),
+)
 
 
 class JsonLines:
@@ -96,20 +120,81 @@ class JsonLines:
     def records(self) -> Iterator[Entity | BadRecord]:
         """Yields the entities in the file's order. Raises WikiClipError where the file itself is damaged."""
         expect_one_object_a_line(self._path)
-        name = self._path.name
-        return first_of_each_id((f"{name}:{n}", _read(f"{name}:{n}", line)) for n, line in read_lines(self._path))
+        return first_of_each_id(self._read_all(Counter()))
 
     def fingerprint(self) -> str:
-        return of_records(self)
+        """Says, too, which keys were kept as `extra`: one of them may be a misspelt one."""
+        kept = Counter[str]()
+        told = of_records(self, first_of_each_id(self._read_all(kept)))
+        if kept:
+            named = ", ".join(f"{key!r} ({count:,})" for key, count in kept.most_common(MOST_KEYS))
+            more = f", and {len(kept) - MOST_KEYS} more" if len(kept) > MOST_KEYS else ""
+            typer.echo(f"{self._path.name}: kept as extra, which no encoder reads: {named}{more}.", err=True)
+        return told
+
+    def _read_all(self, kept: Counter[str]) -> Iterator[tuple[str, Entity | BadRecord]]:
+        """Yields (where, record), and what of a record was left out before it."""
+        name = self._path.name
+        for number, line in read_lines(self._path):
+            where = f"{name}:{number}"
+            yield from ((where, record) for record in read_line(where, line, kept))
 
 
-def _read(where: str, line: bytes | None) -> Entity | BadRecord:
+def read_line(where: str, line: bytes | None, kept: Counter[str]) -> Iterator[Entity | BadRecord]:
+    """Yields what was left out of a record, and then the record.
+
+    Args:
+        kept: counts keys that went to `extra`.
+    """
     if line is None:
-        return BadRecord(where=where, why="the line is too long to be a record")
+        yield BadRecord(where=where, why="the line is too long to be a record")
+        return
     try:
-        return Entity(**dict(Line.model_validate_json(line)))
+        read = Line.model_validate_json(line)
     except ValidationError as error:
-        return BadRecord(where=where, why=first_fault(error))
+        yield BadRecord(where=where, why=first_fault(error))
+        return
+    images, url, extra = [], None, None
+    for place, image in enumerate(read.images):
+        try:
+            images.append(_PICTURE.validate_python(image))
+        except ValidationError as error:
+            yield BadRecord(where=where, why=f"images.{place}: {first_fault(error)}; it is left out")
+    if read.url is not None:
+        try:
+            url = _URL.validate_python(read.url)
+        except ValidationError as error:
+            yield BadRecord(where=where, why=f"url: {first_fault(error)}; it is left out")
+    unknown = read.model_extra or {}
+    kept.update(unknown.keys())
+    if held := {**unknown, **(read.extra or {})}:
+        try:
+            extra = _as_json(held)
+        except ValueError as error:
+            yield BadRecord(where=where, why=f"extra: {error}; it is left out")
+    yield Entity(
+        entity_id=read.entity_id,
+        title=read.title,
+        text=read.text,
+        images=tuple(images),
+        url=url,
+        attribution=read.attribution,
+        aliases=read.aliases,
+        tags=read.tags,
+        lang=read.lang,
+        extra=extra,
+    )
+
+
+def _as_json(held: dict[str, Any]) -> str:
+    """Raises ValueError where it is too long, or holds a number that JSON does not have."""
+    try:
+        text = json.dumps(held, ensure_ascii=False, allow_nan=False)
+    except (ValueError, RecursionError):
+        raise ValueError("holds a number that JSON does not have, or is nested too deeply") from None
+    if len(text) > LONGEST_EXTRA:
+        raise ValueError(f"takes more than {LONGEST_EXTRA:,} characters")
+    return text
 
 
 def first_fault(error: ValidationError) -> str:

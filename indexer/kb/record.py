@@ -16,6 +16,10 @@ class Entity(NamedTuple):
         images: its pictures, as paths below the knowledge base's `image_root`; may be empty.
         url: a page about the entity.
         attribution: whom to name when the record or its pictures are shown.
+        aliases: other names, which a search of records finds too; no encoder reads them.
+        tags: words to filter by.
+        lang: the language of title and text, as a tag of BCP 47 such as "de".
+        extra: whatever else the knowledge base says, as the text of a JSON object; kept, and given back.
     """
 
     entity_id: str
@@ -24,6 +28,26 @@ class Entity(NamedTuple):
     images: tuple[str, ...] = ()
     url: str | None = None
     attribution: str | None = None
+    aliases: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    lang: str | None = None
+    extra: str | None = None
+
+
+BARE = 6  # fields that every record has a place for
+_DEFAULTS = tuple(Entity._field_defaults.values())  # of the last fields
+
+
+def filled(entity: Entity) -> int:
+    """How many fields there are up to the last one that says something, `BARE` at least.
+
+    What is kept and compared of a record ends there: a record without the later fields is the same as it was before
+    there were any.
+    """
+    held = len(entity)
+    while held > BARE and entity[held - 1] == _DEFAULTS[held - 1 - len(entity)]:
+        held -= 1
+    return held
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,5 +1,6 @@
 """What the engine found, as the service shows it: candidates and records, outlines, explanations."""
 
+import json
 from collections.abc import Sequence
 from functools import lru_cache, partial
 from urllib.parse import quote
@@ -28,6 +29,7 @@ from wikiclip.pictures import Picture
 from wikiclip.segmenters import Prompt, Segmenter
 
 TEXT_LENGTH = 240
+LISTED_LENGTH = 2_000  # characters of a text, where a list shows whole records
 REMEMBERED = 100_000
 
 
@@ -64,6 +66,11 @@ class Presenter:
             for rank, one in enumerate(found, start=1)
         ]
 
+    def listed(self, entity: Entity) -> EntityOut:
+        """A record of a list: of a long text the beginning."""
+        long = len(entity.text) > LISTED_LENGTH
+        return self.entity(entity._replace(text=f"{entity.text[: LISTED_LENGTH - 1]}…") if long else entity)
+
     def entity(self, entity: Entity) -> EntityOut:
         """A whole record."""
         return EntityOut(
@@ -73,6 +80,10 @@ class Presenter:
             url=entity.url,
             images=self._pictures(entity),
             attribution=entity.attribution,
+            aliases=list(entity.aliases),
+            tags=list(entity.tags),
+            lang=entity.lang,
+            extra=None if entity.extra is None else json.loads(entity.extra),
         )
 
     def _pictures(self, entity: Entity, *, most: int | None = None) -> list[str]:

@@ -122,6 +122,7 @@ def _rows(waiting: list[_Prepared], linker: Linker, options: SetOptions) -> list
             "annotation_id": one.mention.annotation_id,
             "image_id": one.mention.image_id,
             **({"repeat": one.mention.repeat} if one.mention.repeat else {}),
+            **({"region": one.mention.region} if one.mention.is_told else {}),
             **({"error": one.error} if one.ready is None else _shown(next(found)) | {"asked": one.mention.asked()}),
         }
         for one in waiting

@@ -38,6 +38,7 @@ class Mention:
         region: for `wikiclip.regions.decode`.
         repeat: how many other annotations of this picture with this id come before.
         declared: width and height that the annotations give the picture, where its region rests on them.
+        is_told: whether the row repeats the region, which stands nowhere else.
     """
 
     annotation_id: Any
@@ -47,6 +48,7 @@ class Mention:
     why: str = ""
     repeat: int = 0
     declared: Declared = UNDECLARED
+    is_told: bool = False
 
     def asked(self) -> str | None:
         """A checksum of the picture's name and size in bytes and of the region; None where the picture is not there."""

@@ -101,6 +101,11 @@ class Rows:
                 f"{self._path} holds rows of another set: this one has none of their annotations. Name another --out."
             )
 
+    def holds(self, annotation_id: object, image_id: object) -> bool:
+        """Whether there is a row of a mention that holds no error."""
+        key = _key(annotation_id, image_id, 0)
+        return key in self._done and key not in self._errors
+
     def claim(self, annotation_id: object, image_id: object = None, repeat: int = 0) -> bool:
         """True for whoever asks first, and shall add the row; False where there is a row, or will be.
 

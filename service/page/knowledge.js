@@ -6,6 +6,8 @@ import { byId, el, outwards } from "./dom.js";
 import { entityPicture } from "./entity_picture.js";
 
 const PAUSE_MS = 200; // without a key, before a title is looked for
+const SHOWN_TEXT = 2000; // characters of a description, before the rest is asked for
+const SHOWN_NAMES = 20;
 const TITLE = "#entities?title=";
 
 export class KnowledgeBase {
@@ -76,7 +78,8 @@ export class KnowledgeBase {
         { class: "record" },
         heading,
         el("div", { class: "pictures" }, ...pictures.map((path) => entityPicture(path, record.title))),
-        el("p", { class: "text" }, record.text || "The record has no text."),
+        ...names(record),
+        ...textOf(record),
         el("p", { class: "links" }, el("code", {}, record.entity_id), outwards(record.url, "Source ↗")),
         record.attribution && el("p", { class: "quiet" }, record.attribution),
         el("h3", {}, "Nearest in the index"),
@@ -88,6 +91,24 @@ export class KnowledgeBase {
     heading.focus();
     window.scrollTo(0, 0);
   }
+}
+
+/** Other names and tags, where there are some. */
+function names({ aliases, tags }) {
+  return [
+    aliases.length ? el("p", { class: "quiet" }, `Also called ${aliases.slice(0, SHOWN_NAMES).join(", ")}`) : null,
+    tags.length ? el("p", { class: "quiet" }, `Tags: ${tags.slice(0, SHOWN_NAMES).join(", ")}`) : null,
+  ];
+}
+
+/** The description; of a long one the beginning, and the whole behind a line. */
+function textOf({ text, lang }) {
+  const language = lang === null ? {} : { lang };
+  if (text.length <= SHOWN_TEXT) return [el("p", { class: "text", ...language }, text || "The record has no text.")];
+  return [
+    el("p", { class: "text", ...language }, `${text.slice(0, SHOWN_TEXT)}…`),
+    el("details", {}, el("summary", {}, "The whole text"), el("p", { class: "text", ...language }, text)),
+  ];
 }
 
 function entry({ entity_id, title, text, image, images = [], score }) {

@@ -60,9 +60,9 @@ def entities(
     ] = "",
     limit: Annotated[int, Query(ge=1, le=100, description="Entities at most.")] = 20,
 ) -> EntitiesResponse:
-    """The first ones in the order of titles."""
+    """The first ones in the order of titles. Of a text that is longer than 2,000 characters they show the beginning."""
     found = serving.linker.index.entities_titled(title, limit)
-    return EntitiesResponse(entities=[serving.presenter.entity(each) for each in found])
+    return EntitiesResponse(entities=[serving.presenter.listed(each) for each in found])
 
 
 @router.get(

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -20,6 +21,10 @@ ENTITIES = st.lists(
         images=st.lists(TEXT, max_size=3).map(tuple),
         url=st.none() | TEXT,
         attribution=st.none() | TEXT,
+        aliases=st.lists(TEXT, max_size=2).map(tuple),
+        tags=st.lists(TEXT, max_size=2).map(tuple),
+        lang=st.none() | TEXT,
+        extra=st.none() | TEXT,
     ),
     min_size=1,
     max_size=20,
@@ -47,6 +52,11 @@ def test_what_was_written_is_found_by_number_and_by_id(tmp_path_factory, entitie
     for number in (-1, len(entities)):
         with pytest.raises(IndexError):
             found[number]
+
+
+def test_a_record_without_later_fields_takes_the_bytes_of_before():
+    (bare,) = to_batch([Entity("a", "b", "c")])["entity"].to_pylist()
+    assert bare == msgspec.msgpack.encode(["a", "b", "c", [], None, None])
 
 
 def test_ids_of_equal_hash_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

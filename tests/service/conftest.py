@@ -66,7 +66,16 @@ def index_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "text": "A yellow disc.",
             "images": ["yellow.jpg", "red-disc.png"],
         },
-        {"entity_id": "no-picture", "title": "idea", "text": "The content of cognition."},
+        {
+            "entity_id": "no-picture",
+            "title": "idea",
+            "text": "The content of cognition. " * 200,
+            "aliases": ["thought"],
+            "tags": ["mind"],
+            "lang": "en",
+            "extra": {"rooms": [1, 2]},
+            "shelf": None,
+        },
         {"entity_id": "no-text", "title": "nothing", "text": ""},
     ]
     records = folder / "records.jsonl"

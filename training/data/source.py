@@ -8,10 +8,12 @@ from typing import Annotated, Any
 from typing_extensions import Doc
 
 from indexer.kb import KnowledgeBase, KnowledgeBaseName, open_kb
+from indexer.kb.jsonl import JsonLines
 from indexer.kb.oven import PICTURES as ENTITY_PICTURES
 from indexer.kb.oven import Oven
 from training.data.annotated import AnnotatedData
 from training.data.annotation import TASKS, AnnotatedSet, Task
+from training.data.collection.labels import LABEL_FOLDS, CollectionLabels
 from training.data.features.cache import GB, Budget
 from training.data.prompts import Prompt
 from training.data.releases.encyclopedic_vqa import PARTS, EncyclopedicVqaAnnotations
@@ -37,8 +39,18 @@ class DataName(StrEnum):
     MASKOVEN = "maskoven"
     INFOSEEK = "infoseek"
     ENCYCLOPEDIC_VQA = "encyclopedic-vqa"
+    JSONL = "jsonl"
 
 
+# Options that belong to some sets alone; `data` and `cache_gb` belong to all, and the others to releases.
+APPLIES = {
+    "fold": {DataName.SCENES, DataName.JSONL},
+    "labels": {DataName.JSONL},
+    "tasks": {DataName.OVEN, DataName.MASKOVEN},
+    "kb": {DataName.INFOSEEK, DataName.ENCYCLOPEDIC_VQA},
+    **{name: {*DataName} - {DataName.SCENES} for name in ("records", "images", "per_entity", "strict")},
+}
+RELEASES = {*DataName} - {DataName.SCENES, DataName.JSONL}
 # Sets of questions that are asked of a knowledge base that a call names -> the one that is meant where it names none.
 ASKED_OF = {
     DataName.INFOSEEK: KnowledgeBaseName.OVEN,
@@ -68,16 +80,20 @@ class DataOptions:
     """
 
     data: Annotated[DataName, Doc("Which data set.")] = DataName.SCENES
-    fold: Annotated[int | None, Doc("Leave out what this fold calls unseen (scenes).")] = None
+    fold: Annotated[
+        int | None,
+        Doc("Leave out what this fold calls unseen (scenes), or hold out this fifth of the entities (jsonl; 0)."),
+    ] = None
+    labels: Annotated[
+        Path | None, Doc("Labels of one's own pictures, JSON lines of picture, entity_id and region (jsonl).")
+    ] = None
     part: Annotated[
-        Part | None, Doc("Which part (not scenes); if left out, train to train on and val to measure on.")
+        Part | None, Doc("Which part (releases); if left out, train to train on and val to measure on.")
     ] = None
     tasks: Annotated[Tasks, Doc("Which task's annotations (oven, maskoven).")] = Tasks.BOTH
     annotations: Annotated[
         Path | None,
-        Doc(
-            "The folder of annotation files (not scenes); var/encyclopedic-vqa or, of the others, var/oven if left out."
-        ),
+        Doc("The folder of annotation files (releases); var/encyclopedic-vqa or, of the others, var/oven if left out."),
     ] = None
     kb: Annotated[
         KnowledgeBaseName | None,
@@ -89,8 +105,8 @@ class DataOptions:
     images: Annotated[
         Path | None,
         Doc(
-            "The folder above oven_images and wikipedia_images_full, or above inaturalist and landmarks (not scenes);"
-            " the same folder if left out."
+            "The folder above oven_images and wikipedia_images_full, or above inaturalist and landmarks (releases), or"
+            " that one's own pictures are named from (jsonl); the same folder if left out."
         ),
     ] = None
     per_entity: Annotated[int, Doc("Mentions of an entity to train on at most (not scenes).")] = 200
@@ -100,20 +116,22 @@ class DataOptions:
     ] = CACHE_GB
 
     def __post_init__(self) -> None:
-        scenes = self.data == DataName.SCENES
         for field in fields(self):
-            applies = field.name in ("data", "cache_gb") or (field.name == "fold") == scenes
-            applies = applies and (field.name != "kb" or self.data in ASKED_OF)
-            applies = applies and (field.name != "tasks" or self.data in (DataName.OVEN, DataName.MASKOVEN))
+            applies = field.name in ("data", "cache_gb") or self.data in APPLIES.get(field.name, RELEASES)
             if not applies and getattr(self, field.name) != field.default:
                 raise WikiClipError(f"--{field.name.replace('_', '-')} does not apply to --data {self.data}.")
+        if self.data == DataName.JSONL and (self.records is None or self.labels is None):
+            raise WikiClipError(
+                "--data jsonl needs --records FILE and --labels FILE; docs/collection.md describes both."
+            )
         vqa = self.data == DataName.ENCYCLOPEDIC_VQA
         if (self.part == Part.WIKI and self.data != DataName.MASKOVEN) or (vqa and self.part not in (None, *PARTS)):
             raise WikiClipError(f"--part {self.part} does not apply to --data {self.data}.")
         if self.part in (Part.HUMAN, Part.WIKI) and self.tasks != Tasks.BOTH:
             raise WikiClipError(f"--tasks does not apply to --part {self.part}, which does not tell tasks apart.")
-        if self.fold is not None and not 0 <= self.fold < FOLDS:
-            raise WikiClipError(f"--fold must be from 0 to {FOLDS - 1}.")
+        folds = LABEL_FOLDS if self.data == DataName.JSONL else FOLDS
+        if self.fold is not None and not 0 <= self.fold < folds:
+            raise WikiClipError(f"--fold must be from 0 to {folds - 1}.")
         if self.per_entity < 1:
             raise WikiClipError("--per-entity must be at least 1.")
         if not 0 <= self.cache_gb < float("inf"):
@@ -188,6 +206,11 @@ def annotated_data(
 
 def _opened(options: DataOptions, part: Part) -> tuple[AnnotatedSet, KnowledgeBase]:
     """Opens a set and what it is asked of; nothing of either is read."""
+    if options.data == DataName.JSONL:
+        assert options.labels is not None
+        assert options.records is not None
+        own = CollectionLabels(options.labels, pictures=options.images, fold=options.fold or 0)
+        return own, JsonLines(options.records, images=options.images)
     files: dict[str, Any] = {"folder": options.annotations, "part": part, "images": options.images}
     if options.data == DataName.OVEN:
         return OvenAnnotations(**files, tasks=options.tasks.tasks), Oven(options.records, images=options.images)

@@ -133,7 +133,7 @@ def doubt_table(marked: Mapping[Mark, Doubt]) -> Table:
             f"{ece(found.probability_Q, found.right_Q):.3f}",
             f"{brier(found.probability_Q, found.right_Q):.3f}",
             f"{found.right_Q.mean():.0%}",
-            f"{_parted(found):.0%}",
+            f"{parted(found):.0%}",
             f"{found.curve.coverage_at(0.2):.0%}",
             f"{len(found.right_Q)}",
         )
@@ -154,10 +154,10 @@ def doubt_lines(found: Doubt) -> Iterator[str]:
     )
     for risk in RISKS:
         yield f"  at most {risk:.0%} wrong: {curve.coverage_at(risk):.0%} of the queries are answered"
-    yield f"  an entity in the index has the higher confidence than one that is not: {_parted(found):.0%} of pairs"
+    yield f"  an entity in the index has the higher confidence than one that is not: {parted(found):.0%} of pairs"
 
 
-def _parted(found: Doubt) -> float:
+def parted(found: Doubt) -> float:
     """The share of pairs of a known entity and an unknown one in which the known one has the higher confidence."""
     known_K, unknown_U = found.probability_Q[~found.absent_Q], found.probability_Q[found.absent_Q]
     return float(np.mean(known_K[:, None] > unknown_U[None, :]))

@@ -19,9 +19,9 @@ from training.measure.coverage import RiskCoverage
 from training.measure.releases.oven_score import COLUMNS, HOW_COUNTED, OvenScore, score_rows
 from training.report.curves import curve
 from training.report.table import grouped, ranks_of
-from training.report.thumbnails import inline, outlined, thumbnail
 from wikiclip.base.files import write_text
 from wikiclip.masks import Mask
+from wikiclip.thumbnails import inline, outlined, thumbnail
 
 ENTITY_SIDE = 160  # the longer side of an entity's thumbnail in pixels
 CANDIDATES = 5  # how many an example shows

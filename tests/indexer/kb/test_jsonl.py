@@ -1,4 +1,5 @@
 import gzip
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -7,6 +8,7 @@ import pytest
 
 from indexer.kb import BadRecord, Entity, KnowledgeBaseName, open_kb
 from indexer.kb.jsonl import JsonLines
+from indexer.kb.record import filled
 from wikiclip.base.errors import WikiClipError
 
 GOOD = {"entity_id": "Q1", "title": "Heron", "text": "A bird."}
@@ -49,18 +51,12 @@ def test_reads_what_the_format_allows(tmp_path: Path, name: str):
         ({**GOOD, "title": ""}, "title"),
         ({**GOOD, "title": None}, "title"),
         ({**GOOD, "text": None}, "text"),
-        ({**GOOD, "image": "a.png"}, "image: Extra inputs"),
         ({**GOOD, "images": "a.png"}, "images"),
-        ({**GOOD, "images": [""]}, r"images\.0"),
-        ({**GOOD, "images": ["/etc/passwd"]}, r"images\.0: .*inside the folder"),
-        ({**GOOD, "images": ["a.png", "../b.png"]}, r"images\.1: .*inside the folder"),
-        ({**GOOD, "images": ["a/../../b.png"]}, r"images\.0: .*inside the folder"),
-        ({**GOOD, "images": ["a\u0000.png"]}, r"images\.0"),
-        ({**GOOD, "images": ["C:/a.png"]}, r"images\.0: .*inside the folder"),
-        ({**GOOD, "images": ["..\\b.png"]}, r"images\.0: .*two dots"),
-        ({**GOOD, "images": ["C:\\a.png"]}, r"images\.0: .*begins elsewhere"),
-        ({**GOOD, "images": ["https://e.org/a.png"]}, r"images\.0: .*is a URL"),
-        ({**GOOD, "url": "javascript:alert(1)"}, "url: .*http"),
+        ({**GOOD, "aliases": "Egret"}, "aliases"),
+        ({**GOOD, "aliases": ["a\nb"]}, r"aliases\.0"),
+        ({**GOOD, "tags": [7]}, r"tags\.0"),
+        ({**GOOD, "lang": "German, mostly"}, "lang"),
+        ({**GOOD, "extra": ["a"]}, "extra"),
         ('{"entity_id": "\\ud800", "title": "T", "text": ""}', "Invalid JSON"),
         ({**GOOD, "attribution": 5}, "attribution"),
     ],
@@ -72,6 +68,60 @@ def test_a_bad_line_is_listed_with_its_number_and_stops_nothing(tmp_path: Path, 
     assert isinstance(bad, BadRecord)
     assert bad.where == "r.jsonl:2"
     assert re.search(why, bad.why)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ({"images": [""]}, r"images\.0"),
+        ({"images": ["/etc/passwd"]}, r"images\.0: .*inside the folder"),
+        ({"images": ["a.png", "../b.png"]}, r"images\.1: .*inside the folder"),
+        ({"images": ["a/../../b.png"]}, r"images\.0: .*inside the folder"),
+        ({"images": ["a\u0000.png"]}, r"images\.0"),
+        ({"images": ["C:/a.png"]}, r"images\.0: .*inside the folder"),
+        ({"images": ["..\\b.png"]}, r"images\.0: .*two dots"),
+        ({"images": ["C:\\a.png"]}, r"images\.0: .*begins elsewhere"),
+        ({"images": ["https://e.org/a.png"]}, r"images\.0: .*is a URL"),
+        ({"url": "javascript:alert(1)"}, "url: .*http"),
+        ({"url": 7}, "url: .*string"),
+        ({"images": [7]}, r"images\.0: .*string"),
+        ({"extra": {"a": "x" * 70_000}}, "extra: takes more than 65,536 characters"),
+        ('{"entity_id": "Q1", "title": "Heron", "text": "A bird.", "weight": NaN}', "extra: holds a number that JSON"),
+    ],
+)
+def test_a_part_that_is_bad_is_left_out_and_listed_and_the_record_stays(tmp_path: Path, line: object, why: str):
+    changed = line if isinstance(line, str) else {**GOOD, **line}
+    bad, record = JsonLines(written(tmp_path / "r.jsonl", changed)).records()
+    assert isinstance(bad, BadRecord)
+    assert bad.where == "r.jsonl:1"
+    assert re.search(f"{why}.*; it is left out$", bad.why)
+    assert isinstance(record, Entity)
+    kept = ["a.png"] if "images.1" in bad.why else []
+    assert record == Entity(entity_id="Q1", title="Heron", text="A bird.", images=tuple(kept))
+
+
+def test_what_has_no_key_of_its_own_is_kept_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    line = {**GOOD, "aliases": ["Egret"], "tags": ["bird"], "lang": "en", "image": "a.png", "extra": {"rooms": [1, 2]}}
+    kb = JsonLines(written(tmp_path / "r.jsonl", line, {**GOOD, "entity_id": "Q2", "image": "b.png"}))
+    first, second = kb.records()
+    assert isinstance(first, Entity)
+    assert (first.aliases, first.tags, first.lang) == (("Egret",), ("bird",), "en")
+    assert json.loads(first.extra or "") == {"image": "a.png", "rooms": [1, 2]}
+    assert isinstance(second, Entity)
+    assert json.loads(second.extra or "") == {"image": "b.png"}
+    kb.fingerprint()
+    assert capsys.readouterr().err == "r.jsonl: kept as extra, which no encoder reads: 'image' (2).\n"
+
+
+def test_records_of_before_have_the_fingerprint_of_before(tmp_path: Path):
+    """Or an index of a day's work would be built again for fields that its records do not have."""
+    assert filled(Entity("Q1", "T", "")) == 6
+    assert filled(Entity("Q1", "T", "", tags=("a",))) == 8
+    picture = tmp_path / "r.jsonl"
+    written(picture, GOOD)
+    told = hashlib.sha256(f"jsonl\n{tmp_path}\n".encode())
+    told.update(b"Entity(entity_id='Q1', title='Heron', text='A bird.', images=(), url=None, attribution=None)")
+    assert JsonLines(picture).fingerprint() == told.hexdigest()
 
 
 def test_bytes_that_are_no_text_are_a_bad_line(tmp_path: Path):

@@ -46,6 +46,20 @@ def test_a_record_shows_its_pictures_and_neighbours(visit: Callable[..., Page], 
     expect(record.get_by_role("heading", name="red disc")).to_be_visible()
 
 
+def test_a_record_shows_its_other_names_and_hides_the_rest_of_a_long_text(visit: Callable[..., Page]) -> None:
+    page = visit(path="/#entities/no-picture")
+    record = page.get_by_role("article")
+    expect(record).to_contain_text("Also called thought")
+    expect(record).to_contain_text("Tags: mind")
+    assert len(record.locator("p.text").first.inner_text()) < 2100
+    whole = record.locator("details p.text")
+    expect(whole).to_be_hidden()
+    record.get_by_text("The whole text").click()
+    expect(whole).to_be_visible()
+    expect(whole).to_have_attribute("lang", "en")
+    assert violations(page) == []
+
+
 def test_an_id_of_any_characters_has_an_address(visit: Callable[..., Page]) -> None:
     page = visit()
     page.evaluate("(id) => { location.hash = `#entities/${encodeURIComponent(id)}`; }", ODD_ID)

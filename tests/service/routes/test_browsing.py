@@ -21,6 +21,21 @@ def test_titles_are_found_by_their_start_in_their_order(client: httpx.Client) ->
     assert client.get("/entities?title=zebra").json() == {"entities": []}
 
 
+def test_a_record_gives_back_what_it_was_given(client: httpx.Client) -> None:
+    record = client.get("/entities/no-picture").raise_for_status().json()
+    assert (record["aliases"], record["tags"], record["lang"]) == (["thought"], ["mind"], "en")
+    assert record["extra"] == {"rooms": [1, 2], "shelf": None}
+    plain = client.get("/entities/red-disc").json()
+    assert (plain["aliases"], plain["tags"], plain["lang"], plain["extra"]) == ([], [], None, None)
+
+
+def test_a_list_shows_the_beginning_of_a_long_text(client: httpx.Client) -> None:
+    whole = client.get("/entities/no-picture").json()["text"]
+    (listed,) = client.get("/entities?title=idea").json()["entities"]
+    assert len(whole) == 5200
+    assert listed["text"] == whole[:1999] + "…"
+
+
 @pytest.mark.parametrize("entity_id", ["red-disc", "no-picture", ODD_ID])
 def test_neighbours_are_those_of_brute_force(client: httpx.Client, linker: Linker, entity_id: str) -> None:
     path = f"/entities/{quote(entity_id, safe='')}/neighbours"

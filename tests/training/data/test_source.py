@@ -18,6 +18,8 @@ from training.data.source import DataName, DataOptions, Tasks, annotated_data, o
 from wikiclip.base.errors import WikiClipError
 from wikiclip.model import WikiClip
 
+JSONL = DataName.JSONL
+OWN = {"data": JSONL, "records": Path("r"), "labels": Path("l")}
 OVEN, MASKOVEN, INFOSEEK, VQA = DataName.OVEN, DataName.MASKOVEN, DataName.INFOSEEK, DataName.ENCYCLOPEDIC_VQA
 
 
@@ -30,6 +32,15 @@ OVEN, MASKOVEN, INFOSEEK, VQA = DataName.OVEN, DataName.MASKOVEN, DataName.INFOS
         ({"part": Part.VAL}, "--part does not apply to --data scenes."),
         ({"per_entity": 5}, "--per-entity does not apply to --data scenes."),
         ({"strict": True}, "--strict does not apply to --data scenes."),
+        ({"labels": Path("a")}, "--labels does not apply to --data scenes."),
+        ({"data": OVEN, "labels": Path("a")}, "--labels does not apply to --data oven."),
+        (
+            {"data": JSONL, "labels": Path("a")},
+            "--data jsonl needs --records FILE and --labels FILE; docs/collection.md describes both.",
+        ),
+        ({**OWN, "part": Part.VAL}, "--part does not apply to --data jsonl."),
+        ({**OWN, "annotations": Path("a")}, "--annotations does not apply to --data jsonl."),
+        ({**OWN, "fold": 5}, "--fold must be from 0 to 4."),
         ({"data": OVEN, "fold": 0}, "--fold does not apply to --data oven."),
         ({"data": MASKOVEN, "fold": 1}, "--fold does not apply to --data maskoven."),
         ({"data": OVEN, "part": Part.WIKI}, "--part wiki does not apply to --data oven."),
@@ -58,6 +69,7 @@ def test_options_that_apply_are_taken():
     DataOptions(fold=0, cache_gb=0.0)
     DataOptions(data=MASKOVEN, part=Part.WIKI, annotations=Path("a"), records=Path("b"), images=Path("c"), strict=True)
     DataOptions(data=INFOSEEK, part=Part.TEST, kb=KnowledgeBaseName.JSONL, records=Path("b"))
+    DataOptions(**OWN, images=Path("i"), fold=4, per_entity=3, strict=True)
     DataOptions(data=VQA, part=Part.VAL, kb=KnowledgeBaseName.OVEN)
 
 

@@ -11,7 +11,7 @@ from tests.training.pages import Page
 from training.data.scenes.compose import SceneConfig, compose
 from training.measure.coverage import risk_coverage
 from training.report.page import CANDIDATES, ENTITY_SIDE, Example, Shown, write_report
-from training.report.thumbnails import QUERY_SIDE
+from wikiclip.thumbnails import QUERY_SIDE
 
 HOSTILE = "<script>alert('x')</script> & \"Söhne\""
 

@@ -12,10 +12,10 @@ from indexer.coco.files import region_of
 from indexer.picture_paths import NoPlace, place_below
 from training.annotate.judge.judgements import UNSAID
 from training.annotate.statistics.rows import Mentioned
-from training.report.thumbnails import Inline, inline, outlined
 from wikiclip.base.files import write_text
 from wikiclip.masks import RegionError, decode_region
 from wikiclip.pictures import PictureError, read_picture
+from wikiclip.thumbnails import Inline, inline, outlined
 
 SIDE = 640  # pixels of a picture's longer side on the page
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.report.thumbnails import QUERY_SIDE, outlined, thumbnail
+from wikiclip.thumbnails import QUERY_SIDE, outlined, thumbnail
 
 
 @pytest.mark.parametrize("levels", [(0, 1), (255, 256), (128, 129), (0, 256)])

@@ -1,0 +1,1 @@
+"""Tables, archives and dumps to the JSON lines that `--kb jsonl` reads."""

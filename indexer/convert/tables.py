@@ -1,0 +1,123 @@
+"""Rows of CSV, TSV and Parquet files, in memory that does not grow with the file."""
+
+import csv
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tqdm import tqdm
+
+from indexer.convert.cells import draft
+from indexer.convert.columns import Columns
+from indexer.convert.outcome import Draft, Loss
+from wikiclip.base.errors import WikiClipError
+
+LONGEST_CELL = 32 * 2**20  # characters
+BATCH_ROWS = 1024
+PARQUET = b"PAR1"
+SPREADSHEETS = (".xlsx", ".xls", ".ods")
+DELIMITERS = ",;\t|"
+
+
+def drafts_of_table(
+    path: Path, columns: Columns, *, images: Path | None, delimiter: str | None, encoding: str
+) -> Iterator[Draft | Loss]:
+    """Yields the records of a table, and what is lost.
+
+    Args:
+        delimiter: between cells of a CSV file; the one that is most frequent in its first line if None.
+
+    Raises:
+        WikiClipError: the file cannot be read, or its columns are others than were named.
+    """
+    if not path.is_file():
+        raise WikiClipError(f"There is no table at {path}.")
+    if path.suffix.lower() in SPREADSHEETS:
+        raise WikiClipError(f"{path} is a spreadsheet: save it as CSV (UTF-8) and convert that.")
+    with path.open("rb") as file:
+        is_parquet = file.read(len(PARQUET)) == PARQUET
+    if is_parquet:
+        yield from _of_parquet(path, columns, images)
+    else:
+        yield from _of_csv(path, columns, images, delimiter, encoding)
+
+
+def _of_parquet(path: Path, columns: Columns, images: Path | None) -> Iterator[Draft | Loss]:
+    try:
+        with pq.ParquetFile(path) as file, tqdm(total=file.metadata.num_rows, unit=" rows", desc=path.name) as bar:
+            found, number = columns.among(file.schema_arrow.names), 0
+            bar.write(f"{path.name}: {found.told()}.")
+            for batch in file.iter_batches(BATCH_ROWS):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield from draft(f"{path.name}, row {number}", row, found, images)
+                bar.update(len(batch))
+    except (pa.ArrowException, OSError) as error:
+        raise WikiClipError(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}.") from error
+
+
+def _of_csv(
+    path: Path, columns: Columns, images: Path | None, delimiter: str | None, encoding: str
+) -> Iterator[Draft | Loss]:
+    csv.field_size_limit(LONGEST_CELL)
+    encoding = "utf-8-sig" if encoding.lower().replace("-", "") == "utf8" else encoding  # with a mark or without
+    try:
+        with (
+            path.open(encoding=encoding, newline="") as file,
+            tqdm(total=path.stat().st_size, unit="B", unit_scale=True, desc=path.name) as bar,
+        ):
+            first = file.readline()
+            file.seek(0)
+            rows = csv.reader(file, delimiter=delimiter or _delimiter(first, path), strict=True)
+            header = [name.strip() for name in next(rows, [])]
+            _expect_names(header, path)
+            found = columns.among(header)
+            bar.write(f"{path.name}: {found.told()}.")
+            for cells in _rows(rows, path):
+                bar.update(os.lseek(file.fileno(), 0, os.SEEK_CUR) - bar.n)
+                if isinstance(cells, Loss):
+                    yield cells
+                elif not any(cells):  # spreadsheets save empty rows at the end
+                    continue
+                elif len(cells) == len(header):
+                    row = dict(zip(header, cells, strict=True))
+                    yield from draft(_where(path, rows.line_num), row, found, images)
+                else:
+                    yield Loss(_where(path, rows.line_num), "a row has another number of cells than the header", True)
+    except (UnicodeDecodeError, LookupError) as error:
+        raise WikiClipError(
+            f"{path} is not in the encoding {encoding.removesuffix('-sig')} ({error}): name another, such as"
+            " --encoding cp1252 for what older spreadsheets save."
+        ) from error
+    except OSError as error:
+        raise WikiClipError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def _rows(rows: Any, path: Path) -> Iterator[list[str] | Loss]:
+    while True:
+        try:
+            yield next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield Loss(_where(path, rows.line_num), f"a row is no CSV: {error}", record=True)
+
+
+def _where(path: Path, line: int) -> str:
+    return f"{path.name}:{line}"
+
+
+def _delimiter(first: str, path: Path) -> str:
+    return "\t" if path.suffix.lower() == ".tsv" else max(DELIMITERS, key=first.count)
+
+
+def _expect_names(header: list[str], path: Path) -> None:
+    """Raises WikiClipError where the first line does not name each column once."""
+    twice = {name for name in header if header.count(name) > 1}
+    if not any(header):
+        raise WikiClipError(f"{path} has no first line that names its columns.")
+    if twice:
+        raise WikiClipError(f"{path} names the column {min(twice)!r} twice: rename one.")

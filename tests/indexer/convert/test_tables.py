@@ -1,0 +1,169 @@
+"""Tables to records: what is found, what is lost, and that a build reads all that was written."""
+
+import csv
+import datetime
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from indexer.convert.__main__ import app
+from indexer.kb.jsonl import JsonLines
+from indexer.kb.record import Entity
+from wikiclip.base.errors import WikiClipError
+
+TABLE = """\
+inventory_number,Name,description,materials,photo,keywords,weight,page
+17,Astrolabe,"A brass astrolabe,
+made in Louvain.",brass,17.jpg;https://example.org/b.jpg;none.jpg,science; brass ,2.50,https://example.org/17
+18,Globe,,paper,,,,ftp://example.org/18
+18,Globe,again,,,,,
+19,,A thing without a name,,,,,
+20,Short
+"""
+
+
+def convert(tmp_path: Path, *arguments: str) -> str:
+    found = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "records.jsonl")], catch_exceptions=False)
+    assert found.exit_code == 0
+    return found.output
+
+
+def records(tmp_path: Path, images: Path | None = None) -> list[Entity]:
+    """All of them: none may be one that a build cannot read."""
+    read = list(JsonLines(tmp_path / "records.jsonl", images=images).records())
+    entities = [record for record in read if isinstance(record, Entity)]
+    assert entities == read
+    return entities
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_table_becomes_records_and_every_loss_is_counted(tmp_path: Path, encoding: str):
+    (tmp_path / "things.csv").write_text(TABLE, encoding=encoding)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "17.jpg").touch()
+    said = convert(
+        tmp_path,
+        "table",
+        str(tmp_path / "things.csv"),
+        "--images",
+        str(tmp_path / "photos"),
+        "--url",
+        "page",
+        "--text",
+        "description",
+        "--text",
+        "materials",
+        "--language",
+        "en",
+    )
+    first, second = records(tmp_path, tmp_path / "photos")
+    assert first == Entity(
+        entity_id="17",
+        title="Astrolabe",
+        text="A brass astrolabe, made in Louvain. brass",
+        images=("17.jpg",),
+        url="https://example.org/17",
+        tags=("science", "brass"),
+        lang="en",
+        extra=json.dumps({"weight": "2.50", "picture_urls": ["https://example.org/b.jpg"]}),
+    )
+    assert (second.entity_id, second.text, second.url) == ("18", "paper", None)
+    assert "records.jsonl: 2 records. What was lost:" in said
+    for told in (
+        "1 parts left out: a picture is a URL, which is kept in extra: download it first (first at things.csv:3)",
+        "1 parts left out: a picture is not in the folder of pictures (first at things.csv:3)",
+        "1 parts left out: url: Value error, must begin with http:// or https:// (first at things.csv:4)",
+        "1 records left out: the id was given before (first at things.csv:5)",
+        "1 records left out: title: String should have at least 1 character (first at things.csv:6)",
+        "1 records left out: a row has another number of cells than the header (first at things.csv:7)",
+    ):
+        assert told in said
+
+
+@pytest.mark.parametrize(("name", "delimiter"), [("a.tsv", "\t"), ("a.csv", ";"), ("a.csv", "|"), ("a.txt", ",")])
+def test_the_delimiter_is_found(tmp_path: Path, name: str, delimiter: str):
+    (tmp_path / name).write_text(
+        delimiter.join(["id", "title", "text"]) + "\n" + delimiter.join(["a", "b", "c"]) + "\n"
+    )
+    convert(tmp_path, "table", str(tmp_path / name))
+    assert records(tmp_path) == [Entity("a", "b", "c")]
+
+
+def test_parquets_lists_numbers_and_dates_are_taken_as_they_are(tmp_path: Path):
+    columns = {
+        "id": [7, 8],
+        "title": ["Globe", "Map"],
+        "description": ["Round", None],
+        "images": [["a.png", "b.png"], None],
+        "made": [datetime.date(1572, 1, 2), None],
+        "weight": [2.0, float("nan")],
+    }
+    pq.write_table(pa.table(columns), tmp_path / "things.parquet")
+    assert "Nothing was lost" in convert(tmp_path, "table", str(tmp_path / "things.parquet"))
+    first, second = records(tmp_path)
+    assert first == Entity(
+        "7", "Globe", "Round", images=("a.png", "b.png"), extra=json.dumps({"made": "1572-01-02", "weight": 2})
+    )
+    assert second == Entity("8", "Map", "")
+
+
+WORD = st.text(st.characters(exclude_categories=["Cs"]), max_size=9)
+
+
+@settings(deadline=None, max_examples=60)
+@given(rows=st.lists(st.lists(WORD, min_size=5, max_size=5), min_size=1, max_size=8), delimiter=st.sampled_from(",;\t"))
+def test_no_row_is_lost_without_a_word(tmp_path_factory, rows, delimiter):
+    """Whatever the cells hold, a row becomes a record, or is counted; and a build reads each record."""
+    folder = tmp_path_factory.mktemp("table")
+    with (folder / "t.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, delimiter=delimiter).writerows([["id", "title", "text", "images", "shelf"], *rows])
+    found = CliRunner().invoke(
+        app, ["table", str(folder / "t.csv"), "--out", str(folder / "records.jsonl"), "--delimiter", delimiter]
+    )
+    if found.exit_code:
+        assert isinstance(found.exception, WikiClipError)
+        assert "There is no record for" in str(found.exception)
+        kept, said = 0, str(found.exception)
+    else:
+        kept, said = len(records(folder)), found.output
+    lost = sum(int(line.split()[0]) for line in said.splitlines() if " records left out: " in line)
+    blank = sum(not any(row) for row in rows)
+    assert kept + lost == len(rows) - blank
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "said"),
+    [
+        ("a,b\n1,2\n", [], "Which column has the entity_id\\? Name it with --id: a, b"),
+        ("id,b\n1,2\n", [], "Which column has the title"),
+        ("id,title\n1,2\n", ["--text", "story"], "no column 'story': the table has id, title"),
+        ("id,title,id\n1,2,3\n", [], "names the column 'id' twice"),
+        ("", [], "no first line that names its columns"),
+        ("id,title\n1,\xe9t\xe9\n", [], "not in the encoding utf-8.*--encoding cp1252"),
+        ("id,title\n1,2\n", ["--encoding", "klingon"], "not in the encoding klingon"),
+        ("id,title\n", [], "There is no record"),
+        ("PAR1 and no more", [], "cannot be read as Parquet"),
+    ],
+)
+def test_what_cannot_be_converted_is_said_in_a_line(tmp_path: Path, content: str, arguments: list[str], said: str):
+    (tmp_path / "t.csv").write_bytes(content.encode("latin-1"))
+    with pytest.raises(WikiClipError, match=said):
+        CliRunner().invoke(
+            app,
+            ["table", str(tmp_path / "t.csv"), "--out", str(tmp_path / "r.jsonl"), *arguments],
+            catch_exceptions=False,
+        )
+    assert not (tmp_path / "r.jsonl").exists()
+
+
+def test_a_spreadsheet_and_a_missing_file_are_named(tmp_path: Path):
+    (tmp_path / "t.xlsx").touch()
+    for name, said in (("t.xlsx", "is a spreadsheet: save it as CSV"), ("none.csv", "no table at")):
+        with pytest.raises(WikiClipError, match=said):
+            CliRunner().invoke(app, ["table", str(tmp_path / name)], catch_exceptions=False)
