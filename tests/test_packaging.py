@@ -70,13 +70,13 @@ def test_readmes_python_compiles() -> None:
 
 def test_pins_fit_the_requirements() -> None:
     pinned = pins()
-    for requirement in requirements("cpu", "gpu", "tiny", "train", "otel", "bench", "dev"):
+    for requirement in requirements("cpu", "gpu", "tiny", "train", "sign", "otel", "bench", "dev"):
         assert pinned[canonicalize_name(requirement.name)] in requirement.specifier, requirement
 
 
 def test_pins_cover_everything_that_gets_installed() -> None:
     """By the metadata of what is installed, so a dependency of a dependency cannot drift either."""
-    missing = closure("cpu", "tiny", "dev").keys() - pins().keys()
+    missing = closure("cpu", "tiny", "sign", "dev").keys() - pins().keys()
     assert missing == set()
 
 
@@ -93,7 +93,7 @@ def imported(path: Path) -> set[str]:
 
 def test_third_party_imports_are_declared() -> None:
     declared = {
-        canonicalize_name(requirement.name) for requirement in requirements("cpu", "gpu", "tiny", "train", "otel")
+        canonicalize_name(requirement.name) for requirement in requirements("cpu", "gpu", "tiny", "train", "sign", "otel")
     }
     provides = importlib.metadata.packages_distributions()
     undeclared = {
