@@ -198,7 +198,7 @@ def note_pictures(folder: Path, pictures: Path | None, *, anew: bool = True) -> 
         anew: whether the version is new here; else a note is changed where there is one, and a version that was made
             here, which has none, stays as it is.
     """
-    if anew or (folder / PICTURES).exists():
+    if anew or was_pulled(folder):
         write_text(folder / PICTURES, "" if pictures is None else f"{pictures.absolute()}")
 
 
@@ -236,6 +236,11 @@ def _current(home: Path) -> str:
         raise NoIndex(f"There is no index in {home}; build one with `python -m indexer.build`.") from error
     except (OSError, UnicodeDecodeError) as error:
         raise CorruptIndex(f"{path} cannot be read ({error}); build the index again.") from error
+
+
+def was_pulled(folder: Path) -> bool:
+    """Whether a version's folder came from another machine."""
+    return (folder / PICTURES).exists()
 
 
 def _with_pictures(manifest: Manifest, folder: Path) -> Manifest:

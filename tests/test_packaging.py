@@ -151,7 +151,9 @@ def test_compose_hands_on_every_setting() -> None:
 
     for service in COMPOSE["services"].values():
         settings = {f"WIKICLIP_{name.upper()}" for name in Settings.model_fields}
-        assert set(service["environment"]) == settings | {"WIKICLIP_PRESET", "HF_ENDPOINT", "HF_HOME", "HF_TOKEN"}
+        of_others = {"WIKICLIP_PRESET", "HF_ENDPOINT", "HF_HOME", "HF_TOKEN"}
+        of_a_store = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL"}
+        assert set(service["environment"]) == settings | of_others | of_a_store
 
 
 def test_healthy_means_ready() -> None:

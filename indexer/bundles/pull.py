@@ -45,6 +45,7 @@ from indexer.version import (
     only_builder,
     read_version,
     version_ids,
+    was_pulled,
 )
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.files import link, publish_folder, remove_folder, sha256, write_text
@@ -278,6 +279,19 @@ class Pull:
         seen = self._seen() if self._key is not None else {}
         if self._key is not None and seen.get(self._remote.uri) != statement.serial:
             write_text(self._home / SEEN, json.dumps({**seen, self._remote.uri: statement.serial}, indent=2) + "\n")
+
+
+def prune_pulled(home: Path, *, keep: int) -> None:
+    """Removes versions that were pulled, but the current one and the newest `keep` others. What was made here stays.
+
+    Raises:
+        IndexBusy: another process builds into the folder.
+    """
+    with only_builder(home):
+        current = read_version(home).id
+        pulled = [name for name in version_ids(home) if name != current and was_pulled(home / VERSIONS / name)]
+        for name in pulled[keep:]:
+            remove_folder(home / VERSIONS / name)
 
 
 def place_checkpoint(files: Mapping[str, Path], folder: Path) -> None:

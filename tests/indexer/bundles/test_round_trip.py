@@ -105,7 +105,7 @@ def test_a_damaged_version_is_not_pushed_and_is_mended_by_a_pull(tmp_path: Path,
     version, home = made(tmp_path / "here", {"a.bin": b"abc"}), new_home()
     push(tmp_path / "remote", version)
     pull(tmp_path / "remote", home)
-    spoil(home / "versions" / version.id / "a.bin", b"abd")
+    spoil(home / "versions" / version.id / "a.bin", b"xyz")
     with pytest.raises(CorruptIndex):
         push(tmp_path / "other", read_version(home))
     pull(tmp_path / "remote", home)
