@@ -92,9 +92,8 @@ def imported(path: Path) -> set[str]:
 
 
 def test_third_party_imports_are_declared() -> None:
-    declared = {
-        canonicalize_name(requirement.name) for requirement in requirements("cpu", "gpu", "tiny", "train", "sign", "otel")
-    }
+    asked = requirements("cpu", "gpu", "tiny", "train", "sign", "otel")
+    declared = {canonicalize_name(requirement.name) for requirement in asked}
     provides = importlib.metadata.packages_distributions()
     undeclared = {
         f"{path.relative_to(ROOT)}: {top}"
@@ -152,7 +151,8 @@ def test_compose_hands_on_every_setting() -> None:
     for service in COMPOSE["services"].values():
         settings = {f"WIKICLIP_{name.upper()}" for name in Settings.model_fields}
         of_others = {"WIKICLIP_PRESET", "HF_ENDPOINT", "HF_HOME", "HF_TOKEN"}
-        of_a_store = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL"}
+        names = ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "REGION", "ENDPOINT_URL")
+        of_a_store = {f"AWS_{name}" for name in names}
         assert set(service["environment"]) == settings | of_others | of_a_store
 
 
