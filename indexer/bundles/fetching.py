@@ -6,6 +6,7 @@ A file that was cut off lies beside them with the suffix `.partial`, and is gone
 import hashlib
 import os
 import shutil
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -27,6 +28,9 @@ class Fetching:
     Args:
         folder: where they come to lie; what is in it is checked before it is believed.
         near: files of this machine that should have a checksum, which are linked instead of fetched.
+
+    Attributes:
+        bytes: how many went over the line so far.
     """
 
     def __init__(self, remote: Remote, folder: Path, near: Mapping[str, Path], traffic: Traffic) -> None:
@@ -34,6 +38,7 @@ class Fetching:
         self._folder = folder
         self._near = near
         self._traffic = traffic
+        self._lock = threading.Lock()
         self.bytes = 0
 
     def fetch(self, stamps: Mapping[str, FileStamp]) -> Mapping[str, Path]:
@@ -55,7 +60,8 @@ class Fetching:
 
     def _expect_room(self, sizes: Mapping[str, int]) -> None:
         missing = sum(size for digest, size in sizes.items() if digest not in self._near and not self._has(digest))
-        there = sum(path.stat().st_size for path in self._folder.glob("*.partial"))
+        partial = [self._folder / f"{digest}.partial" for digest in sizes]
+        there = sum(path.stat().st_size for path in partial if path.exists())
         free = shutil.disk_usage(self._folder).free
         if missing - there + SPARE > free:
             raise WikiClipError(
@@ -130,13 +136,17 @@ class Fetching:
                             _write(file.fileno(), block)
                             digest.update(block)
                             have += len(block)
-                            self.bytes += len(block)
-                            self._traffic.moved(len(block))
+                            self._count(len(block))
                         if have < size:
                             raise OSError(f"it ended after {have:,} of {size:,} bytes")
             except FAILURES as error:
                 raise self._failed(error, name) from error
         return digest.hexdigest()
+
+    def _count(self, count: int) -> None:
+        with self._lock:
+            self.bytes += count
+        self._traffic.moved(count)
 
     def _failed(self, error: Exception, name: str) -> WikiClipError:
         if isinstance(error, _DiskFailed):

@@ -138,7 +138,7 @@ class Pull:
             wanted: dict[str, FileStamp] = {}
             if model is not None and folder is not None and not _holds(folder, model):
                 wanted |= {f"{CHECKPOINT}{each}": stamp for each, stamp in model.files.items()}
-            is_here = self._is_here(_id(statement))
+            is_here = self._is_here(_id(statement), text)
             if not is_here:
                 wanted |= {f"{VERSION}{each}": stamp for each, stamp in manifest.files.items()}
             fetching = Fetching(self._remote, self._objects, self._near(), self._traffic)
@@ -222,15 +222,12 @@ class Pull:
             raise Refused(f"{name} of {self._remote.uri} does not list the files of a checkpoint; push it again.")
         return manifest
 
-    def _is_here(self, version: str) -> bool:
-        """Whether the version lies here, whole. A damaged one is removed, to be fetched again."""
-        with suppress(NoIndex):
-            try:
-                read_version(self._home, version).verify()
-                return True
-            except CorruptIndex:
-                with only_builder(self._home):
-                    remove_folder(self._home / VERSIONS / version)
+    def _is_here(self, name: str, text: bytes) -> bool:
+        """Whether the version lies here, whole and with this manifest."""
+        with suppress(NoIndex, CorruptIndex):
+            version = read_version(self._home, name)
+            version.verify()
+            return (version.folder / MANIFEST).read_bytes() == text
         return False
 
     def _current(self) -> Version | None:
@@ -263,6 +260,7 @@ class Pull:
                     link(path, filled / each)
                 self._check(Version(name, filled, manifest))
                 note_pictures(filled, self._pictures)
+                remove_folder(self._home / VERSIONS / name)  # one that is damaged
                 adopt(filled, name, text, self._home)
         return before is None or before.id != name
 

@@ -206,11 +206,11 @@ def _open(uri: str) -> tuple[Any, str]:
             request_timeout=60,
             retry_strategy=AwsStandardS3RetryStrategy(max_attempts=1),  # attempts are made here, and can be stopped
         )
-        return ArrowFSWrapper(s3), rest
+        return ArrowFSWrapper(s3, skip_instance_cache=True), rest
     if scheme in ("gs", "gcs"):
         from pyarrow.fs import GcsFileSystem
 
-        return ArrowFSWrapper(GcsFileSystem()), rest
+        return ArrowFSWrapper(GcsFileSystem(), skip_instance_cache=True), rest
     try:
         fs, root = fsspec.url_to_fs(uri, use_listings_cache=False)
     except (ImportError, ValueError) as error:

@@ -12,7 +12,7 @@ from indexer.bundles.pull import Pull, prune_pulled
 from indexer.bundles.remote import Remote
 from indexer.bundles.signing import VerifyKey
 from indexer.bundles.traffic import Traffic
-from indexer.errors import CorruptIndex, NoIndex
+from indexer.errors import CorruptIndex, IndexBusy, NoIndex
 from indexer.version import Version, read_version
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
@@ -139,7 +139,8 @@ class Puller:
             assert pulled.version is not None
             logger.warning("The index version %s was pulled, %.1f MB.", pulled.version.id, pulled.bytes / 1e6)
             self._metrics.pull(taken=True)
-            prune_pulled(home, keep=KEPT)
+            with suppress(IndexBusy):  # the next pull does it
+                prune_pulled(home, keep=KEPT)
 
     def _fail(self, why: str) -> None:
         if why != self._why:

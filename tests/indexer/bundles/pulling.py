@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from indexer.bundles.pull import Pull
@@ -34,7 +35,11 @@ def pull(remote: str, home: Path, kill_at_step: int, bytes_per_s: int) -> None:
 
 
 def fetched(home: Path) -> int:
-    return sum(path.stat().st_size for path in (home / "pulling" / "objects").glob("*"))
+    total = 0
+    for path in (home / "pulling" / "objects").glob("*"):
+        with suppress(FileNotFoundError):  # it got its name in this moment
+            total += path.stat().st_size
+    return total
 
 
 def main(remote: str, moments: list[tuple[str, str]]) -> None:

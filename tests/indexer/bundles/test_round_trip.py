@@ -102,13 +102,13 @@ def test_a_version_that_is_not_pointed_at_is_pulled_by_its_id(tmp_path: Path, ne
 
 
 def test_a_damaged_version_is_not_pushed_and_is_mended_by_a_pull(tmp_path: Path, new_home: Callable[[], Path]) -> None:
-    version, home = made(tmp_path / "here", {"a.bin": b"abc"}), new_home()
+    version, home = made(tmp_path / "here", {"a.bin": b"abc", "big.bin": b"x" * 9000}), new_home()
     push(tmp_path / "remote", version)
     pull(tmp_path / "remote", home)
     spoil(home / "versions" / version.id / "a.bin", b"xyz")
     with pytest.raises(CorruptIndex):
         push(tmp_path / "other", read_version(home))
-    pull(tmp_path / "remote", home)
+    assert pull(tmp_path / "remote", home).bytes == 3, "only what is damaged is fetched"
     read_version(home).verify()
 
 

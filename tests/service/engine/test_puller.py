@@ -120,8 +120,8 @@ def test_from_an_address_alone_it_pulls_serves_and_swaps_under_load(
             caller.join()
     assert {answer.status_code for answer in answers} == {200}
     assert {answer.json()["index_version"] for answer in answers} == set(versions[1])
-    assert metric(service, 'wikiclip_index_pulls_total{outcome="taken"}') == 4
-    assert len(version_ids(following.index)) == 2, "older ones are removed"
+    wait_for(lambda: metric(service, 'wikiclip_index_pulls_total{outcome="taken"}') == 4)
+    wait_for(lambda: len(version_ids(following.index)) == 2)  # older ones are removed
 
 
 @pytest.mark.slow
