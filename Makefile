@@ -77,8 +77,9 @@ endif
 
 ##@ Develop
 .PHONY: setup
-setup: $(DEV) ## Install all that using and developing need, with a browser to test the page in
+setup: $(DEV) ## Install all that using and developing need, with a browser to test the page in and a proxy to test replicas behind
 	@bash tools/get-browser.sh $(PY)
+	@bash tools/get-proxy.sh $(VENV)/nginx
 
 .PHONY: test
 test: demo-data setup lint docs ## Set everything up and run every check and test

@@ -22,12 +22,13 @@ from indexer.arrays import read_array
 from indexer.errors import CorruptIndex, IndexBusy, NoIndex, WrongModel
 from indexer.manifest import MANIFEST, Manifest, read_manifest, verify_files
 from indexer.shard import FILES as SHARD_FILES
-from wikiclip.base.files import make_read_only, publish_folder, write_text
+from wikiclip.base.files import appearing_file, make_read_only, publish_folder, write_text
 from wikiclip.base.locks import Held, locked
 from wikiclip.base.regular_files import read_regular
 
 CURRENT, PUBLISHED, VERSIONS, LOCK = "CURRENT", "PUBLISHED", "versions", "LOCK"
 MOST_BYTES = 2**24  # of a manifest, which lists every file, and of the files that name versions
+PICTURES = "PICTURES"  # in a version of another machine: where its pictures are here
 PROBLEMS, DELETED, SHARDS, SHARED = "problems.jsonl", "deleted.npy", "shards", "shared"
 # The time it was published, then the checksum of its manifest: a change to the manifest itself shows, too.
 VERSION_ID = re.compile(r"[0-9]{8}t[0-9]{12}-[0-9a-f]{16}")
@@ -67,8 +68,7 @@ class Version:
 
     def verify(self) -> None:
         """Raises CorruptIndex where a file is not what the manifest says."""
-        of_shards = [f"{stamp.folder}/{name}" for stamp in self.manifest.shards for name in SHARD_FILES]
-        verify_files(self.folder, self.manifest, needed=(PROBLEMS, DELETED, *of_shards))
+        verify_files(self.folder, self.manifest, needed=needed_files(self.manifest))
 
     def expect_model(self, fingerprint: str) -> None:
         """Raises WrongModel where another checkpoint made the vectors."""
@@ -78,6 +78,11 @@ class Version:
                 f"The index {self.id} was made with the checkpoint {made_by.fingerprint} ({made_by.name}), and the one"
                 f" that was loaded is {fingerprint}. Load that checkpoint, or build the index again with this one."
             )
+
+
+def needed_files(manifest: Manifest) -> list[str]:
+    """What every version of these shards holds, whatever its kind adds."""
+    return [PROBLEMS, DELETED, *(f"{stamp.folder}/{name}" for stamp in manifest.shards for name in SHARD_FILES)]
 
 
 @contextmanager
@@ -120,7 +125,7 @@ def read_version(home: Path, version: str | None = None) -> Version:
         raise CorruptIndex(f"{path} cannot be read ({error.strerror}); build the index again.") from error
     if _checksum(text) != name.partition("-")[2]:
         raise CorruptIndex(f"{path} has another content than was written; build the index again.")
-    return Version(name, folder, read_manifest(text, where=path))
+    return Version(name, folder, _with_pictures(read_manifest(text, where=path), folder))
 
 
 def version_ids(home: Path) -> list[str]:
@@ -162,17 +167,39 @@ def publish(filled: Path, manifest: Manifest, home: Path) -> Version:
 
     The folder must be on the same file system as `home`.
     """
-    text = manifest.model_dump_json(indent=2) + "\n"
-    write_text(filled / MANIFEST, text)
+    text = (manifest.model_dump_json(indent=2) + "\n").encode()
+    return adopt(filled, f"{datetime.now(UTC):%Y%m%dt%H%M%S%f}-{_checksum(text)}", text, home)
+
+
+def adopt(filled: Path, name: str, manifest: bytes, home: Path) -> Version:
+    """Makes a filled folder the current version, as `publish` does, under the id that it was published under before.
+
+    Args:
+        manifest: the content of its manifest, whose checksum the id has.
+    """
+    with appearing_file(filled / MANIFEST) as partial:
+        partial.write_bytes(manifest)
     make_read_only(filled)
-    name = f"{datetime.now(UTC):%Y%m%dt%H%M%S%f}-{_checksum(text.encode())}"
     folder = home / VERSIONS / name
     folder.parent.mkdir(parents=True, exist_ok=True)
     _keep_order(home)  # without the new one, which is not published before the pointer names it
     publish_folder(filled, folder)
-    version = Version(name, folder, manifest)
+    version = read_version(home, name)
     make_current(version, home)
     return version
+
+
+def note_pictures(folder: Path, pictures: Path | None, *, anew: bool = True) -> None:
+    """Notes in a version of another machine where its pictures are on this one; None: nowhere.
+
+    What a manifest says of that is the other machine's, and would show files of this one.
+
+    Args:
+        anew: whether the version is new here; else a note is changed where there is one, and a version that was made
+            here, which has none, stays as it is.
+    """
+    if anew or was_pulled(folder):
+        write_text(folder / PICTURES, "" if pictures is None else f"{pictures.absolute()}")
 
 
 def make_current(version: Version, home: Path) -> None:
@@ -209,6 +236,23 @@ def _current(home: Path) -> str:
         raise NoIndex(f"There is no index in {home}; build one with `python -m indexer.build`.") from error
     except (OSError, UnicodeDecodeError) as error:
         raise CorruptIndex(f"{path} cannot be read ({error}); build the index again.") from error
+
+
+def was_pulled(folder: Path) -> bool:
+    """Whether a version's folder came from another machine."""
+    return (folder / PICTURES).exists()
+
+
+def _with_pictures(manifest: Manifest, folder: Path) -> Manifest:
+    """The manifest as this machine has to read it: with its own folder of pictures, in a version of another one."""
+    try:
+        noted = os.fsdecode(read_regular(folder / PICTURES))
+    except FileNotFoundError:
+        return manifest
+    except OSError as error:
+        raise CorruptIndex(f"{folder / PICTURES} cannot be read ({error}); pull the version again.") from error
+    here = {"image_root": noted or None, "follow_links": False}
+    return manifest.model_copy(update={"shards": tuple(shard.model_copy(update=here) for shard in manifest.shards)})
 
 
 def _checksum(manifest: bytes) -> str:

@@ -1,4 +1,7 @@
-"""Looks after the index versions that a folder keeps: `python -m indexer.versions list|verify|rollback|prune`."""
+"""Looks after the index versions that a folder keeps: `python -m indexer.versions list|verify|rollback|prune`.
+
+Moves them between machines, too: `push|pull|keygen`.
+"""
 
 import shutil
 from pathlib import Path
@@ -8,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from indexer.bundles import commands as bundles
 from indexer.errors import CorruptIndex, NoIndex
 from indexer.kinds import kind_of
 from indexer.search import EntityIndex
@@ -20,6 +24,8 @@ from wikiclip.base.paths import index_home
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 Home = Annotated[Path | None, typer.Option("--out", help="The folder that keeps them; var/index if left out.")]
 Named = Annotated[str | None, typer.Argument(help="A version's id.")]
+for command in (bundles.push, bundles.pull, bundles.keygen):
+    app.command()(command)
 
 
 @app.command("list")

@@ -39,7 +39,7 @@ def create_app(settings: Settings | None = None, *, announce: Callable[[Runtime]
         announce: called once loading has ended, well or badly.
 
     Raises:
-        WikiClipError: the keys cannot be read, or a rate is none.
+        WikiClipError: the keys cannot be read, a rate is none, or there is no such place to pull from.
     """
     settings = settings or Settings()
     metrics = Metrics()
@@ -100,6 +100,7 @@ async def _keep(runtime: Runtime, announce: Callable[[Runtime], None] | None) ->
         await asyncio.gather(
             _every(runtime.settings.follow_s, partial(asyncio.to_thread, runtime.follower.look)),
             _every(runtime.settings.probe_s, runtime.probe.look),
+            _every(runtime.settings.pull_s if runtime.puller else 0, partial(_in_own_thread, runtime.pull)),
         )
 
 

@@ -55,6 +55,19 @@ class Settings(BaseSettings):
     follow_s: Annotated[
         float, Field(ge=0, description="Seconds between looks for a newly published index; 0 never looks.")
     ] = 2.0
+    pull_from: Annotated[
+        str, Field(description="A folder or store to pull the index and its checkpoint from; empty: none.")
+    ] = ""
+    pull_key: Annotated[Path | None, Field(description="The public key that what is pulled must be signed with.")] = (
+        None
+    )
+    pull_s: Annotated[PositiveFloat, Field(description="Seconds between looks for another version there.")] = 30.0
+    pull_bytes_per_s: Annotated[
+        NonNegativeInt, Field(description="Bytes a second that a pull may take; 0 for any number.")
+    ] = 0
+    pull_pictures: Annotated[
+        Path | None, Field(description="The folder that a pulled index's pictures are named from.")
+    ] = None
     probe_s: Annotated[
         float, Field(ge=0, description="Seconds between searches that the service tries itself with; 0 never tries.")
     ] = 10.0

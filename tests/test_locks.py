@@ -51,13 +51,13 @@ def test_no_package_is_in_two_lists() -> None:
 def test_everything_that_is_asked_for_is_locked(extra: str) -> None:
     names = {name for file in (*LISTS[:2], f"requirements-{extra}.txt") for name in locked(file)}
     builds = [Requirement(line) for line in PYPROJECT["build-system"]["requires"]]
-    asked = {canonicalize_name(line.name) for line in [*requirements(extra, "tiny"), *builds]}
+    asked = {canonicalize_name(line.name) for line in [*requirements(extra, "tiny", "sign"), *builds]}
     assert asked <= names
 
 
 def test_what_that_asks_for_is_locked_too() -> None:
     names = {name for file in LISTS[:3] for name in locked(file)}
-    assert closure("cpu", "tiny").keys() <= names
+    assert closure("cpu", "tiny", "sign").keys() <= names
 
 
 def test_torch_from_elsewhere_needs_nothing_of_its_list_but_torch() -> None:

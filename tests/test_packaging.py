@@ -70,13 +70,13 @@ def test_readmes_python_compiles() -> None:
 
 def test_pins_fit_the_requirements() -> None:
     pinned = pins()
-    for requirement in requirements("cpu", "gpu", "tiny", "train", "otel", "bench", "dev"):
+    for requirement in requirements("cpu", "gpu", "tiny", "train", "sign", "otel", "bench", "dev"):
         assert pinned[canonicalize_name(requirement.name)] in requirement.specifier, requirement
 
 
 def test_pins_cover_everything_that_gets_installed() -> None:
     """By the metadata of what is installed, so a dependency of a dependency cannot drift either."""
-    missing = closure("cpu", "tiny", "dev").keys() - pins().keys()
+    missing = closure("cpu", "tiny", "sign", "dev").keys() - pins().keys()
     assert missing == set()
 
 
@@ -92,9 +92,8 @@ def imported(path: Path) -> set[str]:
 
 
 def test_third_party_imports_are_declared() -> None:
-    declared = {
-        canonicalize_name(requirement.name) for requirement in requirements("cpu", "gpu", "tiny", "train", "otel")
-    }
+    asked = requirements("cpu", "gpu", "tiny", "train", "sign", "otel")
+    declared = {canonicalize_name(requirement.name) for requirement in asked}
     provides = importlib.metadata.packages_distributions()
     undeclared = {
         f"{path.relative_to(ROOT)}: {top}"
@@ -152,7 +151,10 @@ def test_compose_hands_on_every_setting() -> None:
 
     for service in COMPOSE["services"].values():
         settings = {f"WIKICLIP_{name.upper()}" for name in Settings.model_fields}
-        assert set(service["environment"]) == settings | {"WIKICLIP_PRESET", "HF_ENDPOINT", "HF_HOME", "HF_TOKEN"}
+        of_others = {"WIKICLIP_PRESET", "HF_ENDPOINT", "HF_HOME", "HF_TOKEN"}
+        names = ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "REGION", "ENDPOINT_URL")
+        of_a_store = {f"AWS_{name}" for name in names}
+        assert set(service["environment"]) == settings | of_others | of_a_store
 
 
 def test_healthy_means_ready() -> None:

@@ -122,8 +122,18 @@ def read_checkpoint(directory: Path) -> tuple[Preset, dict[str, Tensor], str]:
         if not tensor.isfinite().all():
             raise WikiClipError(f"{name} in {directory / WEIGHTS} is not finite: train the checkpoint again.")
     preset = Preset.from_json(config.get("preset") or {})
-    named = json.dumps([CHECKPOINT_VERSION, _given(preset.to_json()), sha256], sort_keys=True)
-    return preset, state, hashlib.sha256(named.encode()).hexdigest()
+    return preset, state, _fingerprint(preset, sha256)
+
+
+def fingerprint_of(directory: Path) -> str:
+    """The fingerprint that `read_checkpoint` returns, without the state. Raises WikiClipError as that does."""
+    config, _, sha256 = _current(directory)
+    return _fingerprint(Preset.from_json(config.get("preset") or {}), sha256)
+
+
+def _fingerprint(preset: Preset, weights_sha256: str) -> str:
+    named = json.dumps([CHECKPOINT_VERSION, _given(preset.to_json()), weights_sha256], sort_keys=True)
+    return hashlib.sha256(named.encode()).hexdigest()
 
 
 def _given(values: dict[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from indexer.kinds.kind import Cost, Hits
 from indexer.kinds.merge import merge
 from indexer.kinds.order import best_first
 from indexer.kinds.rerank import VECTORS, VectorStore, read_vectors, write_vectors
-from indexer.kinds.training import LINKS, centres, enough, graph, list_count
+from indexer.kinds.training import LINKS, SAMPLE_ROWS, centres, enough, graph, list_count
 from wikiclip.base.machine import give_memory_back
 
 CODES = "codes.faiss"
@@ -74,7 +74,7 @@ class Inverted:
         return read_vectors(shard, width=width)
 
     def cost(self, rows: int, width: int) -> Cost:
-        lists = list_count(rows, rows)
+        lists = list_count(rows, min(rows, SAMPLE_ROWS))
         codes = rows * (self.code.like(width).code_size + ID_BYTES)
         coarse = lists * (4 * width + 2 * 4 * LINKS)
         return Cost(

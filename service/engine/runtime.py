@@ -6,6 +6,7 @@ import torch
 from indexer.reranking import Reranker
 from service.engine.pipeline import Pipeline
 from service.engine.probe import Probe
+from service.engine.puller import Puller
 from service.engine.serving import Follower, Serving, open_serving
 from service.errors import Cause, Problem
 from service.settings import Settings
@@ -23,6 +24,7 @@ class Runtime:
         failure: why loading failed, once it did.
         reranker: orders the first candidates anew; None where nothing does, and before it is loaded.
         probe: tries the pipeline; None before it is there.
+        puller: pulls index versions; None where none are to be pulled.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
@@ -31,6 +33,7 @@ class Runtime:
         self.failure: WikiClipError | None = None
         self.probe: Probe | None = None
         self.reranker: Reranker | None = None
+        self.puller = Puller(settings, metrics) if settings.pull_from else None
         self._pipeline: Pipeline | None = None
         self.follower = Follower(lambda: self.serving, self._swap, settings, self.metrics)
 
@@ -62,7 +65,7 @@ class Runtime:
         torch.set_num_threads(self.settings.threads)
         cv2.setNumThreads(self.settings.threads)
         try:
-            serving = open_serving(self.settings)
+            serving = open_serving(self.settings) if self.puller is None else self.puller.open(open_serving)
             tower = serving.linker.model.vision  # any version that follows has the same
             segmenter = open_segmenter(self.settings.segmenter, tower=tower, device=self.settings.device)
             self.reranker = _open_reranker(self.settings)
@@ -74,15 +77,23 @@ class Runtime:
         self.probe = Probe(pipeline, deadline_s=self.settings.deadline_s)
         self._note(serving)
 
+    def pull(self) -> None:
+        """Looks once whether there is something to pull; on a thread of its own, which it gives the lowest priority."""
+        if self.puller is not None:
+            self.puller.follow(damaged=self.serving.is_damaged)
+
     def close(self, *, seconds: float | None = None) -> None:
-        """Finishes what was accepted; see `Crew.close`."""
+        """Finishes what was accepted; see `Crew.close`. A pull ends where it is."""
+        if self.puller is not None:
+            self.puller.close()
         if self._pipeline is not None:
             self._pipeline.close(seconds=seconds)
 
     def _not_loaded(self) -> Problem:
         if self.failure is not None:
             return Problem(Cause.NOT_READY, "Model or index could not be loaded; the server's log says why.")
-        return Problem(Cause.NOT_READY, "Model and index are being loaded.", headers={"Retry-After": "2"})
+        what = "Model and index are being loaded." if self.puller is None else self.puller.progress
+        return Problem(Cause.NOT_READY, what, headers={"Retry-After": "2"})
 
     def _swap(self, serving: Serving) -> None:
         self.pipeline.serving = serving

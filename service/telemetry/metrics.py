@@ -67,9 +67,14 @@ class Metrics:
         self._reloads = Counter(
             "wikiclip_index_reloads", "Index versions that were taken over or refused.", ["outcome"], registry=registry
         )
+        self._pulls = Counter(
+            "wikiclip_index_pulls", "Index versions that were pulled, or failed to be.", ["outcome"], registry=registry
+        )
         self._bodies = Gauge("wikiclip_body_bytes", "Bytes of bodies that are held.", registry=registry)
         for outcome in ("taken", "refused"):
             self._reloads.labels(outcome)
+        for outcome in ("taken", "failed"):
+            self._pulls.labels(outcome)
         for cached in ("yes", "no"):
             self._pictures.labels(cached)
 
@@ -105,6 +110,10 @@ class Metrics:
     def reload(self, *, taken: bool) -> None:
         """Counts an index version that was looked at."""
         self._reloads.labels("taken" if taken else "refused").inc()
+
+    def pull(self, *, taken: bool) -> None:
+        """Counts an index version that was pulled, or a new reason why none could be."""
+        self._pulls.labels("taken" if taken else "failed").inc()
 
     def bodies(self, held: int) -> None:
         """Notes the bytes of bodies that are held."""
