@@ -11,6 +11,7 @@ from indexer.embedding.estimate import estimate
 from indexer.embedding.executors.executor import Executor, ExecutorName
 from indexer.embedding.executors.local import Local
 from indexer.embedding.executors.part import InParts, Part
+from indexer.embedding.executors.ray_cluster import prepare_ray
 from indexer.embedding.plan import Plan, make_plan, open_workshop, workshop_of
 from indexer.embedding.replicas import Replicas, open_replicas
 from indexer.embedding.reuse import embedded_before, unpack
@@ -129,6 +130,7 @@ def executor_of(
     """Who makes the chunks. Ray is imported only where it is asked for."""
     if name == ExecutorName.LOCAL:
         return Local(loaded, device)
+    prepare_ray()
     from indexer.embedding.executors.on_ray import OnRay
 
     return OnRay(address, checkpoint_folder(model).absolute(), device)

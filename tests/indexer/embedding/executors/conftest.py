@@ -10,6 +10,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from indexer.build import Choice, Job
+from indexer.embedding.executors.local import Local
+from indexer.embedding.plan import make_plan
+from indexer.kb.jsonl import JsonLines
+from wikiclip.model import WikiClip
+
 # The command itself, with chunks so small that a small knowledge base has many.
 COMMAND = """
 import functools, sys
@@ -75,10 +81,9 @@ def start(records: Path, checkpoint: Path) -> Iterator[Callable[..., subprocess.
 
 
 @pytest.fixture(scope="session")
-def local(records: Path, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def local(records: Path, model: WikiClip, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home of what one process built alone."""
-    home = tmp_path_factory.mktemp("local")
-    named = ("--kb", "jsonl", "--records", str(records), "--model", str(checkpoint), "--out", str(home))
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-c", COMMAND, *named], env=environment, check=True, capture_output=True)
+    home, source = tmp_path_factory.mktemp("local"), JsonLines(records)
+    job = Job(source=source, choice=Choice("auto", 2**30), home=home, strict=False, force=False)
+    job.finish(make_plan(source, model, chunk_records=16), Local(model, "cpu"))
     return home
