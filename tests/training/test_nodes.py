@@ -112,6 +112,7 @@ def slurm(release: Path, tmp_path: Path) -> Iterator[Slurm]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_two_nodes_that_share_nothing_train_as_one_does_and_go_on_after_a_kill(
     slurm: Slurm, release: Path, tmp_path: Path
 ):

@@ -47,7 +47,6 @@ class OnRay:
         Raises:
             WikiClipError: the cluster cannot be joined, a node of it lacks what it needs, or Ray gave up.
         """
-        expect_whole(source, workshop)
         with joined(self._address) as nodes:
             crew = Crew.of(nodes, self._device)
             task = Task(
@@ -55,9 +54,10 @@ class OnRay:
                 checkpoint=self._checkpoint,
                 workshop=workshop.absolute(),
                 device="gpu" if crew.gpus else "cpu",
-                threads=crew.cpus,
+                threads=max(1, crew.cpus),
             )
             expect_ready(task, nodes)
+            expect_whole(source, workshop)
             with tqdm(total=len(source), unit=" records", desc=f"Embedding {source.name} on {crew}") as bar:
                 stored = stored_numbers(workshop)
                 pass_over(min(len(stored) * plan.chunk_records, len(source)), bar)
@@ -95,7 +95,7 @@ class Crew:
         """
         with_gpu = [node for node in nodes if node.gpus] if device != "cpu" else []
         if with_gpu:
-            cpus = max(1, min(node.cpus // node.gpus for node in with_gpu))
+            cpus = min(node.cpus // node.gpus for node in with_gpu)  # none where there are fewer cores: they are shared
             return cls(actors=sum(node.gpus for node in with_gpu), cpus=cpus, gpus=1, nodes=len(with_gpu))
         if device == "gpu":
             raise WikiClipError("No node of the Ray cluster has a GPU: use --device cpu, or look at `ray status`.")

@@ -4,6 +4,7 @@ The parts share a workshop and nothing else. A chunk belongs to the part that it
 take about the same time, and none needs to know how many chunks there are before it has read the records.
 """
 
+import json
 import os
 import re
 import socket
@@ -24,6 +25,7 @@ from wikiclip.base.locks import Held, locked
 from wikiclip.base.machine import DeviceChoice
 from wikiclip.model import WikiClip
 
+PARTS = "parts.lock"  # in a workshop that parts share
 FORM = re.compile(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})")
 
 
@@ -104,8 +106,16 @@ class InParts:
         """The parts' workshop, which they open one after the other."""
         workshop = workshop_of(plan, home)
         workshop.mkdir(parents=True, exist_ok=True)
-        with locked(workshop / "parts.lock"):
-            return open_workshop(plan, home)
+        with locked(workshop / PARTS):
+            open_workshop(plan, home)
+        for other in sorted(workshop.parent.glob(f"*/{PARTS}")):
+            if other.parent != workshop and (differs := _difference(plan, other.with_name(PLAN))):
+                typer.echo(
+                    f"{other.parent} holds parts of another plan: its {differs} differ. Parts of one build need the"
+                    " same records, pictures and checkpoint, at the same paths and with the same dates.",
+                    err=True,
+                )
+        return workshop
 
     @contextmanager
     def _alone(self, workshop: Path) -> Iterator[None]:
@@ -119,6 +129,16 @@ class InParts:
         except Held as error:
             holder = path.read_text(encoding="utf-8").strip() or "unknown"
             raise IndexBusy(f"The process {holder} makes part {self._part} already; name another part.") from error
+
+
+def _difference(plan: Plan, other: Path) -> str | None:
+    """What of a plan that is kept in a file is not as in this one; None where that cannot be told."""
+    try:
+        kept = json.loads(other.read_text(encoding="utf-8"))
+        mine = json.loads(plan.to_json())
+        return _listed(sorted(name for name in {*kept, *mine} if kept.get(name) != mine.get(name)))
+    except (OSError, ValueError, AttributeError, IndexError):
+        return None
 
 
 def _listed(names: list[str]) -> str:

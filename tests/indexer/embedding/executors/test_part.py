@@ -1,3 +1,5 @@
+import os
+import shutil
 import signal
 import subprocess
 import time
@@ -6,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from indexer.build import Choice, Job, expect_options_that_fit
 from indexer.embedding.chunks import stored_numbers
+from indexer.embedding.executors.executor import ExecutorName
+from indexer.embedding.executors.local import Local
 from indexer.embedding.executors.part import InParts, Part
 from indexer.embedding.plan import PLAN, make_plan, open_workshop, workshop_of
 from indexer.errors import IndexBusy
@@ -52,8 +57,9 @@ def test_parts_of_which_one_is_killed_end_in_the_version_of_one_process(start: S
     second.wait()
     assert not (home / "CURRENT").exists()
 
+    third = start(home, "--part", "3/3")
     assert "chunks are missing, of part" in ended(first)
-    assert "part 2/3." in ended(start(home, "--part", "3/3")), "the third was never killed"
+    assert "part 2/3." in ended(third), "the third was never killed"
     before = stored_numbers(workshop)
     assert before.issuperset(n for n in range(CHUNKS) if n % 3 != 1)
     assert before != set(range(CHUNKS))
@@ -66,7 +72,6 @@ def test_parts_of_which_one_is_killed_end_in_the_version_of_one_process(start: S
     index = EntityIndex.open(home)
     assert {index.entity(f"Q{n}").title for n in (0, 7, 210, 319)} == {"heron 0", "heron 7", "egret", "heron 319"}
     assert list((home / "building").iterdir()) == []
-    assert made.id in ended(start(home, "--part", "1/3")), "nothing is made again"
 
 
 @pytest.fixture
@@ -117,3 +122,40 @@ def test_a_part_does_not_wait_for_who_publishes_something_else_before_its_chunks
     make, _, home = in_part
     with only_builder(home):
         assert make("1/1") is True
+
+
+def test_parts_of_another_plan_in_the_same_folder_are_told_of(in_part, birds: Path, model: WikiClip, capsys):
+    make, plan, home = in_part
+    make("1/2")
+    os.utime(birds.with_name("red.png"), (1, 1))  # a copy that did not keep its date
+    kb = JsonLines(birds)
+    other = make_plan(kb, model, chunk_records=2)
+    capsys.readouterr()
+    assert InParts(Part(2, 2), model, "cpu").make(kb, other, home, strict=False) is False
+    assert f"{workshop_of(plan, home)} holds parts of another plan: its records differ." in capsys.readouterr().err
+
+
+def test_chunks_that_machines_made_in_folders_of_their_own_are_put_together_by_copying(
+    birds: Path, model: WikiClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    kb = JsonLines(birds)
+    plan = make_plan(kb, model, chunk_records=2)
+    here, there = tmp_path / "here", tmp_path / "there"
+    for number, home in ((1, here), (2, there)):
+        assert InParts(Part(number, 2), model, "cpu").make(kb, plan, home, strict=False) is False
+    for chunk in (workshop_of(plan, there) / "chunks").iterdir():
+        shutil.copytree(chunk, workshop_of(plan, here) / "chunks" / chunk.name)
+    monkeypatch.delattr(WikiClip, "prepare_entity")  # so that nothing can be embedded
+    Job(source=kb, choice=Choice("auto", 2**30), home=here, strict=False, force=False).finish(plan, Local(model, "cpu"))
+    assert read_version(here).manifest.counts.entities == 5
+
+
+def test_what_parts_cannot_do_is_refused(in_part, birds: Path):
+    _, plan, home = in_part
+    job = Job(source=JsonLines(birds), choice=Choice("auto", 2**30), home=home, strict=False, force=True)
+    with pytest.raises(WikiClipError, match="--force embeds everything again, which parts cannot"):
+        job.is_embedded(plan)
+    with pytest.raises(WikiClipError, match="--part is for machines without Ray"):
+        expect_options_that_fit(ExecutorName.RAY, Part(1, 2), None)
+    with pytest.raises(WikiClipError, match="add --executor ray"):
+        expect_options_that_fit(ExecutorName.LOCAL, None, "head:6379")
