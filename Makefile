@@ -106,7 +106,7 @@ lint: $(DEV) ## Run the linters and the type checker
 	$(VENV)/bin/lint-imports --no-logo
 	$(VENV)/bin/typos
 	$(VENV)/bin/hadolint Dockerfile
-	$(VENV)/bin/shellcheck .ci/run tools/*.sh docker/*.sh
+	$(VENV)/bin/shellcheck .ci/run tools/*.sh docker/*.sh deploy/training/slurm.sbatch
 
 .PHONY: docs
 docs: $(DEV) ## Build the manual as a site, in site/

@@ -1,20 +1,22 @@
 """The command line that makes an index: `python -m indexer.build --kb wordnet`."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from indexer.assemble import assemble, with_rows
-from indexer.embedding.chunks import stored_chunk
-from indexer.embedding.embed import embed
 from indexer.embedding.estimate import estimate
+from indexer.embedding.executors.executor import Executor, ExecutorName
+from indexer.embedding.executors.local import Local
+from indexer.embedding.executors.part import InParts, Part
+from indexer.embedding.executors.ray_cluster import prepare_ray
 from indexer.embedding.plan import Plan, make_plan, open_workshop, workshop_of
 from indexer.embedding.replicas import Replicas, open_replicas
 from indexer.embedding.reuse import embedded_before, unpack
 from indexer.errors import BadRecordFound, CorruptIndex, NoIndex
 from indexer.kb import FETCHED, KnowledgeBase, KnowledgeBaseName, open_kb
-from indexer.kb.oven import Oven
 from indexer.kinds import KINDS, SHORT, kind_of
 from indexer.kinds.choose import choose
 from indexer.kinds.kind import IndexKind
@@ -68,6 +70,19 @@ def build(
     device: Annotated[
         DeviceChoice, typer.Option(help="Where to embed; auto takes all GPUs where there are some.")
     ] = "auto",
+    executor: Annotated[ExecutorName, typer.Option(help="Who embeds: this process, or a Ray cluster.")] = (
+        ExecutorName.LOCAL
+    ),
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="For ray: HOST:PORT of its head, or auto for the one on this machine; one is started if left out."
+        ),
+    ] = None,
+    part: Annotated[
+        str | None,
+        typer.Option(help="Embed one part of several, such as 2/4, beside processes that embed the others."),
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first record or picture that cannot be read.")
     ] = False,
@@ -81,6 +96,8 @@ def build(
     """Embed a knowledge base and publish it as a new index version. A build that was stopped goes on where it was."""
     choice = Choice(index, memory() // 2 if memory_gb is None else int(memory_gb * 1e9))
     home = out or index_home()
+    mine = None if part is None else Part.parse(part)
+    expect_options_that_fit(executor, mine, address)
     source = open_kb(kb, records=records, images=images, everything=everything, follow_links=follow_links)
     loaded = WikiClip.load(model)
     if plan_only:
@@ -88,32 +105,84 @@ def build(
         return
     if kb == KnowledgeBaseName.OVEN and not any_model:
         expect_fit_for_oven(model)
-    with only_builder(home):
-        plan = make_plan(source, loaded)
-        # What was embedded for a version that was held back is what --force publishes.
-        anew = force and not (workshop_of(plan, home) / HELD_BACK).exists()
-        version = None if anew else made_before(plan, home, choice)
+    job = Job(source=source, choice=choice, home=home, strict=strict, force=force)
+    if mine is None:
+        with only_builder(home):
+            job.finish(make_plan(source, loaded), executor_of(executor, model, loaded, device, address))
+    else:
+        plan, parts = make_plan(source, loaded), InParts(mine, loaded, device)
+        if job.is_embedded(plan) or parts.make(source, plan, home, strict=strict):
+            with only_builder(home, wait=True):
+                job.finish(plan, parts)
+
+
+def expect_options_that_fit(executor: ExecutorName, part: Part | None, address: str | None) -> None:
+    """Raises WikiClipError where one option makes another meaningless."""
+    if address is not None and executor != ExecutorName.RAY:
+        raise WikiClipError("--address names a Ray cluster; add --executor ray.")
+    if part is not None and executor != ExecutorName.LOCAL:
+        raise WikiClipError("--part is for machines without Ray, which shares the chunks out itself; leave one out.")
+
+
+def executor_of(
+    name: ExecutorName, model: str, loaded: WikiClip, device: DeviceChoice, address: str | None
+) -> Executor:
+    """Who makes the chunks. Ray is imported only where it is asked for."""
+    if name == ExecutorName.LOCAL:
+        return Local(loaded, device)
+    prepare_ray()
+    from indexer.embedding.executors.on_ray import OnRay
+
+    return OnRay(address, checkpoint_folder(model).absolute(), device)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What is asked of a build, whoever embeds for it."""
+
+    source: KnowledgeBase
+    choice: "Choice"
+    home: Path
+    strict: bool
+    force: bool
+
+    def is_embedded(self, plan: Plan) -> bool:
+        """Whether a version holds the vectors of this plan, so that parts have nothing to make.
+
+        Raises:
+            WikiClipError: all shall be embedded again, and parts cannot tell chunks of before from their own.
+        """
+        if self._anew(plan):
+            raise WikiClipError("--force embeds everything again, which parts cannot; build without --part for that.")
+        return embedded_before(plan, self.home) is not None
+
+    def finish(self, plan: Plan, executor: Executor) -> None:
+        """Makes what is missing for a version of the plan, and publishes it; the home is held meanwhile."""
+        home, anew = self.home, self._anew(plan)
+        version = None if anew else made_before(plan, home, self.choice)
         if version is not None:
-            if not force:
+            if not self.force:
                 expect_no_collapse(version.manifest.counts.entities, plan, home)
             make_current(version, home)
         else:
             before = None if anew else embedded_before(plan, home)
             if before is None:
                 workshop = open_workshop(plan, home, fresh=anew)
-                if isinstance(source, Oven) and not stored_chunk(workshop, 0).exists():
-                    source.expect_whole()
-                chunks = embed(source, open_replicas(loaded, device), plan, workshop, strict=strict)
+                chunks = executor.embed(self.source, plan, workshop, strict=self.strict)
             else:
-                if strict:
+                if self.strict:
                     expect_no_problems(before)
                 typer.echo(f"Index {before.id} holds these vectors; nothing is embedded again.")
                 workshop = open_workshop(plan, home, suffix=UNPACKED)
                 chunks = unpack(before, workshop)
-            version = make(workshop, chunks, plan, choice, home, force=force)
+            version = make(workshop, chunks, plan, self.choice, home, force=self.force)
         for suffix in ("", UNPACKED):  # whatever a build left that was killed, too
             remove_folder(workshop_of(plan, home, suffix=suffix))
-        report(version, strict=strict)
+        report(version, strict=self.strict)
+
+    def _anew(self, plan: Plan) -> bool:
+        """What was embedded for a version that was held back is what --force publishes."""
+        return self.force and not (workshop_of(plan, self.home) / HELD_BACK).exists()
 
 
 class Choice:

@@ -86,17 +86,20 @@ def needed_files(manifest: Manifest) -> list[str]:
 
 
 @contextmanager
-def only_builder(home: Path) -> Iterator[None]:
+def only_builder(home: Path, *, wait: bool = False) -> Iterator[None]:
     """Holds the folder of the versions while the block runs.
 
+    Args:
+        wait: whether to wait for another process that holds it.
+
     Raises:
-        IndexBusy: another process holds it; names that process.
+        IndexBusy: another process holds it, and `wait` is False; names that process.
     """
     home.mkdir(parents=True, exist_ok=True)
     path = home / LOCK
     with ExitStack() as stack:
         try:
-            descriptor = stack.enter_context(locked(path, wait=False))
+            descriptor = stack.enter_context(locked(path, wait=wait))
         except Held as error:
             holder = path.read_text(encoding="utf-8").strip() or "unknown"
             raise IndexBusy(

@@ -53,3 +53,8 @@ def test_all_that_a_package_names_is_there(package) -> None:
         assert getattr(package, name).__name__ == name
     with pytest.raises(AttributeError, match=f"module '{package.__name__}' has no attribute 'nothing'"):
         _ = package.nothing
+
+
+def test_the_builder_brings_ray_only_where_it_is_asked_for() -> None:
+    loaded = fresh("import indexer.build, sys; print(*sys.modules)").split()
+    assert "ray" not in loaded

@@ -15,7 +15,7 @@ bash tools/venv.sh "$venv" "${PYTHON:-python3}"
 grep -E '^torch(vision)?==' constraints.txt >"$work/torch.txt"
 # schemathesis is left out, because it needs newer versions itself; its test says so and is skipped.
 grep -E '^(pytest|pytest-timeout|hypothesis|playwright|axe-playwright-python|moto|boto3|Flask|flask-cors|kubernetes-validate)==' constraints.txt >"$work/tools.txt"
-"$uv" pip compile pyproject.toml "$work/tools.txt" --extra cpu --extra tiny --extra train --extra sign --extra otel \
+"$uv" pip compile pyproject.toml "$work/tools.txt" --extra cpu --extra tiny --extra train --extra sign --extra otel --extra ray \
     --resolution lowest-direct --override "$work/torch.txt" --python "$venv/bin/python" \
     --quiet --no-header --no-annotate --output-file "$work/lowest.txt"
 
@@ -25,7 +25,7 @@ if [[ -n ${TORCH_INDEX:-} ]]; then
 fi
 "${pip[@]}" --no-deps "${index[@]}" --requirement "$work/torch.txt"
 "${pip[@]}" --constraint "$work/lowest.txt" --requirement "$work/tools.txt" \
-    --editable '.[cpu,tiny,train,sign,otel]'
+    --editable '.[cpu,tiny,train,sign,otel,ray]'
 # Two tests ask whether what is installed is what constraints.txt pins.
 HF_HUB_OFFLINE=1 "$venv/bin/python" -m pytest -q -m 'not slow' \
     --deselect tests/test_packaging.py::test_pins_cover_everything_that_gets_installed \

@@ -3,11 +3,18 @@
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 import typer
 from torch import Tensor, nn
+
+# A node that keeps its own features may encode for hours after another has all of its own. That a process died is
+# noticed by `torchrun`, which ends the others.
+PATIENCE = timedelta(days=1)
+T = TypeVar("T")
 
 
 @contextmanager
@@ -18,7 +25,7 @@ def joined_processes() -> Iterator[None]:
         return
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
     try:
         yield
     finally:
@@ -38,6 +45,34 @@ def is_first() -> bool:
 def count() -> int:
     """Returns how many processes there are."""
     return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def node() -> int:
+    """Returns the number of the machine that this process is on, from 0; as `torchrun` counts its launchers."""
+    return int(os.environ.get("GROUP_RANK", 0)) if dist.is_initialized() else 0
+
+
+def nodes() -> int:
+    """Returns how many machines there are."""
+    return int(os.environ.get("GROUP_WORLD_SIZE", 1)) if dist.is_initialized() else 1
+
+
+def from_first(value: T) -> T:
+    """Returns what the first process has; what the others hand over does not count."""
+    if count() == 1:
+        return value
+    told = [value]
+    dist.broadcast_object_list(told)
+    return told[0]
+
+
+def from_all(value: T) -> list[T]:
+    """Returns what each process has, in their order."""
+    if count() == 1:
+        return [value]
+    told: list[T] = [value] * count()
+    dist.all_gather_object(told, value)
+    return told
 
 
 def wait() -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from training import processes
 from training.data.annotated import AnnotatedData
+from training.data.features.sharing import expect_locks_to_reach
 from training.data.scenes.dataset import ScenesData
 from training.data.source import Data, DataName, DataOptions, open_data, training_set
 from training.learn.config import TrainConfig
@@ -26,7 +27,7 @@ from training.report.examples import annotated_queries, examples, scene_queries
 from training.report.page import write_report
 from wikiclip.base.command import run
 from wikiclip.base.devices import best_device
-from wikiclip.base.paths import home
+from wikiclip.base.paths import features_home, home
 from wikiclip.model import WikiClip
 from wikiclip.preset_choice import chosen_preset
 from wikiclip.presets import PresetName
@@ -61,6 +62,7 @@ def train(
 ) -> None:
     """Train an entity encoder on a data set, and write a checkpoint. A run that was stopped goes on where it was."""
     with processes.joined_processes():
+        expect_locks_to_reach(features_home())
         begun = WikiClip(chosen_preset(preset)) if start is None else WikiClip.load(checkpoint_of(start))
         model = begun.to(best_device())
         data = open_data(model, source)

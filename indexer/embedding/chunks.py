@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from indexer.arrays import read_array
 from indexer.entities import TABLE, read_batches, to_batch, write_batches
 from indexer.kb.record import BadRecord, Entity
-from wikiclip.base.files import appearing_folder
+from wikiclip.base.files import shared_folder
 
+CHUNKS = "chunks"
 VECTORS, ROWS, PROBLEMS = "vectors.npy", "rows.npy", "problems.jsonl"
 
 
@@ -65,8 +66,8 @@ class StoredChunk:
         return read_problems(self.folder / PROBLEMS)
 
     def write(self, chunk: Chunk) -> None:
-        """Writes the chunk so that it exists whole or not at all."""
-        with appearing_folder(self.folder) as partial:
+        """Writes the chunk so that it exists whole or not at all, whoever else writes it at the same time."""
+        with shared_folder(self.folder) as partial:
             write_batches([to_batch(chunk.entities)], partial / TABLE)
             np.save(partial / VECTORS, chunk.vectors_NM)
             np.save(partial / ROWS, chunk.entity_of_row_N)
@@ -75,7 +76,16 @@ class StoredChunk:
 
 def stored_chunk(workshop: Path, number: int) -> StoredChunk:
     """The chunk of that number, whether it exists or not."""
-    return StoredChunk(workshop / "chunks" / f"{number:06d}")
+    return StoredChunk(workshop / CHUNKS / f"{number:06d}")
+
+
+def stored_numbers(workshop: Path) -> set[int]:
+    """The numbers of the chunks that exist. A network's file system answers this freshly, since it lists the folder;
+    whether one path is there it may answer as it was a minute ago."""
+    try:
+        return {int(path.name) for path in (workshop / CHUNKS).iterdir() if path.name.isdecimal()}
+    except FileNotFoundError:
+        return set()
 
 
 def problems_of(workshop: Path, chunks: int) -> Iterator[BadRecord]:

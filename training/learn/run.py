@@ -1,4 +1,4 @@
-"""A training run's folder: its settings, where it has come to, and what it measured on the way.
+"""A training run's folder, which the first process has: its settings, where it has come to, and what it measured.
 
 run.json        what settles the run; another run cannot go on in its folder
 state.pt        the last state that was kept
@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any, TextIO
@@ -48,6 +49,7 @@ class Run:
                 raise WikiClipError(f"A training run needs {package}, from the extra `train`: pip install '.[train]'.")
         self.folder, self.checkpoint = folder, folder / CHECKPOINT
         text = json.dumps(settings, indent=2) + "\n"
+        kept = ""
         if processes.is_first():
             folder.mkdir(parents=True, exist_ok=True)
             if fresh:
@@ -55,24 +57,31 @@ class Run:
                     (folder / name).unlink(missing_ok=True)
             if not (folder / SETTINGS).exists():
                 write_text(folder / SETTINGS, text)
-        processes.wait()
-        if (folder / SETTINGS).read_text(encoding="utf-8") != text:
+            kept = (folder / SETTINGS).read_text(encoding="utf-8")
+        kept, here = processes.from_first((kept, text))
+        if text != here:
+            raise WikiClipError(
+                f"Node {processes.node()} has another checkpoint, other records or other options than node 0: give all"
+                " nodes the same command and files, with their dates (`rsync -a`)."
+            )
+        if kept != text:
             raise WikiClipError(
                 f"{folder} holds a run with other settings ({SETTINGS} has them); name another folder with --out, or"
                 " begin again in this one with --fresh."
             )
 
     def state(self) -> dict[str, Any] | None:
-        """Returns the last state that was kept.
+        """Returns the last state that was kept, which the first process reads: only its machine need have the folder.
 
         Raises:
             WikiClipError: it cannot be read.
         """
         path = self.folder / STATE
-        if not path.exists():
+        content = processes.from_first(path.read_bytes() if processes.is_first() and path.exists() else None)
+        if content is None:
             return None
         try:
-            state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+            state: dict[str, Any] = torch.load(BytesIO(content), weights_only=True, map_location="cpu")
         except (UnpicklingError, RuntimeError, EOFError) as error:
             raise WikiClipError(f"{path} cannot be read; remove it to begin again.") from error
         return state

@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import stat
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,6 +26,28 @@ def appearing_folder(target: Path) -> Iterator[Path]:
     try:
         yield partial
         publish_folder(partial, target)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+@contextmanager
+def shared_folder(target: Path) -> Iterator[Path]:
+    """`appearing_folder` for a target that processes may fill at once, on any machines that share it.
+
+    Each fills a folder of its own. Whoever is done first gives the target its content, and what the others made is
+    dropped: it must be the same. What a killed one leaves stays beside the target.
+    """
+    partial = target.with_name(f"{target.name}.{uuid.uuid4().hex[:12]}.partial")
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        try:
+            publish_folder(partial, target)
+        except OSError:
+            if not target.is_dir():
+                raise
+            shutil.rmtree(partial)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
