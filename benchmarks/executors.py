@@ -43,12 +43,9 @@ def executors(
     prepare_ray()
     from indexer.embedding.executors.on_ray import OnRay
 
-    encoder, wordnet = WikiClip.load(model), open_kb(KnowledgeBaseName.WORDNET)
-    texts = [record for record in wordnet.records() if isinstance(record, Entity) and not record.images]
+    encoder = WikiClip.load(model)
     with TemporaryDirectory() as folder:
-        path = Path(folder) / "records.jsonl"
-        path.write_text("".join(json.dumps(one._asdict()) + "\n" for one in some(texts, records)), encoding="utf-8")
-        kb = JsonLines(path)
+        kb = write_texts(Path(folder) / "records.jsonl", records)
         plan = make_plan(kb, encoder, chunk_records=chunk)
         local, ray = Local(encoder, "cpu"), OnRay("local", checkpoint_folder(model).absolute(), "cpu")
         turns = [(timed(local, kb, plan, Path(folder)), timed(ray, kb, plan, Path(folder))) for _ in range(repeats)]
@@ -62,6 +59,14 @@ def executors(
         f"ray to local: {ratio:.1%}, the median of {repeats} turns. Records are read at {reading:,.0f} a second.",
         highlight=False,
     )
+
+
+def write_texts(path: Path, count: int) -> JsonLines:
+    """A knowledge base of texts. What they are drawn from is let go: garbage would be looked for in it all the time."""
+    entities = [one for one in open_kb(KnowledgeBaseName.WORDNET).records() if isinstance(one, Entity)]
+    texts = some([one for one in entities if not one.images], count)
+    path.write_text("".join(json.dumps(one._asdict()) + "\n" for one in texts), encoding="utf-8")
+    return JsonLines(path)
 
 
 def timed(executor: Executor, kb: JsonLines, plan: Plan, home: Path) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from wikiclip.base.files import appearing_file, appearing_folder, remove_folder, write_text
+from wikiclip.base.files import appearing_file, appearing_folder, remove_folder, shared_folder, write_text
 
 KILLED = """
 import os, signal, sys
@@ -107,3 +107,15 @@ def test_a_folder_whose_removal_is_cut_off_is_gone_and_the_next_attempt_clears_u
         assert len(list(tmp_path.iterdir())) == 1
         remove_folder(folder)
         assert not list(tmp_path.iterdir())
+
+
+def test_of_two_who_fill_one_folder_the_first_that_is_done_gives_it_its_content(tmp_path: Path):
+    target = tmp_path / "parents" / "folder"
+    with shared_folder(target) as late:
+        with shared_folder(target) as early:
+            (early / "file").write_text("early")
+        (late / "file").write_text("late")
+    assert (target / "file").read_text() == "early"
+    with pytest.raises(KeyboardInterrupt), shared_folder(target.with_name("other")) as partial:
+        half_done(partial / "file")
+    assert [path.name for path in target.parent.iterdir()] == ["folder"]
