@@ -4,6 +4,7 @@ Axes: M vector width, N row of a shard.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -95,7 +96,7 @@ def _insert(connection: Connection, stamp: RowsStamp, batch: list[dict[str, Any]
         with attempt:
             put = connection.client.insert if attempt.retry_state.attempt_number == 1 else connection.client.upsert
             connection.ask(
-                lambda put=put: put(stamp.collection, batch, partition_name=stamp.partition, timeout=PATIENCE_S),
+                partial(put, stamp.collection, batch, partition_name=stamp.partition, timeout=PATIENCE_S),
                 what="insert",
             )
 
@@ -143,7 +144,7 @@ def drop(connection: Connection, name: str) -> None:
     """Removes a collection, and the aliases that name it."""
     client = connection.client
     for alias in connection.ask(lambda: client.list_aliases(name)["aliases"], what="list aliases"):
-        connection.ask(lambda alias=alias: client.drop_alias(alias), what="remove an alias")
+        connection.ask(partial(client.drop_alias, alias), what="remove an alias")
     connection.ask(lambda: client.drop_collection(name, timeout=PATIENT_S), what="remove a collection")
 
 
@@ -192,17 +193,16 @@ def fetch(connection: Connection, stamp: RowsStamp, rows_K: NDArray[np.int64]) -
     found_KM = np.empty((len(rows_K), stamp.dimension), dtype=np.float32)
     for start in range(0, len(rows_K), FETCHED_ROWS):
         asked = rows_K[start : start + FETCHED_ROWS].tolist()
-        answer = connection.ask(
-            lambda asked=asked: connection.client.query(
-                stamp.collection,
-                ids=[stamp.first + row for row in set(asked)],
-                output_fields=[ROW, VECTOR],
-                partition_names=[stamp.partition],
-                consistency_level=STRONG,
-                timeout=connection.server.timeout_s,
-            ),
-            what="fetch vectors",
+        look = partial(
+            connection.client.query,
+            stamp.collection,
+            ids=[stamp.first + row for row in set(asked)],
+            output_fields=[ROW, VECTOR],
+            partition_names=[stamp.partition],
+            consistency_level=STRONG,
+            timeout=connection.server.timeout_s,
         )
+        answer = connection.ask(look, what="fetch vectors")
         vectors = {each[ROW] - stamp.first: each[VECTOR] for each in answer}
         for place, row in enumerate(asked, start):
             if row not in vectors or len(vectors[row]) != stamp.dimension:

@@ -162,4 +162,5 @@ class MilvusSearcher:
             raise CorruptIndex(
                 f"{shown(self._connection, self._stamps[0])} has rows that were not inserted; build the index again."
             )
-        return self._starts[found_R] + own_R
+        rows_R: NDArray[np.int64] = self._starts[found_R] + own_R
+        return rows_R
