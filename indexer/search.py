@@ -187,11 +187,9 @@ class EntityIndex:
                 [numbers_K[found_K] for numbers_K, found_K in zip(numbers_BK, found_BK, strict=True)],
                 [scores_K[found_K] for scores_K, found_K in zip(hits.scores_BK, found_BK, strict=True)],
             )
-        # Where the searcher makes an entity's rows one itself, it is asked for entities.
-        if isinstance(self.rows, GroupingSearcher):
-            find, most = self.rows.search_entities, self._entities.numbers
-        else:
-            find, most = self.rows.search, len(self.rows)
+        find, most, grouping = self.rows.search, len(self.rows), False
+        if isinstance(self.rows, GroupingSearcher):  # makes an entity's rows one itself, but may find too few
+            find, most, grouping = self.rows.search_entities, min(most, self.rows.most), True
         fetch = min(most, 2 * k)
         numbers, scores = [np.empty(0, np.int64)] * len(queries_BM), [np.empty(0, np.float32)] * len(queries_BM)
         pending = np.arange(len(queries_BM))
@@ -203,9 +201,10 @@ class EntityIndex:
                 firsts = np.sort(np.unique(numbers_K, return_index=True)[1])
                 firsts = firsts[self._entities.alive(numbers_K[firsts])][:k]
                 numbers[query], scores[query] = numbers_K[firsts], scores_K[firsts]
-                if len(firsts) < k and fetch < most:
+                if len(firsts) < k and (grouping or fetch < most):
                     short.append(query)
             pending, fetch = np.array(short, dtype=np.intp), min(most, 4 * fetch)
+            find, grouping = self.rows.search, False
         return numbers, scores
 
 

@@ -32,9 +32,13 @@ class Searcher(Protocol):
 
 @runtime_checkable
 class GroupingSearcher(Protocol):
-    """A searcher that makes an entity's rows one where they are."""
+    """A searcher that makes an entity's rows one where they are. It need not find all that it is asked for; those that
+    it finds are the best."""
 
-    def search_entities(self, queries_BM: NDArray[np.float32], k: int) -> Hits: ...  # the best row of each; the first K
+    @property
+    def most(self) -> int: ...  # hits that it gives at most, whatever k is
+
+    def search_entities(self, queries_BM: NDArray[np.float32], k: int) -> Hits: ...  # the best row of each entity
 
 
 class OpenShards(Searcher, Protocol):

@@ -43,6 +43,7 @@ class MilvusSearcher:
     Attributes:
         counts: how many rows each shard has.
         where: on what it is searched, in a sentence.
+        most: hits that a server gives at most.
 
     Raises:
         CorruptIndex: the server has other rows than were inserted.
@@ -53,6 +54,7 @@ class MilvusSearcher:
         self, connection: Connection, stamps: Sequence[RowsStamp], *, care: Callable[[int], dict[str, Any]], kind: str
     ) -> None:
         self._connection, self._stamps, self._care = connection, stamps, care
+        self.most = MOST
         self._collection = stamps[0].collection
         self._partitions = [stamp.partition for stamp in stamps]
         self.counts = [stamp.rows for stamp in stamps]
