@@ -4,6 +4,7 @@ Axes: M vector width, N row of a shard.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_e
 from tqdm import tqdm
 
 from indexer.errors import CorruptIndex, IndexUnreachable
-from indexer.kinds.milvus.connection import PATIENT_S, Connection
+from indexer.kinds.milvus.connection import PATIENT_S, Connection, NotOffered
 from indexer.kinds.milvus.stamp import ROW_BITS, RowsStamp, vector_checksum
 
 ROW, ENTITY, ENTITY_ID, TITLE, VECTOR = "row", "entity", "entity_id", "title", "vector"
@@ -163,7 +164,8 @@ def drop_partition(connection: Connection, name: str, partition: str) -> None:
     client = connection.client
     if not connection.ask(lambda: client.has_partition(name, partition), what="look for a partition"):
         return
-    connection.ask(lambda: client.release_partitions(name, [partition], timeout=PATIENT_S), what="release a partition")
+    with suppress(NotOffered):  # milvus-lite removes one that is loaded
+        connection.ask(lambda: client.release_partitions(name, [partition], timeout=PATIENT_S), what="release a part")
     connection.ask(lambda: client.drop_partition(name, partition, timeout=PATIENT_S), what="remove a partition")
 
 

@@ -47,6 +47,7 @@ class Connection:
         Raises:
             CorruptIndex: there is no such collection or partition.
             NotLoaded: the collection is not in the server's memory.
+            NotOffered: the server is of a kind that does not do this.
             IndexUnreachable: the server did not answer, or could not do it.
         """
         import grpc
@@ -66,8 +67,11 @@ class Connection:
                 raise NotLoaded(f"Milvus at {self.server.shown} has not loaded the collection.") from error
             raise self._unreachable(what, error.message) from error
         except grpc.RpcError as error:
-            self._rests_until = time.monotonic() + REST_S
             code = error.code().name if isinstance(error, grpc.Call) else type(error).__name__
+            if code == "UNIMPLEMENTED":
+                raise NotOffered(f"Milvus at {self.server.shown} does not know how to {what}.") from error
+            if code == "DEADLINE_EXCEEDED":
+                self._rests_until = time.monotonic() + REST_S
             raise self._unreachable(what, code) from error
         except ValueError as error:  # of a channel that was closed
             raise self._unreachable(what, str(error)) from error
@@ -78,6 +82,10 @@ class Connection:
 
 class NotLoaded(IndexUnreachable):
     """The collection has to be loaded first."""
+
+
+class NotOffered(IndexUnreachable):
+    """milvus-lite does not do everything that a cluster does."""
 
 
 def connected(server: MilvusServer) -> Connection:
