@@ -49,15 +49,12 @@ publish_there(Path(home), Path(workshop), int(chunks), uri)
 COLLECTION = "indexer.kinds.milvus.collection"
 # In the order in which a build comes by.
 STEPS = [
-    (COLLECTION, "create_collection", "before"),
     (COLLECTION, "create_collection", "after"),
-    (COLLECTION, "_insert", "before"),
     (COLLECTION, "_insert", "after"),
     (COLLECTION, "fill_partition", "after"),
     ("indexer.version", "publish_folder", "before"),
     ("indexer.version", "make_current", "before"),
     (COLLECTION, "point_alias", "before"),
-    (COLLECTION, "point_alias", "after"),
 ]
 
 
