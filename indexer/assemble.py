@@ -38,7 +38,7 @@ def assemble(
     Raises:
         WikiClipError: the chunks hold no entity, or the disk is full.
     """
-    folder = workshop / f"version-{kind.name}"
+    folder = version_folder(workshop, kind)
     (folder / SHARDS).mkdir(parents=True, exist_ok=True)
     for path in folder.iterdir():
         if path.is_file():  # of a process that was killed on the point of publishing: a manifest, and all read-only
@@ -63,6 +63,11 @@ def assemble(
         files=stamp_files(folder),
     )
     return folder, manifest
+
+
+def version_folder(workshop: Path, kind: IndexKind) -> Path:
+    """Where a version of a kind is filled."""
+    return workshop / f"version-{kind.name}"
 
 
 def fill_shards(

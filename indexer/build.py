@@ -1,12 +1,14 @@
 """The command line that makes an index: `python -m indexer.build --kb wordnet`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from indexer.assemble import assemble, with_rows
+from indexer.assemble import assemble, version_folder, with_rows
 from indexer.embedding.estimate import estimate
 from indexer.embedding.executors.executor import Executor, ExecutorName
 from indexer.embedding.executors.local import Local
@@ -17,9 +19,12 @@ from indexer.embedding.replicas import Replicas, open_replicas
 from indexer.embedding.reuse import embedded_before, unpack
 from indexer.errors import BadRecordFound, CorruptIndex, NoIndex
 from indexer.kb import FETCHED, KnowledgeBase, KnowledgeBaseName, open_kb
-from indexer.kinds import KINDS, SHORT, kind_of
-from indexer.kinds.choose import choose
+from indexer.kinds import KINDS, MILVUS, SHORT, kind_of
+from indexer.kinds.choose import choose, choose_in_milvus
 from indexer.kinds.kind import IndexKind
+from indexer.kinds.milvus.kind import Milvus
+from indexer.kinds.milvus.server import MilvusServer, Uri, named_server
+from indexer.kinds.milvus.upkeep import expect_server, follow_with_alias, forget_what_is_lost
 from indexer.search import EntityIndex
 from indexer.self_check import expect_rows_find_themselves
 from indexer.version import PROBLEMS, Version, make_current, newest, only_builder, publish, read_version
@@ -35,6 +40,13 @@ AUTO = "auto"
 UNPACKED = "-again"  # the suffix of a workshop whose chunks were a version's
 HELD_BACK = "held-back"  # in a workshop: all that its plan takes is embedded, and waits for --force
 app = typer.Typer(add_completion=False)
+
+
+class Backend(StrEnum):
+    """Where an index has its vectors."""
+
+    FAISS = "faiss"
+    MILVUS = "milvus"
 
 
 @app.command()
@@ -61,8 +73,12 @@ def build(
         Path | None, typer.Option(help="The folder that keeps the index versions; var/index if left out.")
     ] = None,
     index: Annotated[
-        str, typer.Option(help=f"How vectors are kept and searched: auto, {', '.join([*SHORT, *KINDS])}.")
+        str, typer.Option(help=f"How vectors are kept and searched: auto, {', '.join([*SHORT, *KINDS, *MILVUS])}.")
     ] = AUTO,
+    backend: Annotated[
+        Backend, typer.Option(help="Where the vectors are: in the version's files, for FAISS, or in a Milvus server.")
+    ] = Backend.FAISS,
+    uri: Uri = None,
     memory_gb: Annotated[
         float | None,
         typer.Option(min=0.01, help="What `auto` may plan for an open index; half of this machine's if left out."),
@@ -94,7 +110,9 @@ def build(
     ] = False,
 ) -> None:
     """Embed a knowledge base and publish it as a new index version. A build that was stopped goes on where it was."""
-    choice = Choice(index, memory() // 2 if memory_gb is None else int(memory_gb * 1e9))
+    choice = Choice(
+        index, memory() // 2 if memory_gb is None else int(memory_gb * 1e9), backend=backend, milvus=named_server(uri)
+    )
     home = out or index_home()
     mine = None if part is None else Part.parse(part)
     expect_options_that_fit(executor, mine, address)
@@ -105,6 +123,7 @@ def build(
         return
     if kb == KnowledgeBaseName.OVEN and not any_model:
         expect_fit_for_oven(model)
+    choice.expect_server()
     job = Job(source=source, choice=choice, home=home, strict=strict, force=force)
     if mine is None:
         with only_builder(home):
@@ -163,6 +182,7 @@ class Job:
         if version is not None:
             if not self.force:
                 expect_no_collapse(version.manifest.counts.entities, plan, home)
+            self.choice.expect_server(version)
             make_current(version, home)
         else:
             before = None if anew else embedded_before(plan, home)
@@ -174,8 +194,9 @@ class Job:
                     expect_no_problems(before)
                 typer.echo(f"Index {before.id} holds these vectors; nothing is embedded again.")
                 workshop = open_workshop(plan, home, suffix=UNPACKED)
-                chunks = unpack(before, workshop)
+                chunks = unpack(before, workshop, milvus=self.choice.milvus)
             version = make(workshop, chunks, plan, self.choice, home, force=self.force)
+        follow_with_alias(version, self.choice.milvus)
         for suffix in ("", UNPACKED):  # whatever a build left that was killed, too
             remove_folder(workshop_of(plan, home, suffix=suffix))
         report(version, strict=self.strict)
@@ -188,25 +209,43 @@ class Job:
 class Choice:
     """Which kind of index is wanted: one by name, or what suits the size and the memory (bytes) of an open index.
 
+    Args:
+        milvus: the server, if one is named.
+
     Raises:
         WikiClipError: there is no such kind.
     """
 
-    def __init__(self, name: str, memory: int) -> None:
-        self._named = None if name == AUTO else kind_of(name)
-        self._memory = memory
+    def __init__(
+        self, name: str, memory: int, *, backend: Backend = Backend.FAISS, milvus: MilvusServer | None = None
+    ) -> None:
+        in_milvus = f"milvus-{name}"
+        if backend is Backend.MILVUS and in_milvus in MILVUS:
+            name = in_milvus
+        self._named = None if name == AUTO else kind_of(name, milvus=milvus)
+        self._among: Mapping[str, IndexKind] = MILVUS if backend is Backend.MILVUS else KINDS
+        if backend is Backend.MILVUS and self._named is not None and self._named.name not in MILVUS:
+            short = ", ".join(kind.removeprefix("milvus-") for kind in MILVUS)
+            raise WikiClipError(f"With --backend milvus, --index is one of auto, {short}; {name} is a kind of FAISS's.")
+        self._memory, self.milvus = memory, milvus
 
     def allows(self, kind: str) -> bool:
         """Whether an index of this kind will do: none of a kind that is gone."""
-        return kind in KINDS and (self._named is None or self._named.name == kind)
+        return kind in self._among if self._named is None else self._named.name == kind
 
     def kind(self, rows: int, width: int) -> IndexKind:
         """The kind, and why it was chosen, printed."""
         if self._named is not None:
             return self._named
-        name, why = choose(rows, width, self._memory)
+        name, why = (choose_in_milvus if self._among is MILVUS else choose)(rows, width, self._memory)
         typer.echo(why)
-        return kind_of(name)
+        return kind_of(name, milvus=self.milvus)
+
+    def expect_server(self, version: Version | None = None) -> None:
+        """Raises IndexUnreachable where the vectors belong into a server that does not answer, and CorruptIndex where
+        it does not have those of a version."""
+        if self._among is MILVUS or isinstance(self._named, Milvus):
+            expect_server(self._named or kind_of("milvus-flat", milvus=self.milvus), version)
 
 
 def expect_fit_for_oven(model: str) -> None:
@@ -238,10 +277,12 @@ def make(workshop: Path, chunks: int, plan: Plan, choice: Choice, home: Path, *,
         WikiClipError: it holds far less than what is current, and is not forced.
     """
     rows = sum(len(chunk.vectors()) for chunk in with_rows(workshop, chunks))
-    folder, manifest = assemble(workshop, chunks, plan, choice.kind(rows, plan.dimension))
+    kind = choice.kind(rows, plan.dimension)
+    forget_what_is_lost(version_folder(workshop, kind), kind, width=plan.dimension)
+    folder, manifest = assemble(workshop, chunks, plan, kind)
     if not force:
         expect_no_collapse(manifest.counts.entities, plan, home)
-    expect_rows_find_themselves(EntityIndex(Version("unpublished", folder, manifest)).rows)
+    expect_rows_find_themselves(EntityIndex(Version("unpublished", folder, manifest), milvus=choice.milvus).rows)
     return publish(folder, manifest, home)
 
 

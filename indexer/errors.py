@@ -11,6 +11,10 @@ class CorruptIndex(WikiClipError):
     """An index version is not what its manifest says it is."""
 
 
+class IndexUnreachable(WikiClipError):
+    """The server that keeps an index's vectors does not answer; it may a moment later."""
+
+
 class WrongModel(WikiClipError):
     """The index was made with another checkpoint than the one that asks."""
 

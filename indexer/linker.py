@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from indexer.asked import AskedRegions, shown_part
 from indexer.errors import NoIndex
 from indexer.kb.record import Entity, describe
+from indexer.kinds.milvus.server import MilvusServer
 from indexer.search import Candidate, EntityIndex
 from indexer.version import read_version
 from wikiclip.base.devices import move_to_gpu
@@ -81,6 +82,7 @@ class Linker:
         limits: PictureLimits | None = None,
         threads: int = 1,
         device: DeviceChoice = "cpu",
+        milvus: MilvusServer | None = None,
     ) -> "Linker":
         """Loads a checkpoint and the published index version.
 
@@ -90,6 +92,7 @@ class Linker:
             limits: what pictures are taken; those of `PictureLimits` if None.
             threads: how many threads one search may take.
             device: where to encode and to search.
+            milvus: the server, where the index has its vectors in one; that of the environment if None.
 
         Raises:
             WikiClipError: one of the two is missing or damaged, or the index was made with another checkpoint.
@@ -100,7 +103,7 @@ class Linker:
         except NoIndex as error:
             raise NoIndex(f"{error} `make demo-index` builds the demo's.") from error
         loaded = WikiClip.load(model)
-        opened = EntityIndex.open(index, fingerprint=loaded.fingerprint, threads=threads, device=device)
+        opened = EntityIndex.open(index, fingerprint=loaded.fingerprint, threads=threads, device=device, milvus=milvus)
         where = "the CPU, as asked" if device == "cpu" else move_to_gpu(loaded)
         loaded.vision.optimize_for_inference()
         return cls(loaded, opened, limits=limits or PictureLimits(), where=where)

@@ -15,7 +15,8 @@ from indexer.entities import TABLE
 from indexer.errors import CorruptIndex
 from indexer.kb.record import Entity
 from indexer.kinds import kind_of
-from indexer.kinds.kind import Searcher
+from indexer.kinds.kind import GroupingSearcher, Searcher
+from indexer.kinds.milvus.server import MilvusServer
 from indexer.kinds.placement import place
 from indexer.manifest import MANIFEST
 from indexer.open_files import OpenFiles
@@ -43,10 +44,12 @@ class EntityIndex:
         files: those that are mapped. Every method looks at them first, and raises CorruptIndex where one was cut off.
     """
 
-    def __init__(self, version: Version, *, threads: int = 1, device: DeviceChoice = "cpu") -> None:
+    def __init__(
+        self, version: Version, *, threads: int = 1, device: DeviceChoice = "cpu", milvus: MilvusServer | None = None
+    ) -> None:
         """Opens the files of a version that was verified; `open` is the way in for those who did not."""
         self.version, self.manifest = version.id, version.manifest
-        kind, shards = kind_of(self.manifest.kind), version.shards
+        kind, shards = kind_of(self.manifest.kind, milvus=milvus), version.shards
         mapped = (*MAPPED, *kind.mapped)
         self.files = OpenFiles(version, [f"{stamp.folder}/{name}" for stamp in self.manifest.shards for name in mapped])
         self._entities = Catalogue(shards, version.deleted())
@@ -70,6 +73,7 @@ class EntityIndex:
         version: str | None = None,
         threads: int = 1,
         device: DeviceChoice = "cpu",
+        milvus: MilvusServer | None = None,
     ) -> "EntityIndex":
         """Opens an index after every file was compared with its checksum.
 
@@ -79,11 +83,13 @@ class EntityIndex:
             version: which version; the current one if None.
             threads: how many threads one search may take.
             device: where to search; "auto" takes GPUs where there are some.
+            milvus: the server, where the vectors are in one; that of the environment if None.
 
         Raises:
             NoIndex: there is none.
             CorruptIndex: a file is missing, was cut off or changed.
             WrongModel: another checkpoint made it; names both.
+            IndexUnreachable: its vectors are in a server that does not answer.
             WikiClipError: it is of a kind that is gone; says how to make it anew.
         """
         found = read_version(home, version)
@@ -91,7 +97,7 @@ class EntityIndex:
         if fingerprint is not None:
             found.expect_model(fingerprint)
         found.verify()
-        return cls(found, threads=threads, device=device)
+        return cls(found, threads=threads, device=device, milvus=milvus)
 
     def search(self, queries_BM: NDArray[np.float32], k: int) -> list[list[Candidate]]:
         """The k best entities for each query, best first; all of them where the index holds fewer.
@@ -173,7 +179,6 @@ class EntityIndex:
         Asks for more rows than entities until k different ones are among them: the best rows in their order show the
         best entities in theirs, so nothing is missed.
         """
-        rows = len(self.rows)
         if self._one_row_each:
             hits = self.rows.search(queries_BM, k)
             found_BK = hits.rows_BK >= 0
@@ -182,20 +187,24 @@ class EntityIndex:
                 [numbers_K[found_K] for numbers_K, found_K in zip(numbers_BK, found_BK, strict=True)],
                 [scores_K[found_K] for scores_K, found_K in zip(hits.scores_BK, found_BK, strict=True)],
             )
-        fetch = min(rows, 2 * k)
+        find, most, grouping = self.rows.search, len(self.rows), False
+        if isinstance(self.rows, GroupingSearcher):  # makes an entity's rows one itself, but may find too few
+            find, most, grouping = self.rows.search_entities, min(most, self.rows.most), True
+        fetch = min(most, 2 * k)
         numbers, scores = [np.empty(0, np.int64)] * len(queries_BM), [np.empty(0, np.float32)] * len(queries_BM)
         pending = np.arange(len(queries_BM))
         while len(pending):
-            hits = self.rows.search(queries_BM[pending], fetch)
+            hits = find(queries_BM[pending], fetch)
             short = []
             for query, rows_K, scores_K in zip(pending, hits.rows_BK, hits.scores_BK, strict=True):
                 numbers_K = self._entity_of_row[rows_K[rows_K >= 0]]
                 firsts = np.sort(np.unique(numbers_K, return_index=True)[1])
                 firsts = firsts[self._entities.alive(numbers_K[firsts])][:k]
                 numbers[query], scores[query] = numbers_K[firsts], scores_K[firsts]
-                if len(firsts) < k and fetch < rows:
+                if len(firsts) < k and (grouping or fetch < most):
                     short.append(query)
-            pending, fetch = np.array(short, dtype=np.intp), min(rows, 4 * fetch)
+            pending, fetch = np.array(short, dtype=np.intp), min(most, 4 * fetch)
+            find, grouping = self.rows.search, False
         return numbers, scores
 
 

@@ -24,6 +24,9 @@ from indexer.errors import UnknownEntity
 from indexer.kb.jsonl import JsonLines
 from indexer.kb.record import BadRecord
 from indexer.kinds import kind_of
+from indexer.kinds.kind import IndexKind
+from indexer.kinds.milvus.server import Uri, named_server
+from indexer.kinds.milvus.upkeep import expect_server, follow_with_alias
 from indexer.manifest import Counts, Manifest, stamp_files
 from indexer.self_check import expect_rows_find_themselves
 from indexer.version import DELETED, PROBLEMS, Version, make_current, newest, only_builder, publish, read_version
@@ -61,6 +64,7 @@ def update(
     device: Annotated[
         DeviceChoice, typer.Option(help="Where to embed; auto takes all GPUs where there are some.")
     ] = "auto",
+    uri: Uri = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at a record that cannot be read, or an id that is unknown.")
     ] = False,
@@ -75,7 +79,9 @@ def update(
     home = out or index_home()
     with only_builder(home):
         base = read_version(home)
-        kind_of(base.manifest.kind)  # before anything is embedded: one of a kind that is gone cannot be changed
+        # Before anything is embedded: one of a kind that is gone, or whose vectors are lost, cannot be changed.
+        kind = kind_of(base.manifest.kind, milvus=named_server(uri))
+        expect_server(kind, base)
         gone = [] if delete is None else _listed(delete)
         source = None
         if records is not None:
@@ -86,12 +92,13 @@ def update(
         version = _made_before(base, source, gone, home, strict=strict)
         if version is None:
             changes = Changes(workshop, None, [], []) if source is None else _embedded(source, home, device, strict)
-            folder, manifest = changed(base, changes, gone, strict=strict)
+            folder, manifest = changed(base, changes, gone, kind, strict=strict)
             version = publish(folder, manifest, home)
             _report(base, version)
         else:
             make_current(version, home)
             typer.echo(f"Index {version.id} in {version.folder} holds these changes already.")
+        follow_with_alias(version, named_server(uri))
         remove_folder(workshop)
 
 
@@ -154,11 +161,14 @@ def _made_before(
     return newest(home, is_theirs)
 
 
-def changed(base: Version, changes: Changes, gone: Sequence[str], *, strict: bool) -> tuple[Path, Manifest]:
+def changed(
+    base: Version, changes: Changes, gone: Sequence[str], kind: IndexKind, *, strict: bool
+) -> tuple[Path, Manifest]:
     """Fills a folder in the workshop with the version after the changes, and describes it.
 
     Args:
         gone: ids of entities that are to be no more, unless the changes bring them anew.
+        kind: the base's.
 
     Raises:
         UnknownEntity: `strict`, and an id of `gone` is not in the index.
@@ -182,7 +192,7 @@ def changed(base: Version, changes: Changes, gone: Sequence[str], *, strict: boo
 
     stamps = list(base.manifest.shards)
     if changes.plan is not None and changes.chunks:
-        kind, first = kind_of(base.manifest.kind), len(stamps)
+        first = len(stamps)
         stamps += fill_shards(folder, changes.chunks, changes.plan, kind, first=first)
         new = [folder / stamp.folder for stamp in stamps[first:]]
         expect_rows_find_themselves(kind.open(new, folder / base.shared.name, width=base.manifest.dimension))

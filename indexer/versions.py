@@ -14,6 +14,9 @@ from rich.table import Column, Table
 from indexer.bundles import commands as bundles
 from indexer.errors import CorruptIndex, NoIndex
 from indexer.kinds import kind_of
+from indexer.kinds.milvus.searcher import MilvusSearcher
+from indexer.kinds.milvus.server import MilvusServer, Uri, named_server
+from indexer.kinds.milvus.upkeep import drop_unnamed, follow_with_alias
 from indexer.search import EntityIndex
 from indexer.self_check import expect_rows_find_themselves
 from indexer.version import Version, make_current, only_builder, read_version, unpublished_ids, version_ids
@@ -51,15 +54,15 @@ def list_versions(home: Home = None) -> None:
 
 
 @app.command()
-def verify(version: Named = None, home: Home = None) -> None:
+def verify(version: Named = None, home: Home = None, uri: Uri = None) -> None:
     """Compare every file of a version, the current one if none is named, with its checksum; then search with it."""
     found = read_version(home or index_home(), version)
-    _verify(found)
+    _verify(found, named_server(uri))
     typer.echo(f"{found.id} is whole: {len(found.manifest.files)} files, {found.manifest.counts.entities:,} entities.")
 
 
 @app.command()
-def rollback(version: Named = None, home: Home = None) -> None:
+def rollback(version: Named = None, home: Home = None, uri: Uri = None) -> None:
     """Make an older version current, after it was verified: the one before the current, if none is named."""
     home = home or index_home()
     with only_builder(home):
@@ -71,8 +74,9 @@ def rollback(version: Named = None, home: Home = None) -> None:
                 raise NoIndex(f"{home} keeps no version older than {current}.")
             version = older[0]
         found = read_version(home, version)
-        _verify(found)
+        _verify(found, named_server(uri))
         make_current(found, home)
+        follow_with_alias(found, named_server(uri))
     typer.echo(f"{found.id} is current now; it was {current}.")
 
 
@@ -83,12 +87,21 @@ def prune(
     unfinished: Annotated[
         bool, typer.Option("--unfinished", help="Also remove what builds left behind that were stopped.")
     ] = False,
+    uri: Uri = None,
 ) -> None:
     """Remove old versions. A process that has one open keeps its files until it lets go of them."""
     home = home or index_home()
     with only_builder(home):
         current = read_version(home)
         others = [name for name in version_ids(home) if name != current.id]
+        folders = [current.folder.parent / name for name in others[keep:]]
+        if unfinished:
+            folders += [current.folder.parent / name for name in unpublished_ids(home)]
+            folders += (home / "building").glob("*/version-milvus-*")
+        kept = [current.folder.parent / name for name in (current.id, *others[:keep])]
+        follow_with_alias(current, named_server(uri))
+        for name in drop_unnamed(folders, kept, named_server(uri)):
+            typer.echo(f"Removed the collection {name} from Milvus.")
         for name in others[keep:]:
             remove_folder(current.folder.parent / name)
             typer.echo(f"Removed {name}.")
@@ -101,10 +114,13 @@ def prune(
     typer.echo(f"Kept {current.id} and {min(keep, len(others))} more.")
 
 
-def _verify(version: Version) -> None:
+def _verify(version: Version, milvus: MilvusServer | None) -> None:
     kind_of(version.manifest.kind)  # before all files are read: one of a kind that is gone is said at once
     version.verify()
-    expect_rows_find_themselves(EntityIndex(version).rows)
+    rows = EntityIndex(version, milvus=milvus).rows
+    if isinstance(rows, MilvusSearcher):
+        rows.examine()
+    expect_rows_find_themselves(rows)
 
 
 if __name__ == "__main__":

@@ -56,6 +56,7 @@ class Cause(Enum):
     INTERNAL_ERROR = "internal-error", About(500, "The service failed; the fault is not the caller's.")
     NOT_READY = "not-ready", About(503, "The service cannot answer yet.")
     INDEX_DAMAGED = "index-damaged", About(503, "A file of the index is not what was published.")
+    INDEX_UNREACHABLE = "index-unreachable", About(503, "The server that has the index's vectors does not answer.")
     SEARCH_FAILED = "search-failed", About(503, "A search of the service's own did not find what it should.")
     BUSY = "busy", About(503, "The service has as much work waiting as it accepts.")
     DEADLINE = "deadline", About(504, "The work was not done in time.")
@@ -108,6 +109,13 @@ class Problem(Exception):
 def index_damaged() -> Problem:
     """What is refused while the index must not be read."""
     return Problem(Cause.INDEX_DAMAGED, "The server's log names the file; the index has to be restored.")
+
+
+def index_unreachable() -> Problem:
+    """What is refused while a server that has the vectors does not answer; it is asked anew for each request."""
+    return Problem(
+        Cause.INDEX_UNREACHABLE, "The server's log says why; try again in a moment.", headers={"Retry-After": "2"}
+    )
 
 
 def busy() -> Problem:

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
+from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from indexer.kinds.milvus.server import SECONDS, MilvusServer
 from wikiclip.base.devices import best_device
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.machine import DeviceChoice, cores
@@ -52,6 +53,13 @@ class Settings(BaseSettings):
     index: Annotated[Path, Field(description="The folder that keeps index versions.")] = Field(
         default_factory=index_home
     )
+    milvus_uri: Annotated[
+        str, Field(description="Where Milvus is, for an index that has its vectors there: http://host:19530.")
+    ] = ""
+    milvus_token: Annotated[SecretStr, Field(description="What Milvus asks for: user:password, or a key.")] = SecretStr(
+        ""
+    )
+    milvus_timeout_s: Annotated[PositiveFloat, Field(description="Seconds a search in Milvus may take.")] = SECONDS
     follow_s: Annotated[
         float, Field(ge=0, description="Seconds between looks for a newly published index; 0 never looks.")
     ] = 2.0
@@ -158,6 +166,13 @@ class Settings(BaseSettings):
         tuple[str, ...], Words, NoDecode, Field(description="Addresses of proxies whose X-Forwarded-For is believed.")
     ] = ()
     log_format: Annotated[Literal["text", "json"], Field(description="How log lines are written.")] = "text"
+
+    @property
+    def milvus(self) -> MilvusServer | None:
+        """The server that may have the index's vectors; None where none is named."""
+        if not self.milvus_uri:
+            return None
+        return MilvusServer(self.milvus_uri, self.milvus_token.get_secret_value(), self.milvus_timeout_s)
 
     @property
     def picture_limits(self) -> PictureLimits:

@@ -35,6 +35,15 @@ def _give_memory_back() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def milvus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The uri of an embedded Milvus, which the environment names as long as tests run."""
+    uri = str(tmp_path_factory.mktemp("milvus") / "test.db")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("WIKICLIP_MILVUS_URI", uri)
+        yield uri
+
+
+@pytest.fixture(scope="session")
 def stamps_data() -> Path:
     """The root of the default data, which is fetched where it is missing: a test of it may fail, but is not skipped."""
     fetch(Fetched.WORDNET)

@@ -70,7 +70,7 @@ def test_readmes_python_compiles() -> None:
 
 def test_pins_fit_the_requirements() -> None:
     pinned = pins()
-    for requirement in requirements("cpu", "gpu", "tiny", "train", "sign", "ray", "otel", "bench", "dev"):
+    for requirement in requirements("cpu", "gpu", "tiny", "train", "sign", "ray", "milvus", "otel", "bench", "dev"):
         assert pinned[canonicalize_name(requirement.name)] in requirement.specifier, requirement
 
 
@@ -92,7 +92,7 @@ def imported(path: Path) -> set[str]:
 
 
 def test_third_party_imports_are_declared() -> None:
-    asked = requirements("cpu", "gpu", "tiny", "train", "sign", "ray", "otel")
+    asked = requirements("cpu", "gpu", "tiny", "train", "sign", "ray", "milvus", "otel")
     declared = {canonicalize_name(requirement.name) for requirement in asked}
     provides = importlib.metadata.packages_distributions()
     undeclared = {

@@ -35,3 +35,18 @@ def choose(rows: int, width: int, memory_bytes: int) -> tuple[str, str]:
         smallest.name,
         f"{smallest.name}: {too_large}; nor do its own {fewer / 1e9:.2f} GB, but no other comes closer.",
     )
+
+
+def choose_in_milvus(rows: int, width: int, memory_bytes: int) -> tuple[str, str]:
+    """(name of the kind, a sentence that says why), of those whose vectors are in a server.
+
+    Args:
+        memory_bytes: of this machine, which holds none of them.
+    """
+    read = 4 * rows * width
+    if read <= 2 * QUICK_BYTES:
+        return "milvus-flat", f"milvus-flat: the server reads {read / 1e9:.2f} GB for a query, so all are compared."
+    return "milvus-hnsw", (
+        f"milvus-hnsw: to compare all, the server would read {read / 1e9:.2f} GB for each query. Where its memory is"
+        " too small for them, take --index ivf-sq8, a quarter as large."
+    )

@@ -6,7 +6,7 @@ Axes: B query, K hit, M vector width, N index row, S sample row.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,17 @@ class Searcher(Protocol):
     def search(self, queries_BM: NDArray[np.float32], k: int) -> Hits: ...  # k of at least 1; any number of queries
 
     def vectors(self, rows_K: NDArray[np.int64]) -> NDArray[np.float32]: ...  # [K, M], as stored
+
+
+@runtime_checkable
+class GroupingSearcher(Protocol):
+    """A searcher that makes an entity's rows one where they are. It need not find all that it is asked for; those that
+    it finds are the best."""
+
+    @property
+    def most(self) -> int: ...  # hits that it gives at most, whatever k is
+
+    def search_entities(self, queries_BM: NDArray[np.float32], k: int) -> Hits: ...  # the best row of each entity
 
 
 class OpenShards(Searcher, Protocol):

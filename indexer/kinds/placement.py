@@ -14,6 +14,7 @@ from indexer.kinds.faiss_gpu import FaissGpuExact, empty_on_gpus, fill, gpu_coun
 from indexer.kinds.faiss_gpu_lists import FaissGpuLists, can_clone, clone_on_gpus
 from indexer.kinds.inverted import InvertedSearcher
 from indexer.kinds.kind import Searcher
+from indexer.kinds.milvus.searcher import MilvusSearcher
 from wikiclip.base.machine import DeviceChoice
 
 TRIED = 8  # rows that must find themselves where they were placed
@@ -36,6 +37,8 @@ def place(searcher: Searcher, kind_name: str, *, wanted: DeviceChoice = "auto") 
         wanted: "cpu" looks for no GPU and does not import torch; "gpu" differs from "auto" in what it says where there
             is none.
     """
+    if isinstance(searcher, MilvusSearcher):
+        return searcher, searcher.where
     if wanted == "cpu":
         return searcher, f"{kind_name} on the CPU, as asked."
     on_cpu = f"{kind_name} on the CPU" + (", although GPUs were asked for" if wanted == "gpu" else "")

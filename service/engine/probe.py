@@ -3,11 +3,11 @@
 import asyncio
 import logging
 
-from indexer.errors import CorruptIndex
+from indexer.errors import CorruptIndex, IndexUnreachable
 from service.engine.course import Timed
 from service.engine.pipeline import Pipeline
 from service.engine.stage import Full
-from service.errors import Cause, Problem, index_damaged
+from service.errors import Cause, Problem, index_damaged, index_unreachable
 from wikiclip.base.errors import first_line
 
 logger = logging.getLogger(__name__)
@@ -27,13 +27,15 @@ class Probe:
         self._pipeline = pipeline
         self._deadline_s = deadline_s
         self._under_way: asyncio.Future[Timed[None]] | None = None
-        self._failed = self._told = False
+        self._failed = self._unreachable = self._told = False
 
     @property
     def problem(self) -> Problem | None:
         """Why the service is not ready; None where it is."""
         if self._pipeline.serving.is_damaged:
             return index_damaged()
+        if self._unreachable:
+            return index_unreachable()
         return Problem(Cause.SEARCH_FAILED, "The server's log says why.") if self._failed else None
 
     async def look(self) -> None:
@@ -62,6 +64,7 @@ class Probe:
             return f"A search did not come back in {self._deadline_s:g} s."
         self._under_way = None
         error = search.exception()
-        if error is None or isinstance(error, CorruptIndex):
+        self._unreachable = isinstance(error, IndexUnreachable)
+        if error is None or isinstance(error, CorruptIndex | IndexUnreachable):
             return None if error is None else str(error)
         return f"A search raised {type(error).__name__}: {first_line(error)}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.errors import CorruptIndex
+from indexer.errors import CorruptIndex, IndexUnreachable
 from indexer.linker import Linker
 from indexer.search import Candidate, EntityIndex
 from indexer.self_check import expect_rows_find_themselves
@@ -77,6 +77,7 @@ class Serving:
             version=name,
             threads=settings.search_threads,
             device=settings.device,
+            milvus=settings.milvus,
         )
         expect_rows_find_themselves(index.rows)
         linker = Linker(model, index, limits=self.linker.limits, where=self.linker.where)
@@ -101,6 +102,7 @@ def open_linker(settings: Settings) -> Linker:
         limits=settings.picture_limits,
         threads=settings.search_threads,
         device=settings.device,
+        milvus=settings.milvus,
     )
 
 
@@ -118,10 +120,15 @@ def _first(linker: Linker, example_1M: NDArray[np.float32]) -> list[Candidate]:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A version that was published and is not served, and why. No version where the pointer itself cannot be read."""
+    """A version that was published and is not served, and why. No version where the pointer itself cannot be read.
+
+    Attributes:
+        passing: the next look may find that it can be served.
+    """
 
     version: str | None
     why: str
+    passing: bool = False
 
 
 class Follower:
@@ -150,7 +157,7 @@ class Follower:
         returns the id of the one that answers then.
 
         Takes as long as reading all its files. What cannot be used is noted in `refused`, logged once, and not tried
-        again before another is published.
+        again before another is published, unless it was only out of reach.
 
         Args:
             again: tries also a version that was refused before.
@@ -161,8 +168,10 @@ class Follower:
                 version = read_version(self._settings.index).id
                 if version == self._current().version and not self._current().is_damaged:
                     self.refused = None
-                elif again or self.refused is None or self.refused.version != version:
+                elif again or self.refused is None or self.refused.version != version or self.refused.passing:
                     self._take(version)
+            except IndexUnreachable as error:
+                self._refuse(Refused(version, str(error), passing=True))
             except WikiClipError as error:
                 self._refuse(Refused(version, str(error)))
             except UNOPENED as error:

@@ -7,8 +7,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from indexer.errors import CorruptIndex, UnknownEntity
-from service.errors import Cause, Problem, index_damaged
+from indexer.errors import CorruptIndex, IndexUnreachable, UnknownEntity
+from service.errors import Cause, Problem, index_damaged, index_unreachable
 
 logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -26,6 +26,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _answer_problem)
     app.add_exception_handler(UnknownEntity, _answer_unknown_entity)
     app.add_exception_handler(CorruptIndex, _answer_corrupt_index)
+    app.add_exception_handler(IndexUnreachable, _answer_unreachable_index)
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_exception_handler(RequestValidationError, _answer_parameters)
 
@@ -43,6 +44,11 @@ async def _answer_corrupt_index(_: Request, error: Exception) -> JSONResponse:
     """It was whole when it was opened."""
     logger.error("%s", error)
     return problem_response(index_damaged())
+
+
+async def _answer_unreachable_index(_: Request, error: Exception) -> JSONResponse:
+    logger.error("%s", error)
+    return problem_response(index_unreachable())
 
 
 async def _answer_http(_: Request, error: Exception) -> JSONResponse:

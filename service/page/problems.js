@@ -8,6 +8,7 @@ const WORDS = {
   "wrong-host": "The service does not answer to this name. Open the page by its address, or add the name to WIKICLIP_HOSTS.",
   "not-ready": "The service is still starting.",
   "index-damaged": "The knowledge base's files are damaged. Whoever runs the service has to restore them.",
+  "index-unreachable": "The server that searches the knowledge base does not answer.",
   busy: "The service is busy.",
   deadline: "The service did not get round to it in time.",
   "rate-limited": "You asked more often than is allowed.",

@@ -67,7 +67,9 @@ def entities(
 
 @router.get(
     "/entities/{entity_id:path}/neighbours",
-    responses=documented(Cause.UNKNOWN_ENTITY, Cause.INVALID_REQUEST, Cause.NOT_READY, Cause.INDEX_DAMAGED),
+    responses=documented(
+        Cause.UNKNOWN_ENTITY, Cause.INVALID_REQUEST, Cause.NOT_READY, Cause.INDEX_DAMAGED, Cause.INDEX_UNREACHABLE
+    ),
     summary="The entities nearest to one",
 )
 def neighbours(

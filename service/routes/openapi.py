@@ -48,11 +48,12 @@ ANYWHERE = (
 )
 _OF_REGIONS = {cause for cause in Cause if cause.code in REGION_CODES} | {Cause.TOO_MANY_REGIONS}
 LINK_CAUSES = tuple(cause for cause in Cause if cause not in _ELSEWHERE)
-EXPLAIN_CAUSES = (*(cause for cause in LINK_CAUSES if cause is not Cause.TOO_MANY_REGIONS), Cause.UNKNOWN_ENTITY)
+_NOT_TO_EXPLAIN = (Cause.TOO_MANY_REGIONS, Cause.INDEX_UNREACHABLE)
+EXPLAIN_CAUSES = (*(cause for cause in LINK_CAUSES if cause not in _NOT_TO_EXPLAIN), Cause.UNKNOWN_ENTITY)
 SEGMENT_CAUSES = tuple(
     cause
     for cause in LINK_CAUSES
-    if cause not in (*_OF_REGIONS, Cause.INDEX_DAMAGED)
+    if cause not in (*_OF_REGIONS, Cause.INDEX_DAMAGED, Cause.INDEX_UNREACHABLE)
     or cause in (Cause.MALFORMED_BOX, Cause.OUTSIDE_PICTURE, Cause.EMPTY_MASK)
 )
 

@@ -28,7 +28,7 @@ async def healthz() -> Health:
 
 @router.get(
     "/readyz",
-    responses=documented(Cause.NOT_READY, Cause.INDEX_DAMAGED, Cause.SEARCH_FAILED),
+    responses=documented(Cause.NOT_READY, Cause.INDEX_DAMAGED, Cause.INDEX_UNREACHABLE, Cause.SEARCH_FAILED),
     summary="Can it link?",
 )
 async def readyz(request: Request, runtime: Annotated[Runtime, Depends(runtime_of)]) -> Readiness:

@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,16 @@ from indexer.errors import CorruptIndex, UnknownEntity
 from indexer.kb.record import Entity
 from indexer.search import EntityIndex
 from tests.indexer.conftest import published_as
+from tests.milvus import BACKENDS
 from wikiclip.base.errors import WikiClipError
 
 WIDTH = 8
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def make_version(request, make_version, milvus):
+    """Of either backend."""
+    return partial(make_version, kind=request.param)
 
 
 @settings(max_examples=40, deadline=None)

@@ -15,6 +15,7 @@ from indexer.embedding.plan import Plan, open_workshop
 from indexer.errors import UnknownEntity, WrongModel
 from indexer.kb import KnowledgeBaseName
 from indexer.kb.record import Entity
+from indexer.kinds import KINDS, kind_of
 from indexer.search import EntityIndex
 from indexer.update import Changes, app, changed
 from indexer.version import Version, make_current, publish, read_version, version_ids
@@ -48,7 +49,7 @@ def apply(home: Path, content: dict[str, str], gone: list[str], number: int) -> 
         rows_NM = vectors([entity.text for entity in entities])
         chunks = write_chunks(workshop, rows_NM, np.arange(len(entities)), entities, chunk_rows=3)
     changes = Changes(workshop, plan, with_rows(workshop, chunks), [])
-    return publish(*changed(base, changes, gone, strict=False), home)
+    return publish(*changed(base, changes, gone, kind_of(base.manifest.kind), strict=False), home)
 
 
 KNOWN = [*(f"Q{n}" for n in range(12)), "new1", "new2", "né3"]
@@ -57,7 +58,7 @@ NAMES = st.sampled_from(KNOWN)
 
 @settings(max_examples=25, deadline=None)
 @given(
-    kind=st.sampled_from(["exact-fp16", "balanced-sq8", "compact-pq", "compact-rabitq", "compact-pca"]),
+    kind=st.sampled_from([*KINDS, "milvus-flat"]),
     steps=st.lists(
         st.tuples(
             st.dictionaries(NAMES, st.text("abcdef", min_size=1, max_size=6), max_size=5), st.sets(NAMES, max_size=3)
@@ -66,7 +67,7 @@ NAMES = st.sampled_from(KNOWN)
         max_size=4,
     ),
 )
-def test_an_index_after_changes_holds_what_a_dictionary_holds(tmp_path_factory, make_version, kind, steps):
+def test_an_index_after_changes_holds_what_a_dictionary_holds(tmp_path_factory, make_version, milvus, kind, steps):
     home = tmp_path_factory.mktemp("index")
     expected = {f"Q{n}": f"text {n}" for n in range(12)}
     make_version(home, vectors(list(expected.values())), kind=kind)

@@ -15,9 +15,16 @@ import uvicorn
 from fastapi import FastAPI
 from PIL import Image, ImageDraw
 
+from indexer.assemble import assemble
 from indexer.build import build
+from indexer.embedding.plan import Plan, open_workshop
+from indexer.embedding.reuse import unpack
 from indexer.kb import KnowledgeBaseName
+from indexer.kinds import kind_of
+from indexer.kinds.milvus.server import MilvusServer
 from indexer.linker import Linker
+from indexer.version import publish, read_version
+from service.engine.serving import open_linker
 from service.examples import picture
 from service.server import listen, make_server
 from service.settings import Settings
@@ -169,6 +176,53 @@ def ready(service: Service) -> Service:
         assert time.monotonic() < deadline, "the server did not become ready"
         time.sleep(0.1)
     return service
+
+
+@pytest.fixture(scope="session")
+def in_milvus_at(index_home: Path) -> Callable[[MilvusServer, Path], Path]:
+    """Publishes the same index, with its vectors in a server, in a folder that it returns."""
+
+    def publish_there(server: MilvusServer, home: Path) -> Path:
+        version = read_version(index_home)
+        told = version.manifest
+        plan = Plan(
+            knowledge_base=told.knowledge_base,
+            records="r",
+            image_root=told.shards[0].image_root,
+            model_name=told.model.name,
+            model_fingerprint=told.model.fingerprint,
+            dimension=told.dimension,
+        )
+        workshop = open_workshop(plan, home, fresh=True)
+        kind = kind_of("milvus-flat", milvus=server)
+        publish(*assemble(workshop, unpack(version, workshop), plan, kind), home)
+        return home
+
+    return publish_there
+
+
+@pytest.fixture(scope="session")
+def milvus_settings(
+    settings: Settings,
+    milvus: str,
+    in_milvus_at: Callable[[MilvusServer, Path], Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Settings:
+    """Those of a service whose index has the same vectors in Milvus."""
+    home = in_milvus_at(MilvusServer(milvus), tmp_path_factory.mktemp("shapes-in-milvus"))
+    return settings.model_copy(update={"index": home, "milvus_uri": milvus})
+
+
+@pytest.fixture(scope="session")
+def milvus_service(milvus_settings: Settings) -> Iterator[Service]:
+    """A server whose index has its vectors in Milvus."""
+    with _servers() as run:
+        yield ready(run(milvus_settings))
+
+
+@pytest.fixture(scope="session")
+def milvus_linker(milvus_settings: Settings) -> Linker:
+    return open_linker(milvus_settings)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from indexer.build import build
+from indexer.build import Backend, build
 from indexer.kb import KnowledgeBaseName
 from indexer.kb.oven import Oven
 from indexer.kb.record import Entity, describe
@@ -35,15 +35,15 @@ OPTIONS = {
 }
 
 
-@pytest.fixture
-def trained(release: Path, small_model: WikiClip, tmp_path: Path) -> tuple[Path, Path]:
+@pytest.fixture(params=["faiss", "milvus"])
+def trained(request, milvus, release: Path, small_model: WikiClip, tmp_path: Path) -> tuple[Path, Path]:
     """A checkpoint, and its index of a knowledge base that is large enough to leave some entities unranked."""
     with (release / "Wiki6M_ver_1_0.jsonl").open("a") as file:
         for n in range(7, 130):
             file.write(json.dumps({"wikidata_id": f"Q{n}", "wikipedia_title": f"white egret {n}"}) + "\n")
     checkpoint, index = tmp_path / "checkpoint", tmp_path / "index"
     small_model.save(checkpoint, made_by={})
-    build(KnowledgeBaseName.OVEN, model=str(checkpoint), out=index)
+    build(KnowledgeBaseName.OVEN, model=str(checkpoint), out=index, backend=Backend(request.param))
     return checkpoint, index
 
 

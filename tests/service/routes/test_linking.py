@@ -14,8 +14,26 @@ from service import examples
 from service.app import create_app
 from service.errors import Cause, Problem
 from service.settings import Settings
+from tests.milvus import BACKENDS
+from tests.service.conftest import Service
 
 ODD_ID = "path/to an?odd#id%2F"
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def in_milvus(request: pytest.FixtureRequest) -> bool:
+    return str(request.param).startswith("milvus")
+
+
+@pytest.fixture(scope="module")
+def service(request: pytest.FixtureRequest, service: Service, in_milvus: bool) -> Service:
+    """Of either backend."""
+    return request.getfixturevalue("milvus_service") if in_milvus else service
+
+
+@pytest.fixture(scope="module")
+def linker(request: pytest.FixtureRequest, linker: Linker, in_milvus: bool) -> Linker:
+    return request.getfixturevalue("milvus_linker") if in_milvus else linker
 
 
 def encoded(data: bytes) -> str:
@@ -141,12 +159,13 @@ def test_what_is_not_there(client: httpx.Client, path: str, cause: Cause) -> Non
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_health_and_readiness(client: httpx.Client, linker: Linker) -> None:
+def test_health_and_readiness(client: httpx.Client, linker: Linker, in_milvus: bool) -> None:
     assert client.get("/healthz").json() == {"status": "alive"}
     ready = client.get("/readyz").raise_for_status().json()
     assert ready["fingerprint"] == linker.model.fingerprint
     assert (ready["status"], ready["entities"]) == ("ready", 11)
-    assert ready["search"].startswith("exact-fp16 on ")
+    assert ready["search"].startswith("milvus-flat in Milvus (" if in_milvus else "exact-fp16 on ")
+    assert ready["search"].endswith("consistency level Bounded.") == in_milvus
 
 
 def test_every_cause_says_what_it_is() -> None:
