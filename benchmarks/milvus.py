@@ -88,7 +88,8 @@ def made(home: Path, vectors_NM: NDArray[np.float32], kind: str, server: MilvusS
 
 def unit(vectors_NM: NDArray[Any]) -> NDArray[np.float32]:
     """The same directions, of length 1."""
-    return (vectors_NM / np.linalg.norm(vectors_NM, axis=-1, keepdims=True)).astype(np.float32)
+    scaled: NDArray[np.float32] = (vectors_NM / np.linalg.norm(vectors_NM, axis=-1, keepdims=True)).astype(np.float32)
+    return scaled
 
 
 def timed(work: Callable[[], T]) -> tuple[float, T]:

@@ -36,6 +36,11 @@ def test_what_everybody_imports_brings_nothing_heavy(module: str) -> None:
     assert HEAVY & set(loaded) == set()
 
 
+def test_a_search_in_files_needs_no_client_of_a_server() -> None:
+    loaded = fresh("import indexer.search, indexer.kinds.milvus.upkeep, sys; print(*sys.modules)").split()
+    assert {"pymilvus", "grpc", "milvus_lite"} & set(loaded) == set()
+
+
 def test_the_foundations_import_nothing_of_ours_outside_of_them() -> None:
     for path in (ROOT / "base").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
