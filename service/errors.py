@@ -110,6 +110,13 @@ def index_damaged() -> Problem:
     return Problem(Cause.INDEX_DAMAGED, "The server's log names the file; the index has to be restored.")
 
 
+def not_loaded(*, failed: bool) -> Problem:
+    """What is refused while model and index are not there."""
+    if failed:
+        return Problem(Cause.NOT_READY, "Model or index could not be loaded; the server's log says why.")
+    return Problem(Cause.NOT_READY, "Model and index are being loaded.", headers={"Retry-After": "2"})
+
+
 def busy() -> Problem:
     """What a request is refused with that finds no place."""
     return Problem(Cause.BUSY, "Try again in a moment.", headers={"Retry-After": "1"})
