@@ -70,7 +70,7 @@ def test_readmes_python_compiles() -> None:
 
 def test_pins_fit_the_requirements() -> None:
     pinned = pins()
-    for requirement in requirements("cpu", "gpu", "tiny", "train", "otel", "bench", "dev"):
+    for requirement in requirements("cpu", "gpu", "tiny", "train", "processes", "otel", "bench", "dev"):
         assert pinned[canonicalize_name(requirement.name)] in requirement.specifier, requirement
 
 
@@ -93,7 +93,8 @@ def imported(path: Path) -> set[str]:
 
 def test_third_party_imports_are_declared() -> None:
     declared = {
-        canonicalize_name(requirement.name) for requirement in requirements("cpu", "gpu", "tiny", "train", "otel")
+        canonicalize_name(requirement.name)
+        for requirement in requirements("cpu", "gpu", "tiny", "train", "processes", "otel")
     }
     provides = importlib.metadata.packages_distributions()
     undeclared = {
