@@ -25,7 +25,7 @@ from rich.table import Table
 from benchmarks.serving.callers import MOST_A_SECOND, Task, ask
 from benchmarks.serving.loop import rate, ways
 from benchmarks.serving.pictures import DISTINCT, SIZE, Size
-from benchmarks.serving.processor import processor_s
+from benchmarks.serving.processor import processor_ms
 from benchmarks.serving.servers import SERVERS, SEVERAL, Server, cache_hits, server
 from service.settings import Settings
 from wikiclip.base.command import run
@@ -77,7 +77,7 @@ class Figures:
     seconds: float = 0.0
     errors: int = 0
     cache_hits: int = 0
-    processor_s: Counter[str] = field(default_factory=Counter)
+    processor_ms: Counter[str] = field(default_factory=Counter)
     turns: list[float] = field(default_factory=list)
 
     def row(self, system: str, callers: int) -> Row:
@@ -90,9 +90,7 @@ class Figures:
             p99_ms=round(float(p99), 2),
             errors=self.errors,
             cache_hits=self.cache_hits,
-            processor_ms={
-                kind: round(1000 * took / self.done, 2) for kind, took in self.processor_s.items() if self.done
-            },
+            processor_ms={kind: round(took / self.done, 2) for kind, took in self.processor_ms.items() if self.done},
             turns=[round(each, 2) for each in self.turns],
         )
 
@@ -140,8 +138,8 @@ def serve(
     for key, figures in sorted(found.items(), key=lambda item: item[0][1]):
         row = figures.row(*key)
         shown = (f"{row.rps:.1f}", f"{row.p50_ms:.1f}", f"{row.p99_ms:.1f}", str(row.errors), str(row.cache_hits))
-        shown = (*shown, ", ".join(f"{kind} {took:.1f}" for kind, took in sorted(row.processor_ms.items())))
-        table.add_row(row.system, str(row.callers), *shown)
+        computed = ", ".join(f"{kind} {took:.1f}" for kind, took in sorted(row.processor_ms.items()))
+        table.add_row(row.system, str(row.callers), *shown, computed)
     console.print(table)
     for number in numbers if {"service", SEVERAL} <= set(names) else ():
         one, other = found["service", number].turns, found[SEVERAL, number].turns
@@ -207,13 +205,13 @@ class Served:
             **self._pictures,
         )
         with self._server.alone():
-            before, computed = cache_hits(port), processor_s(self._server.pid)
+            before, computed = cache_hits(port), processor_ms(self._server.pid)
             answers = ask(task)
             figures.cache_hits += cache_hits(port) - before
-            computed = processor_s(self._server.pid) - computed
+            computed = processor_ms(self._server.pid) - computed
         # What was computed before it counted is not told apart: the callers of a warm server ask alike all the time.
         counts = answers.seconds / (task.warm_s + answers.seconds)
-        figures.processor_s.update({kind: took * counts for kind, took in computed.items()})
+        figures.processor_ms.update({kind: round(took * counts) for kind, took in computed.items()})
         figures.turns.append(len(answers.milliseconds) / answers.seconds)
         figures.milliseconds += answers.milliseconds
         figures.done += len(answers.milliseconds)

@@ -53,3 +53,14 @@ def test_all_that_a_package_names_is_there(package) -> None:
         assert getattr(package, name).__name__ == name
     with pytest.raises(AttributeError, match=f"module '{package.__name__}' has no attribute 'nothing'"):
         _ = package.nothing
+
+
+def test_one_process_takes_nothing_of_several() -> None:
+    loaded = fresh("import service.__main__, service.app, sys; print(*sys.modules)").split()
+    assert "zmq" not in loaded
+    assert [name for name in loaded if name.startswith("service.processes")] == []
+
+
+def test_the_supervisor_of_several_imports_nothing_that_computes() -> None:
+    loaded = fresh("import service.__main__, service.processes.supervisor, sys; print(*sys.modules)").split()
+    assert {"torch", "transformers", "fastapi", "uvicorn"} & set(loaded) == set()

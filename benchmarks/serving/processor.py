@@ -11,8 +11,8 @@ KINDS = {"wikiclip-front": "front", "wikiclip-engine": "engine"}
 OTHER = "other"  # one process that does everything, or the supervisor and what forks for it
 
 
-def processor_s(pid: int) -> Counter[str]:
-    """Seconds that a process and all under it have computed so far, by kind."""
+def processor_ms(pid: int) -> Counter[str]:
+    """Milliseconds that a process and all under it have computed so far, by kind."""
     found = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -21,11 +21,11 @@ def processor_s(pid: int) -> Counter[str]:
             continue
         assert match is not None
         found[int(match["pid"])] = match
-    seconds = Counter[str]()
+    spent = Counter[str]()
     for one, match in found.items():
         above = one
         while above != pid and above in found:
             above = int(found[above]["parent"])
         if above == pid:
-            seconds[KINDS.get(match["title"], OTHER)] += (int(match["user"]) + int(match["system"])) / TICKS
-    return seconds
+            spent[KINDS.get(match["title"], OTHER)] += (int(match["user"]) + int(match["system"])) * 1000 // TICKS
+    return spent

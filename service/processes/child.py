@@ -22,7 +22,7 @@ from service.processes.wire import Wire
 from service.telemetry import logs, tracing
 from service.telemetry.metrics import Metrics
 
-BEAT_S = 1.0  # between reports to the supervisor; who is killed takes along what was counted since the last one
+BEAT_S = 2.0  # between reports to the supervisor; who is killed takes along what was counted since the last one
 
 
 def settle(seat: Seat, title: str) -> None:

@@ -44,6 +44,7 @@ from wikiclip.base.files import remove_folder
 PRELOADED = ["service.processes.front", "service.processes.engine"]
 MEMORY = 2**26  # bytes in which a front hands mentions over; those that find no room go through the socket
 KINDS = ("front", "engine")
+LONGEST_FOLDER = 80  # bytes of its path: a socket's may have 107, its name with it
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.05, 10.0  # before a process is started again: twice as long each time
 WELL_S = 30.0  # after which a process is one that does not die at once
 MOST_AT_START = 5  # times that a process may die before anything was ready
@@ -127,10 +128,12 @@ def supervise(started: Started, forks: Forks) -> bool:
     """Runs the family until it is told to stop; returns whether it ever was ready.
 
     Raises:
-        WikiClipError: the keys cannot be read, or a rate is none.
+        WikiClipError: the keys cannot be read, a rate is none, or the temporary folder's path is too long.
     """
     folder = Path(tempfile.mkdtemp(prefix="wikiclip-"))
     try:
+        if len(os.fsencode(folder)) > LONGEST_FOLDER:
+            raise WikiClipError(f"The sockets of several processes need a shorter path than {folder}: set TMPDIR=/tmp.")
         return asyncio.run(Supervisor(started, folder, forks.context).run())
     finally:
         remove_folder(folder)
