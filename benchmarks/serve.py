@@ -8,11 +8,13 @@ are started once, since in their first seconds they still make room, and sleep w
 """
 
 import json
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from itertools import count, product
 from pathlib import Path
+from statistics import median
 from typing import Annotated, Protocol, TypedDict
 
 import numpy as np
@@ -23,7 +25,8 @@ from rich.table import Table
 from benchmarks.serving.callers import MOST_A_SECOND, Task, ask
 from benchmarks.serving.loop import rate, ways
 from benchmarks.serving.pictures import DISTINCT, SIZE, Size
-from benchmarks.serving.servers import SERVERS, Server, cache_hits, server
+from benchmarks.serving.processor import processor_ms
+from benchmarks.serving.servers import SERVERS, SEVERAL, Server, cache_hits, server
 from service.settings import Settings
 from wikiclip.base.command import run
 from wikiclip.base.devices import move_to_gpu
@@ -42,7 +45,12 @@ app = typer.Typer(add_completion=False)
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A line of the table; `errors` are answers other than 200, and `cache_hits` pictures that were kept decoded."""
+    """A line of the table; `errors` are answers other than 200, and `cache_hits` pictures that were kept decoded.
+
+    Attributes:
+        processor_ms: of each kind of process, a request.
+        turns: requests a second in each turn.
+    """
 
     system: str
     callers: int
@@ -51,6 +59,8 @@ class Row:
     p99_ms: float
     errors: int
     cache_hits: int
+    processor_ms: dict[str, float] = field(default_factory=dict)
+    turns: list[float] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)
@@ -67,6 +77,8 @@ class Figures:
     seconds: float = 0.0
     errors: int = 0
     cache_hits: int = 0
+    processor_ms: Counter[str] = field(default_factory=Counter)
+    turns: list[float] = field(default_factory=list)
 
     def row(self, system: str, callers: int) -> Row:
         p50, p99 = np.percentile(self.milliseconds, (50, 99)) if self.milliseconds else (0.0, 0.0)
@@ -78,6 +90,8 @@ class Figures:
             p99_ms=round(float(p99), 2),
             errors=self.errors,
             cache_hits=self.cache_hits,
+            processor_ms={kind: round(took / self.done, 2) for kind, took in self.processor_ms.items() if self.done},
+            turns=[round(each, 2) for each in self.turns],
         )
 
 
@@ -91,7 +105,10 @@ def serve(
     most: Annotated[
         int, typer.Option(min=1, help="Answers a second for which pictures are made beforehand; a GPU gives more.")
     ] = MOST_A_SECOND,
-    systems: Annotated[str, typer.Option(help="Which, with commas between.")] = ",".join(("encoder", *SERVERS)),
+    systems: Annotated[str, typer.Option(help="Which, with commas between.")] = ",".join(
+        ("encoder", *(name for name in SERVERS if name != SEVERAL))
+    ),
+    processes: Annotated[str, typer.Option(help="WIKICLIP_PROCESSES of the system `several`.")] = "2",
     size: Annotated[
         str, typer.Option(help="Width and height of the pictures, WIDTHxHEIGHT; 4032x3024 is a phone's.")
     ] = "x".join(map(str, SIZE)),
@@ -108,19 +125,26 @@ def serve(
             if name == "encoder":
                 measured[name] = Loop(model, _pictures(size), console)
             else:
-                measured[name] = Served(stack.enter_context(server(name, home, model=model)), most, _pictures(size))
+                own = {"WIKICLIP_PROCESSES": processes if name == SEVERAL else "1"}
+                running = stack.enter_context(server(name, home, model=model, settings=own))
+                measured[name] = Served(running, most, _pictures(size))
         for turn, number, name in product(range(turns), numbers, names):
             with console.status(f"{name}, {number} callers, turn {turn + 1} of {turns}"):
                 measured[name].measure(found[name, number], number, seconds / turns, next(seeds))
             if json_file is not None:
                 rows = [asdict(figures.row(*key)) for key, figures in found.items() if figures.seconds]
                 write_text(json_file, json.dumps(rows, indent=1) + "\n")
-    table = Table("system", "callers", "requests/s", "p50 ms", "p99 ms", "errors", "cache hits")
+    table = Table("system", "callers", "requests/s", "p50 ms", "p99 ms", "errors", "cache hits", "processor ms")
     for key, figures in sorted(found.items(), key=lambda item: item[0][1]):
         row = figures.row(*key)
         shown = (f"{row.rps:.1f}", f"{row.p50_ms:.1f}", f"{row.p99_ms:.1f}", str(row.errors), str(row.cache_hits))
-        table.add_row(row.system, str(row.callers), *shown)
+        computed = ", ".join(f"{kind} {took:.1f}" for kind, took in sorted(row.processor_ms.items()))
+        table.add_row(row.system, str(row.callers), *shown, computed)
     console.print(table)
+    for number in numbers if {"service", SEVERAL} <= set(names) else ():
+        one, other = found["service", number].turns, found[SEVERAL, number].turns
+        ratios = [after / before for before, after in zip(one, other, strict=True)]
+        console.print(f"{number} callers: several / service {median(ratios):.3f}, the median of {len(ratios)} turns")
 
 
 class Pictures(TypedDict):
@@ -181,9 +205,14 @@ class Served:
             **self._pictures,
         )
         with self._server.alone():
-            before = cache_hits(port)
+            before, computed = cache_hits(port), processor_ms(self._server.pid)
             answers = ask(task)
             figures.cache_hits += cache_hits(port) - before
+            computed = processor_ms(self._server.pid) - computed
+        # What was computed before it counted is not told apart: the callers of a warm server ask alike all the time.
+        counts = answers.seconds / (task.warm_s + answers.seconds)
+        figures.processor_ms.update({kind: round(took * counts) for kind, took in computed.items()})
+        figures.turns.append(len(answers.milliseconds) / answers.seconds)
         figures.milliseconds += answers.milliseconds
         figures.done += len(answers.milliseconds)
         figures.seconds += answers.seconds

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from wikiclip.masks import Mask, decode_region, whole
-from wikiclip.model import PreparedMention, WikiClip
 from wikiclip.pictures import Picture
+from wikiclip.views import Cuts, PreparedMention
 
 MOST_KEPT = 64_000_000  # pixels of masks, a byte each, between the look at the regions and the cut
 
@@ -17,14 +17,14 @@ class AskedRegions:
     """Regions in a form of `wikiclip.regions.decode`; None stands for the whole picture.
 
     Args:
-        model: what looks at them.
+        model: what cuts them.
         work: what each piece of work on one is done in; it may raise to end it.
     """
 
     def __init__(
         self,
         regions: Sequence[object],
-        model: WikiClip,
+        model: Cuts,
         *,
         work: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:

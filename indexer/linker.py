@@ -21,7 +21,8 @@ from indexer.asked import AskedRegions, shown_part
 from indexer.errors import NoIndex
 from indexer.kb.record import Entity, describe
 from indexer.kinds.milvus.server import MilvusServer
-from indexer.search import Candidate, EntityIndex
+from indexer.records import Candidate, Nearest
+from indexer.search import EntityIndex
 from indexer.version import read_version
 from wikiclip.base.devices import move_to_gpu
 from wikiclip.base.machine import DeviceChoice
@@ -44,6 +45,14 @@ class LinkQuery:
     mentions: tuple[PreparedMention, ...]
     top_k: int
     min_score: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """What a mention may be, by the numbers of entities, and how likely the first is right, as in `Found`."""
+
+    nearest: Nearest
+    confidence: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +91,10 @@ class Linker:
         limits: PictureLimits | None = None,
         threads: int = 1,
         device: DeviceChoice = "cpu",
+        version: str | None = None,
         milvus: MilvusServer | None = None,
     ) -> "Linker":
-        """Loads a checkpoint and the published index version.
+        """Loads a checkpoint and an index version.
 
         Args:
             model: the name of a packaged checkpoint, or a checkpoint's folder.
@@ -92,6 +102,7 @@ class Linker:
             limits: what pictures are taken; those of `PictureLimits` if None.
             threads: how many threads one search may take.
             device: where to encode and to search.
+            version: which version; the published one if None.
             milvus: the server, where the index has its vectors in one; that of the environment if None.
 
         Raises:
@@ -99,11 +110,14 @@ class Linker:
         """
         index = index_home() if index is None else Path(index)
         try:
-            read_version(index)  # before the model, which takes seconds: an index that is missing is said at once
+            # Before the model, which takes seconds: an index that is missing is said at once.
+            read_version(index, version)
         except NoIndex as error:
             raise NoIndex(f"{error} `make demo-index` builds the demo's.") from error
         loaded = WikiClip.load(model)
-        opened = EntityIndex.open(index, fingerprint=loaded.fingerprint, threads=threads, device=device, milvus=milvus)
+        opened = EntityIndex.open(
+            index, fingerprint=loaded.fingerprint, version=version, threads=threads, device=device, milvus=milvus
+        )
         where = "the CPU, as asked" if device == "cpu" else move_to_gpu(loaded)
         loaded.vision.optimize_for_inference()
         return cls(loaded, opened, limits=limits or PictureLimits(), where=where)
@@ -205,31 +219,37 @@ class Linker:
 
     def search(self, vectors_BM: NDArray[np.float32], queries: Sequence[LinkQuery]) -> list[list[Found]]:
         """For each query, for each of its mentions, what was found; searched for in one batch."""
+        ranked = self.rank(vectors_BM, queries)
+        return [[self.found(one) for one in of_query] for of_query in ranked]
+
+    def rank(self, vectors_BM: NDArray[np.float32], queries: Sequence[LinkQuery]) -> list[list[Ranked]]:
+        """What `search` finds, by number: nothing is read of the records."""
         enough = 0 if self.model.confidence is None else self.model.confidence.candidates
-        found = self.index.search(vectors_BM, max(enough, *(query.top_k for query in queries)))
+        found = self.index.nearest(vectors_BM, max(enough, *(query.top_k for query in queries)))
         each = zip(found, self._confidences(found), strict=True)
         return [
-            [
-                Found(_best(candidates, query), confidence)
-                for candidates, confidence in islice(each, len(query.mentions))
-            ]
+            [Ranked(_best(nearest, query), confidence) for nearest, confidence in islice(each, len(query.mentions))]
             for query in queries
         ]
+
+    def found(self, ranked: Ranked) -> Found:
+        """The same with the records."""
+        return Found(self.index.candidates(ranked.nearest), ranked.confidence)
 
     def answer(self, query: LinkQuery) -> list[Found]:
         """Encodes and searches: what was found for each mention."""
         return self.search(self.encode([query]), [query])[0]
 
-    def _confidences(self, found: Sequence[Sequence[Candidate]]) -> list[float | None]:
+    def _confidences(self, found: Sequence[Nearest]) -> list[float | None]:
         told = self.model.confidence
         if told is None or len(self.index) < told.candidates:
             return [None] * len(found)
-        scores_BK = np.array([[one.score for one in candidates[: told.candidates]] for candidates in found])
-        return list(told(scores_BK).tolist())
+        return list(told(np.array([nearest.scores[: told.candidates] for nearest in found])).tolist())
 
 
-def _best(candidates: list[Candidate], query: LinkQuery) -> list[Candidate]:
-    kept = candidates[: query.top_k]
+def _best(nearest: Nearest, query: LinkQuery) -> Nearest:
+    kept = nearest.first(query.top_k)
     if query.min_score is None:
         return kept
-    return [candidate for candidate in kept if candidate.score >= query.min_score]
+    # Scores fall, so those that are high enough come first.
+    return kept.first(sum(score >= query.min_score for score in kept.scores))

@@ -3,60 +3,40 @@
 Axes: B query, M vector width, K hit.
 """
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalogue import Catalogue
-from indexer.entities import TABLE
-from indexer.errors import CorruptIndex
-from indexer.kb.record import Entity
 from indexer.kinds import kind_of
 from indexer.kinds.kind import GroupingSearcher, Searcher
 from indexer.kinds.milvus.server import MilvusServer
 from indexer.kinds.placement import place
-from indexer.manifest import MANIFEST
-from indexer.open_files import OpenFiles
-from indexer.picture_paths import picture_file
-from indexer.shard import MAPPED, ROWS, entity_of_row
-from indexer.version import DELETED, Version, read_version
+from indexer.records import Candidate as Candidate
+from indexer.records import Nearest, Records, expect_counts
+from indexer.shard import ROWS, entity_of_row
+from indexer.version import Version, read_version
 from wikiclip.base.machine import DeviceChoice
 
 
-class Candidate(NamedTuple):
-    """An entity and how well it fits a mention: the inner product of unit vectors, -1 to 1."""
-
-    entity: Entity
-    score: float
-
-
-class EntityIndex:
+class EntityIndex(Records):
     """An index version that is open for search. Safe on any thread.
 
     Attributes:
-        version: the version's id.
-        manifest: what the version says about itself.
         rows: finds rows; an entity has one for each of its pictures.
         where: on what it is searched, in a sentence that says why.
-        files: those that are mapped. Every method looks at them first, and raises CorruptIndex where one was cut off.
     """
 
     def __init__(
         self, version: Version, *, threads: int = 1, device: DeviceChoice = "cpu", milvus: MilvusServer | None = None
     ) -> None:
         """Opens the files of a version that was verified; `open` is the way in for those who did not."""
-        self.version, self.manifest = version.id, version.manifest
-        kind, shards = kind_of(self.manifest.kind, milvus=milvus), version.shards
-        mapped = (*MAPPED, *kind.mapped)
-        self.files = OpenFiles(version, [f"{stamp.folder}/{name}" for stamp in self.manifest.shards for name in mapped])
-        self._entities = Catalogue(shards, version.deleted())
+        kind, shards = kind_of(version.manifest.kind, milvus=milvus), version.shards
+        super().__init__(version, mapped=kind.mapped)
         counts = self._entities.counts
         owners = [entity_of_row(shard, entities=count) for shard, count in zip(shards, counts, strict=True)]
         opened = kind.open(shards, version.shared, width=self.manifest.dimension, threads=threads)
-        _expect_counts(version, {TABLE: counts, ROWS: [len(own) for own in owners], kind.mapped[0]: opened.counts})
+        expect_counts(version, {ROWS: [len(own) for own in owners], kind.mapped[0]: opened.counts})
         self._entity_of_row = np.concatenate(
             [own + np.uint32(first) for own, first in zip(owners, self._entities.first_numbers, strict=True)]
         )
@@ -107,24 +87,18 @@ class EntityIndex:
         Raises:
             ValueError: the queries are not finite vectors of the index's width, or k is below 1.
         """
+        return [self.candidates(found) for found in self.nearest(queries_BM, k)]
+
+    def nearest(self, queries_BM: NDArray[np.float32], k: int) -> list[Nearest]:
+        """What `search` finds, by number: nothing is read of the records. Raises the same."""
         if queries_BM.ndim != 2 or queries_BM.shape[1] != self.manifest.dimension or not np.isfinite(queries_BM).all():
             raise ValueError(f"queries are {queries_BM.shape}, not finite [B, {self.manifest.dimension}]")
         if k < 1:
             raise ValueError(f"k is {k}, below 1")
         self.files.expect_whole()
         numbers, scores = self._distinct(queries_BM, min(k, len(self._entities)))
-        return [
-            [
-                Candidate(self._entities[number], score)
-                for number, score in zip(numbers_K.tolist(), scores_K.tolist(), strict=True)
-            ]
-            for numbers_K, scores_K in zip(numbers, scores, strict=True)
-        ]
-
-    def entity(self, entity_id: str) -> Entity:
-        """Raises UnknownEntity where no entity has the id."""
-        self.files.expect_whole()
-        return self._entities[self._entities.number_of(entity_id)]
+        each = zip(numbers, scores, strict=True)
+        return [Nearest(numbers_K.tolist(), scores_K.tolist()) for numbers_K, scores_K in each]
 
     def vector(self, entity_id: str) -> NDArray[np.float32]:
         """The vector [M] that the index keeps of an entity, as its kind stores it; of several rows the first.
@@ -145,31 +119,14 @@ class EntityIndex:
         Raises:
             UnknownEntity: no entity has the id.
         """
-        (found,) = self.search(self.vector(entity_id)[None], k + 1)
-        return [candidate for candidate in found if candidate.entity.entity_id != entity_id][:k]
+        return self.candidates(self.nearest_to(entity_id, k))
 
-    def picture_path(self, entity_id: str, number: int = 0) -> Path | None:
-        """Where an entity's picture is; None where it has none of that number, or the file is gone.
-
-        Raises:
-            UnknownEntity: no entity has the id.
-        """
-        self.files.expect_whole()
-        found = self._entities.number_of(entity_id)
-        images = self._entities[found].images
-        shard = self.manifest.shards[self._entities.shard_of(found)]
-        if shard.image_root is None or not 0 <= number < len(images):
-            return None
-        return picture_file(Path(shard.image_root), images[number], follow_links=shard.follow_links)
-
-    def entities_titled(self, prefix: str, limit: int = 20) -> list[Entity]:
-        """The first entities in the order of titles whose title starts so; neither case nor accents count."""
-        self.files.expect_whole()
-        return self._entities.starting_with(prefix, limit)
-
-    def __len__(self) -> int:
-        """How many entities there are."""
-        return len(self._entities)
+    def nearest_to(self, entity_id: str, k: int) -> Nearest:
+        """What `neighbours` finds, by number. Raises the same."""
+        (found,) = self.nearest(self.vector(entity_id)[None], k + 1)
+        own = self._entities.number_of(entity_id)
+        each = [(number, score) for number, score in zip(*found, strict=True) if number != own][:k]
+        return Nearest([number for number, _ in each], [score for _, score in each])
 
     def _distinct(
         self, queries_BM: NDArray[np.float32], k: int
@@ -206,23 +163,3 @@ class EntityIndex:
             pending, fetch = np.array(short, dtype=np.intp), min(most, 4 * fetch)
             find, grouping = self.rows.search, False
         return numbers, scores
-
-
-def _expect_counts(version: Version, held: Mapping[str, Sequence[int]]) -> None:
-    """Raises CorruptIndex where shards hold more or less than the manifest says, or it contradicts itself.
-
-    Args:
-        held: by the name of a file, how many entities or rows it holds in each shard.
-    """
-    counts, stamps = version.manifest.counts, version.manifest.shards
-    for name, of_shards in held.items():
-        for stamp, found in zip(stamps, of_shards, strict=True):
-            said = stamp.entities if name == TABLE else stamp.rows
-            if found != said:
-                path = version.folder / stamp.folder / name
-                raise CorruptIndex(f"{path} holds {found:,}, and its manifest says {said:,}; build the index again.")
-    if len(version.deleted()) != counts.deleted:
-        raise CorruptIndex(f"{version.folder / DELETED} is not of {counts.deleted:,}; build the index again.")
-    in_all = sum(stamp.entities for stamp in stamps), sum(stamp.rows for stamp in stamps)
-    if in_all != (counts.entities + counts.deleted, counts.rows):
-        raise CorruptIndex(f"{version.folder / MANIFEST} has counts that do not add up; build the index again.")

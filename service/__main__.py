@@ -3,15 +3,16 @@
 import gc
 import ipaddress
 from contextlib import suppress
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from service.engine.allocator import keep_freed_memory
-from service.engine.runtime import Runtime
-from service.server import listen, make_server
-from service.settings import Settings, read_settings
+from service.http.listening import listen
+from service.schemas import Readiness
+from service.settings import Settings, is_alone, read_settings
 from service.telemetry import logs, tracing
+from service.telemetry.logs import LogLevel
 from wikiclip.base.command import run
 from wikiclip.base.errors import WikiClipError
 
@@ -22,23 +23,30 @@ app = typer.Typer(add_completion=False)
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 takes a free one.")] = 8000,
-    log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], typer.Option(help="With `info`, a line for each request.")
-    ] = "warning",
+    log_level: Annotated[LogLevel, typer.Option(help="With `info`, a line for each request.")] = "warning",
 ) -> None:
     """Answer POST /link until it is stopped. Settings are environment variables that begin with WIKICLIP_."""
-    keep_freed_memory()
-    settings = read_settings()
-    expect_keys(host, settings)
-    logs.configure(log_level, settings.log_format)
-    tracing.configure()
+    if is_alone():
+        _serve_alone(read_settings(), host, port, log_level)
+    else:
+        _serve_by_several(host, port, log_level)
 
-    def announce(runtime: Runtime) -> None:
+
+def _serve_alone(settings: Settings, host: str, port: int, log_level: LogLevel) -> None:
+    """One process does everything."""
+    from service.engine.runtime import Runtime
+    from service.server import make_server
+
+    keep_freed_memory()
+    _begin(settings, host, log_level)
+
+    def announce() -> None:
+        runtime: Runtime = application.state.runtime
         if runtime.is_ready:
             # Model and index stay: a collection that looks at them again takes a tenth of a second from all requests.
             gc.collect()
             gc.freeze()
-            _say(_ready(runtime, url))
+            _say(_ready(runtime.readiness(), url))
         else:
             server.should_exit = True
 
@@ -49,6 +57,37 @@ def serve(
     server.run(sockets=[listening])
     if not application.state.runtime.is_ready:
         raise typer.Exit(1)
+
+
+def _serve_by_several(host: str, port: int, log_level: LogLevel) -> None:
+    """Fronts and engines, and this process looks after them: it imports nothing that computes."""
+    from service.processes.supervisor import Forks, Started, supervise
+
+    forks = Forks()
+    settings, planned = forks.plan()
+    if not planned.engines:
+        _serve_alone(settings, host, port, log_level)
+        return
+    _begin(settings, host, log_level)
+    listening = listen(host, port)
+    url = _url(host, listening.getsockname()[1])
+    _say(f"Loading model and index ({planned.fronts} fronts, engines: {len(planned.engines)}) ...", err=True)
+    started = Started(
+        settings=settings,
+        plan=planned,
+        listening=listening,
+        log_level=log_level,
+        announce=lambda about: _say(_ready(about, url)),
+    )
+    if not supervise(started, forks):
+        raise typer.Exit(1)
+
+
+def _begin(settings: Settings, host: str, log_level: LogLevel) -> None:
+    """Raises WikiClipError."""
+    expect_keys(host, settings)
+    logs.configure(log_level, settings.log_format)
+    tracing.configure()
 
 
 def expect_keys(host: str, settings: Settings) -> None:
@@ -74,11 +113,10 @@ def _say(text: str, *, err: bool = False) -> None:
         typer.echo(text, err=err)
 
 
-def _ready(runtime: Runtime, url: str) -> str:
-    linker = runtime.serving.linker
+def _ready(about: Readiness, url: str) -> str:
     return (
-        f"WikiCLIP is ready on {url} with {len(linker.index):,} entities (model {linker.model.name}),"
-        f" encoded on {linker.where}; searched as {linker.index.where} Ctrl-C stops it."
+        f"WikiCLIP is ready on {url} with {about.entities:,} entities (model {about.model}),"
+        f" encoded on {about.encode}; searched as {about.search} Ctrl-C stops it."
     )
 
 

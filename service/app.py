@@ -1,15 +1,14 @@
 """The web application: routes behind middleware, around a runtime that loads beside them."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from functools import partial
+from dataclasses import dataclass
 from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from service.engine.answering import Answering
 from service.engine.runtime import Runtime
 from service.http import problems
 from service.http.access import Access
@@ -18,36 +17,75 @@ from service.http.bodies import Bodies
 from service.http.head import HeadAsGet
 from service.http.key_ring import KeyRing
 from service.http.origin import OwnOrigin
-from service.http.rates import read_rate
+from service.http.rates import Counted, read_rate
 from service.http.request_log import RequestLog
 from service.routes import entities, linking, openapi, operations, pages, scenes
 from service.routes.together import Together
 from service.settings import Settings
+from service.tally import OwnTally, Tally
 from service.telemetry.metrics import Metrics
-from wikiclip.base.errors import WikiClipError
 
 LEAVE_S = 1.0  # for workers, once nobody waits for an answer any more
 
-logger = logging.getLogger(__name__)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What an application is put together from, which is other where several processes answer as one service.
+
+    Attributes:
+        runtime: answers.
+        metrics: of this process.
+        text: gives the metrics of the whole service, in Prometheus's text format.
+        rate, region_rate: count what callers take; None allows any.
+        held, opened: count the bytes of bodies that are held, and connections.
+    """
+
+    runtime: Answering
+    metrics: Metrics
+    text: Callable[[], Awaitable[bytes]]
+    rate: Counted | None
+    region_rate: Counted | None
+    held: Tally
+    opened: Tally
 
 
-def create_app(settings: Settings | None = None, *, announce: Callable[[Runtime], None] | None = None) -> FastAPI:
+def alone(settings: Settings) -> Parts:
+    """The parts of a service that is one process. Raises WikiClipError where a rate is none."""
+    metrics = Metrics()
+    return Parts(
+        runtime=Runtime(settings, metrics),
+        metrics=metrics,
+        text=Together(metrics.text).done,
+        rate=read_rate(settings.rate, setting="WIKICLIP_RATE", counted="requests"),
+        region_rate=read_rate(settings.region_rate, setting="WIKICLIP_REGION_RATE", counted="regions"),
+        held=OwnTally(),
+        opened=OwnTally(),
+    )
+
+
+def create_app(
+    settings: Settings | None = None,
+    *,
+    announce: Callable[[], None] | None = None,
+    parts: Parts | None = None,
+) -> FastAPI:
     """Makes the application. It answers `/healthz` at once, and loads model and index beside that.
 
     Args:
         settings: read from the environment if absent.
         announce: called once loading has ended, well or badly.
+        parts: those of a process that is alone if absent.
 
     Raises:
         WikiClipError: the keys cannot be read, a rate is none, or there is no such place to pull from.
     """
     settings = settings or Settings()
-    metrics = Metrics()
-    runtime = Runtime(settings, metrics)
+    parts = parts or alone(settings)
+    runtime, metrics = parts.runtime, parts.metrics
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        keeping = asyncio.create_task(_keep(runtime, announce))
+        keeping = asyncio.create_task(runtime.keep(announce))
         yield
         keeping.cancel()
         with suppress(asyncio.CancelledError):
@@ -70,8 +108,9 @@ def create_app(settings: Settings | None = None, *, announce: Callable[[Runtime]
         max_held_bytes=settings.max_held_bytes,
         seconds=settings.body_s,
         metrics=metrics,
+        held=parts.held,
     )
-    app.state.metrics = Together(metrics.text)
+    app.state.metrics = parts.text
     # What is asked most comes first: a request is held against one path after the other.
     for part in (linking, operations, entities, scenes, openapi, pages):
         app.include_router(part.router)
@@ -80,54 +119,13 @@ def create_app(settings: Settings | None = None, *, announce: Callable[[Runtime]
     app.state.keys = keys = None if settings.keys is None else KeyRing(settings.keys)
     if keys is not None:
         metrics.watch_keys(keys)
-    app.state.region_rate = read_rate(settings.region_rate, setting="WIKICLIP_REGION_RATE", counted="regions")
+    app.state.region_rate = parts.region_rate
     # The last one added sees a request first.
     app.add_middleware(HeadAsGet)
-    rate = read_rate(settings.rate, setting="WIKICLIP_RATE", counted="requests")
-    app.add_middleware(Access, open_paths=open_paths, keys=keys, rate=rate)
+    app.add_middleware(Access, open_paths=open_paths, keys=keys, rate=parts.rate)
     app.add_middleware(OwnOrigin, hosts=settings.hosts, origins=settings.origins)
     app.add_middleware(RequestLog, metrics=metrics)
     app.add_middleware(AnswerHeaders)
     app.state.document = document = openapi.Document(app, runtime, open_paths)
     app.openapi = document.make  # type: ignore[method-assign]
     return app
-
-
-async def _keep(runtime: Runtime, announce: Callable[[Runtime], None] | None) -> None:
-    """Loads, then follows the published index and tries the one that answers, for as long as the server runs."""
-    await _load(runtime, announce)
-    if runtime.probe is not None:
-        await asyncio.gather(
-            _every(runtime.settings.follow_s, partial(asyncio.to_thread, runtime.follower.look)),
-            _every(runtime.settings.probe_s, runtime.probe.look),
-            _every(runtime.settings.pull_s if runtime.puller else 0, partial(_in_own_thread, runtime.pull)),
-        )
-
-
-async def _every(seconds: float, look: Callable[[], Awaitable[object]]) -> None:
-    """Looks again and again; not at all where the seconds are 0."""
-    while seconds:
-        await asyncio.sleep(seconds)
-        try:
-            await look()
-        except Exception:  # that nobody foresaw: the next look may do
-            logger.exception("A regular look failed.")
-
-
-async def _load(runtime: Runtime, announce: Callable[[Runtime], None] | None) -> None:
-    try:
-        await _in_own_thread(runtime.load)
-    except WikiClipError as error:
-        logger.error("%s", error)
-    finally:
-        if announce is not None:
-            announce(runtime)
-
-
-async def _in_own_thread(work: Callable[[], None]) -> None:
-    """In a thread that ends with it, and with it the threads of OpenMP that helped: `cores.one_thread` says why."""
-    pool = ThreadPoolExecutor(1, "load")
-    try:
-        await asyncio.get_running_loop().run_in_executor(pool, work)
-    finally:
-        pool.shutdown(wait=False)

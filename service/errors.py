@@ -118,6 +118,17 @@ def index_unreachable() -> Problem:
     )
 
 
+def not_loaded(*, failed: bool, what: str | None = None) -> Problem:
+    """What is refused while model and index are not there.
+
+    Args:
+        what: what is being done about it, as a sentence; they are loaded if None.
+    """
+    if failed:
+        return Problem(Cause.NOT_READY, "Model or index could not be loaded; the server's log says why.")
+    return Problem(Cause.NOT_READY, what or "Model and index are being loaded.", headers={"Retry-After": "2"})
+
+
 def busy() -> Problem:
     """What a request is refused with that finds no place."""
     return Problem(Cause.BUSY, "Try again in a moment.", headers={"Retry-After": "1"})

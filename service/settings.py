@@ -1,5 +1,6 @@
 """What an operator can set, as environment variables with the prefix `WIKICLIP_`, read when the app is made."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -7,7 +8,6 @@ from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, Posi
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from indexer.kinds.milvus.server import SECONDS, MilvusServer
-from wikiclip.base.devices import best_device
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.machine import DeviceChoice, cores
 from wikiclip.base.paths import index_home
@@ -41,7 +41,11 @@ def _search_threads(settings: dict[str, Any]) -> int:
 
 
 def _on_processor(settings: dict[str, Any]) -> bool:
-    return settings.get("device") == "cpu" or best_device().type == "cpu"
+    if settings.get("device") == "cpu":
+        return True
+    from wikiclip.base.devices import best_device  # which imports torch
+
+    return best_device().type == "cpu"
 
 
 class Settings(BaseSettings):
@@ -115,6 +119,10 @@ class Settings(BaseSettings):
     ] = Field(default_factory=_batch)
     search_batch: Annotated[PositiveInt, Field(description="Mentions searched for together at most.")] = 64
     queue: Annotated[PositiveInt, Field(description="Requests that are taken on at once.")] = 64
+    processes: Annotated[
+        PositiveInt | Literal["auto"],
+        Field(description="That take connections and read, beside engines; 1 does everything in one; auto by cores."),
+    ] = 1
     picture_cache_bytes: Annotated[
         NonNegativeInt, Field(description="Memory for decoded pictures that may be sent again.")
     ] = 128 * MIB
@@ -177,6 +185,11 @@ class Settings(BaseSettings):
     @property
     def picture_limits(self) -> PictureLimits:
         return PictureLimits(formats=self.formats, max_pixels=self.max_pixels, max_bytes=self.max_image_bytes)
+
+
+def is_alone() -> bool:
+    """Whether one process shall do everything. Reads no other setting: defaults of some take torch to be imported."""
+    return os.environ.get("WIKICLIP_PROCESSES", "").strip() in ("", "1")
 
 
 def read_settings() -> Settings:

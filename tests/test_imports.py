@@ -63,3 +63,14 @@ def test_all_that_a_package_names_is_there(package) -> None:
 def test_the_builder_brings_ray_only_where_it_is_asked_for() -> None:
     loaded = fresh("import indexer.build, sys; print(*sys.modules)").split()
     assert "ray" not in loaded
+
+
+def test_one_process_takes_nothing_of_several() -> None:
+    loaded = fresh("import service.__main__, service.app, sys; print(*sys.modules)").split()
+    assert "zmq" not in loaded
+    assert [name for name in loaded if name.startswith("service.processes")] == []
+
+
+def test_the_supervisor_of_several_imports_nothing_that_computes() -> None:
+    loaded = fresh("import service.__main__, service.processes.supervisor, sys; print(*sys.modules)").split()
+    assert {"torch", "transformers", "fastapi", "uvicorn"} & set(loaded) == set()

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from packaging.utils import canonicalize_name
 
-from tests.declared import ROOT, closure, of_cuda, pins, requirements
+from tests.declared import PROJECT, ROOT, closure, of_cuda, pins, requirements
 
 README = (ROOT / "README.md").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -70,7 +70,9 @@ def test_readmes_python_compiles() -> None:
 
 def test_pins_fit_the_requirements() -> None:
     pinned = pins()
-    for requirement in requirements("cpu", "gpu", "tiny", "train", "sign", "ray", "milvus", "otel", "bench", "dev"):
+    for requirement in requirements(
+        "cpu", "gpu", "tiny", "train", "sign", "ray", "milvus", "processes", "otel", "bench", "dev"
+    ):
         assert pinned[canonicalize_name(requirement.name)] in requirement.specifier, requirement
 
 
@@ -92,7 +94,7 @@ def imported(path: Path) -> set[str]:
 
 
 def test_third_party_imports_are_declared() -> None:
-    asked = requirements("cpu", "gpu", "tiny", "train", "sign", "ray", "milvus", "otel")
+    asked = requirements(*{*PROJECT["optional-dependencies"]} - {"bench", "dev"})
     declared = {canonicalize_name(requirement.name) for requirement in asked}
     provides = importlib.metadata.packages_distributions()
     undeclared = {

@@ -32,7 +32,7 @@ def main() -> None:
     torch = {
         name: lines for name, lines in locked(further=("torch", "torchvision")).items() if OF_TORCH.fullmatch(name)
     }
-    cpu, gpu = (locked(extras=(extra, "tiny", "sign"), further=builds_with) for extra in ("cpu", "gpu"))
+    cpu, gpu = (locked(extras=(extra, "tiny", "sign", "processes"), further=builds_with) for extra in ("cpu", "gpu"))
     shared = {name: lines for name, lines in cpu.items() if name in gpu and name not in torch}
     files = {
         "requirements.txt": ("What the image installs on every machine", shared),

@@ -18,39 +18,24 @@ from torch import Tensor, nn
 from wikiclip.base.errors import WikiClipError
 from wikiclip.checkpoint import checkpoint_folder, read_checkpoint, read_confidence, write_checkpoint
 from wikiclip.confidence import Confidence
-from wikiclip.cutter import MentionCutter, is_whole
+from wikiclip.cutter import is_whole
 from wikiclip.entity import EntityEncoder, EntityFeatures, FusedEncoder, JointEncoder, VgkaEncoder
 from wikiclip.masks import Mask
 from wikiclip.mention import Square, View, around, cut_out, full_picture, padded
 from wikiclip.pictures import Picture
 from wikiclip.presets import TOWER, MentionConfig, Preset
-from wikiclip.segmenters import Segmenter, open_segmenter
-from wikiclip.semantic_tokens import Segments, attended, places
+from wikiclip.semantic_tokens import attended, places
 from wikiclip.towers.loading import open_text_encoder, open_towers, open_vision_tower
 from wikiclip.towers.sentence.embedder import Embedder, EmbedderText, EmbedderTower
 from wikiclip.towers.text import TextEncoder, TextFeatures
 from wikiclip.towers.tower_text import TowerText
 from wikiclip.towers.vision import VisionFeatures, VisionTower
+from wikiclip.views import MentionViews
+from wikiclip.views import PreparedMention as PreparedMention
 
 # Views a forward pass. On a processor what lies between two layers should stay in its caches: of 64 each takes a third
 # more time than of 16, and together they take four times the memory.
 VIEWS_ON_CPU, VIEWS_ON_GPU = 16, 64
-# Of a picture for each of a view, along a side, before it may be decoded smaller: with as many, what libjpeg leaves out
-# is nothing that the view shows.
-PIXELS_SEEN = 2
-
-
-@dataclass(frozen=True)
-class PreparedMention:
-    """A mention ready for the tower.
-
-    Attributes:
-        views: one, or two for a form that looks at the crop and then at the full picture.
-        segments: of its picture, where it attends to them; mentions of one picture share the array.
-    """
-
-    views: tuple[View, ...]
-    segments: Segments | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +54,7 @@ class WikiClip(nn.Module):
         fingerprint: sha256 of the checkpoint; "untrained" for a model that was not loaded from one.
         confidence: how sure an answer is, from its scores; None where the checkpoint does not say.
         mention_width: M.
-        segmenters: what segments mentions' pictures, by the names in the preset, opened when a first one is asked for.
+        views: how its mentions are cut.
     """
 
     def __init__(
@@ -92,9 +77,9 @@ class WikiClip(nn.Module):
         self.text = text or open_text_encoder(preset.text, preset.vision, tokens=tokens)
         self.entity = self.new_entity_encoder()
         self.mention_width = self.entity.mention_width
-        red, green, blue = (round(255 * value) for value in preset.vision.mean)
-        self.mean_colour = (red, green, blue)
-        self.segmenters: dict[str, Segmenter] = {}
+        tower = self.vision  # by itself: a function that held the model would make a ring of references
+        self.views = MentionViews(preset, size=tower.image_size, tower=lambda: tower)
+        self.mean_colour, self.segmenters = self.views.mean_colour, self.views.segmenters
         self.eval()
 
     @property
@@ -163,16 +148,7 @@ class WikiClip(nn.Module):
     def mention_cutter(self, image: Image.Image, *, shrunk: int = 1) -> Callable[[Mask], PreparedMention]:
         """What `prepare_mention` is for several regions of one picture, one after the other: what they share is made
         once, and seen once by the tower."""
-        config = self.preset.mention
-        cutter = MentionCutter(
-            image,
-            config=config,
-            size=self.vision.image_size,
-            mean=self.mean_colour,
-            shrunk=shrunk,
-            segmenter=lambda: self._segmenter(config.tokens.segmenter),
-        )
-        return lambda mask: PreparedMention(cutter.views(mask), cutter.segments)
+        return self.views.mention_cutter(image, shrunk=shrunk)
 
     def prepare_entity(self, text: str, picture: Picture | None) -> PreparedEntity:
         """Cuts a record's view; a transparent background counts as outside. Safe on any thread."""
@@ -185,14 +161,11 @@ class WikiClip(nn.Module):
 
     def mention_frame(self, mask: Mask) -> Square:
         """The part of the picture that the first view of a mention shows."""
-        if not self.preset.mention.crops or is_whole(mask):
-            return padded(mask)
-        return around(mask, self.preset.mention)
+        return self.views.mention_frame(mask)
 
     def fit(self, mask: Mask) -> float:
         """How many times smaller a picture may be along each side, and show a region's views as well."""
-        left, _, right, _ = self.mention_frame(mask)
-        return (right - left) / (PIXELS_SEEN * self.vision.image_size)
+        return self.views.fit(mask)
 
     @property
     def record_cut(self) -> MentionConfig:
@@ -204,11 +177,6 @@ class WikiClip(nn.Module):
         if is_whole(opaque):
             return full_picture(picture.rgb, opaque, size=size, mean=self.mean_colour)
         return cut_out(picture.rgb, opaque, size=size, config=self.record_cut, mean=self.mean_colour)
-
-    def _segmenter(self, name: str) -> Segmenter:
-        if name not in self.segmenters:
-            self.segmenters[name] = open_segmenter(name, tower=self.vision)
-        return self.segmenters[name]
 
     @torch.inference_mode()
     def encode_mentions(self, mentions: Sequence[PreparedMention]) -> NDArray[np.float32]:

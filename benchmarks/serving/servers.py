@@ -21,8 +21,10 @@ from benchmarks.serving.pictures import requests
 from wikiclip.base.errors import WikiClipError
 
 START_S = 300
+SEVERAL = "several"  # the service with several processes
 SERVERS = {
     "service": ["-m", "service", "--port"],
+    SEVERAL: ["-m", "service", "--port"],
     "plain-fastapi": ["-m", "benchmarks.serving.plain_app"],
     "litserve": ["-m", "benchmarks.serving.lit_app"],
 }
@@ -82,7 +84,7 @@ def server(
         settings: environment variables, such as WIKICLIP_DEADLINE_S.
     """
     port = port or free_port()
-    arguments = [str(port)] if system in ("service", RAISING) else [model, str(home), str(port)]
+    arguments = [str(port)] if system in ("service", SEVERAL, RAISING) else [model, str(home), str(port)]
     process = subprocess.Popen(
         [sys.executable, *COMMANDS[system], *arguments, *options],
         cwd=folder,

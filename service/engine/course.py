@@ -17,6 +17,7 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 NOTHING: Mapping[str, int] = MappingProxyType({})
+NO_TIMES: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +99,15 @@ class Course:
         """Counts the stages of another course, which the same request took meanwhile, as its own."""
         self._took |= other._took
 
-    def timings(self) -> dict[str, float]:
-        """Milliseconds by stage; `wait` is what was spent in queues, `total` all until now."""
-        total = since(self._start)
-        wait = max(0.0, total - sum(self._took.values()))
-        return {name: round(took, 2) for name, took in {**self._took, "wait": wait, "total": total}.items()}
+    def timings(self, *, also: Mapping[str, float] = NO_TIMES) -> dict[str, float]:
+        """Milliseconds by stage; `wait` is what was spent in queues, `total` all until now.
+
+        Args:
+            also: of stages in another process.
+        """
+        total, took = since(self._start), self._took | dict(also)
+        wait = max(0.0, total - sum(took.values()))
+        return {name: round(each, 2) for name, each in {**took, "wait": wait, "total": total}.items()}
 
     def _enter(self, number: int, item: Any, noted: Mapping[str, int] = NOTHING) -> None:
         if self._end.cancelled():

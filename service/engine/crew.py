@@ -3,12 +3,14 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Any, TypeVar
 
 from service.engine.cores import compute_in_peace
 from service.engine.stage import Full, Stage
 from service.telemetry.metrics import StageWatch
+
+OTHERS_S = 0.005  # between looks at what other processes do
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -27,21 +29,27 @@ class Crew:
 
     Of several idle workers it is always the first that starts, whose threads of OpenMP and caches are warm.
 
+    Where other processes compute on the same cores, who is patient waits for them, too: what they make fills its batch.
+
     Args:
         workers: how many threads.
+        cores: how many cores they share with other processes.
+        elsewhere: how many threads of others want a core now to make something for these stages.
 
     Attributes:
         lock: guards the queues of all stages.
         busy: how many workers are at work.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, *, cores: int = 1, elsewhere: Callable[[], int] = lambda: 0) -> None:
+        self._cores, self._elsewhere = cores, elsewhere
         self.lock = threading.RLock()
         self.busy = 0
         self._stages: list[Stage[Any, Any]] = []  # the most urgent first
         self._calls = [threading.Condition(self.lock) for _ in range(workers)]
         self._idle: list[int] = []  # a heap of workers that wait to be called
         self._closed = False
+        self._holds = False  # whether something waits for what other processes make
         self._threads = [
             threading.Thread(target=self._run, args=[i], name=f"crew-{i}", daemon=True) for i in range(workers)
         ]
@@ -99,8 +107,14 @@ class Crew:
         for nothing_else in (False, True):
             for stage in self._stages:
                 if stage.is_due(nothing_else=nothing_else):
-                    return stage
+                    self._holds = nothing_else and self._waits_for_others()
+                    return None if self._holds else stage
+        self._holds = False
         return None
+
+    def _waits_for_others(self) -> bool:
+        others = self._elsewhere()
+        return others > 0 and self.busy + others >= self._cores
 
     def _run(self, worker: int) -> None:
         compute_in_peace()
@@ -116,7 +130,11 @@ class Crew:
                 elif self._closed:
                     return False
                 heappush(self._idle, worker)
-                self._calls[worker].wait()
+                # Others who have made what they wanted a core for, or could not, say nothing of it here.
+                self._calls[worker].wait(OTHERS_S if self._holds else None)
+                if worker in self._idle:  # nobody called it
+                    self._idle.remove(worker)
+                    heapify(self._idle)
             batch = stage.take()
             self.busy += 1
             if self._idle and self._most_urgent() is not None:

@@ -6,7 +6,7 @@ Axes: B mention, M width of mention vectors.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,15 +19,16 @@ from numpy.typing import NDArray
 from indexer.linker import Linker, LinkQuery
 from indexer.reranking import OutOfTime, Reranker
 from service.engine.cores import one_thread, take_share
-from service.engine.course import Course, Step, Timed, Way, timed
+from service.engine.course import NOTHING, Course, Step, Timed, Way, timed
 from service.engine.crew import Crew
+from service.engine.linked import Explained, Linked, Segmented
 from service.engine.presenting import explained, outlined
 from service.engine.reading import ExplainQuery, Reader, SegmentQuery
-from service.engine.reordering import UNTIL, Orders, Searched, orders, search
+from service.engine.reordering import UNTIL, Searched, Show, presented, reordered, search
 from service.engine.serving import Serving
 from service.engine.stage import Stage
 from service.errors import Cause, Problem, busy, index_damaged
-from service.schemas import ExplanationOut, RegionOut, ResultOut
+from service.schemas import ExplanationOut, RegionOut
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from wikiclip.segmenters import Segmenter
@@ -52,37 +53,6 @@ class Reordering:
     until: float
 
 
-@dataclass(frozen=True, slots=True)
-class Linked:
-    """The results for each mention of a request, all of one index version, and the milliseconds of each stage.
-
-    Attributes:
-        reranked: whether a cross-encoder put them in order.
-    """
-
-    results: list[ResultOut]
-    serving: Serving
-    reranked: bool
-    timings: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Segmented:
-    """The regions of a picture, what found them, and the milliseconds of each stage."""
-
-    regions: list[RegionOut]
-    method: str
-    timings: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """An explanation, and the milliseconds of each stage."""
-
-    explanation: ExplanationOut
-    timings: dict[str, float]
-
-
 class Pipeline:
     """Requests are decoded one by one, encoded in batches and searched for in batches, all by one crew of threads.
 
@@ -92,6 +62,8 @@ class Pipeline:
 
     Args:
         reranker: orders the first candidates anew; None for the order of the search.
+        show: makes a result of what was found for a mention.
+        decoded_elsewhere: how many pictures other processes want to decode now, on the same cores.
 
     Attributes:
         serving: what answers. May be replaced at any time: a batch of searches takes it once, so no request mixes two.
@@ -105,8 +77,12 @@ class Pipeline:
         metrics: Metrics,
         *,
         reranker: Reranker | None = None,
+        show: Show = presented,
+        decoded_elsewhere: Callable[[], int] = lambda: 0,
     ) -> None:
         self.serving = serving
+        self._show = show
+        self._decoded_elsewhere = decoded_elsewhere
         self._reranker = reranker
         self._segmenter = segmenter
         self._settings = settings
@@ -116,23 +92,23 @@ class Pipeline:
         workers = _workers(serving.linker, settings)
         few = max(1, workers - 1)  # of what takes long, so that others go on beside it
         # A stage is more urgent than those that were made before it.
-        self._crew = Crew(workers)
+        self._crew = Crew(workers, cores=settings.threads, elsewhere=decoded_elsewhere)
         self._decode: Stage[Callable[[Reader], Any], Timed[Any]] = self._stage(
             "decode", _each(self._read), at_once=settings.decoders
         )
         segment = self._stage("segment", _each(self._outlined), at_once=few)
         explain = self._stage("explain", _each(self._explained), at_once=few)
-        rerank = self._stage("rerank", _each(self._orders)) if reranker is not None else None
+        rerank = self._stage("rerank", _each(self._reorder)) if reranker is not None else None
         encode = self._stage(
             "encode", self._encode_together, at_once=settings.encoders, max_weight=settings.batch, patient=True
         )
         searching = self._stage("search", self._search_together, max_weight=settings.search_batch)
         decoding = Step(name="decode", stage=self._decode)
-        self._link_way: Way = (
-            decoding,
+        self._linking: Way = (
             Step(name="encode", stage=encode, weigh=lambda query: len(query.mentions), counts="mentions"),
             Step(name="search", stage=searching, weigh=lambda encoded: len(encoded.vectors_BM), counts="mentions"),
         )
+        self._link_way: Way = (decoding, *self._linking)
         self._rerank_way: Way | None = None if rerank is None else (Step(name="rerank", stage=rerank),)
         self._segment_way: Way = (decoding, Step(name="segment", stage=segment))
         self._explain_way: Way = (decoding, Step(name="explain", stage=explain))
@@ -142,10 +118,12 @@ class Pipeline:
         """Links the mentions that are read; `size` is the bytes that are read, for the span."""
         self._expect_whole_index()
         until = asyncio.get_running_loop().time() + UNTIL * self._settings.deadline_s
-        async with self._admitted(self._link_way) as course:
-            searched: Searched = await course.run(read, noted={"bytes": size})
-            found = await self._reordered(searched, course, until)
-            return Linked(searched.answered(found), searched.serving, found is not None, course.timings())
+        return await self._linked(self._link_way, read, until, noted={"bytes": size})
+
+    async def link_prepared(self, query: LinkQuery, *, until: float) -> Linked:
+        """Links mentions that were read elsewhere; `until` (of the monotonic clock) they may be put in order anew."""
+        self._expect_whole_index()
+        return await self._linked(self._linking, query, until)
 
     async def segment(self, read: Callable[[Reader], SegmentQuery], *, size: int) -> Segmented:
         """Outlines what is read."""
@@ -158,6 +136,13 @@ class Pipeline:
         self._expect_whole_index()
         async with self._admitted(self._explain_way) as course:
             return Explained(await course.run(read, noted={"bytes": size}), course.timings())
+
+    async def _linked(self, way: Way, item: object, until: float, *, noted: Mapping[str, int] = NOTHING) -> Linked:
+        async with self._admitted(way) as course:
+            searched: Searched = await course.run(item, noted=noted)
+            found = await self._reordered(searched, course, until)
+            results, serving = searched.results if found is None else found, searched.serving
+            return Linked(results, serving.model_name, serving.version, found is not None, course.timings())
 
     def probe(self) -> "Future[Timed[None]]":
         """Searches as for a caller, before all that waits: `Serving.try_search`. Raises Full once the crew leaves."""
@@ -191,8 +176,8 @@ class Pipeline:
         finally:
             self._inside -= 1
 
-    async def _reordered(self, searched: Searched, course: Course, until: float) -> Orders | None:
-        """A cross-encoder's order of what was found; None where there is no cross-encoder, or no time for it.
+    async def _reordered(self, searched: Searched, course: Course, until: float) -> list[Any] | None:
+        """The results in a cross-encoder's order; None where there is no cross-encoder, or no time for it.
 
         Args:
             until: of the event loop's clock, which is the monotonic one.
@@ -202,7 +187,7 @@ class Pipeline:
         further = Course(self._rerank_way)
         try:
             async with asyncio.timeout_at(until):
-                found: Orders = await further.run(Reordering(searched, until))
+                found: list[Any] = await further.run(Reordering(searched, until))
         except (TimeoutError, OutOfTime):
             return None
         course.add(further)
@@ -255,17 +240,18 @@ class Pipeline:
         vectors_BM = np.concatenate([encoded.vectors_BM for encoded in batch])
         at_least = 0 if self._reranker is None else self._reranker.k
         queries = [encoded.query for encoded in batch]
-        found = timed(lambda: search(self.serving, vectors_BM, queries, at_least=at_least))
+        found = timed(lambda: search(self.serving, vectors_BM, queries, at_least=at_least, show=self._show))
         return [Timed(searched, found.milliseconds) for searched in found.value]
 
-    def _orders(self, wanted: Reordering) -> Orders:
+    def _reorder(self, wanted: Reordering) -> list[Any]:
         assert self._reranker is not None
         self._take_share()
-        return orders(self._reranker, wanted.searched, until=wanted.until)
+        return reordered(self._reranker, wanted.searched, until=wanted.until, show=self._show)
 
     def _take_share(self) -> None:
         """What waits to be decoded, and will want a core in a moment, counts as at work."""
-        take_share(self._settings.threads, among=self._crew.busy + min(1, self._decode.waiting))
+        others = min(1, self._decode.waiting + self._decoded_elsewhere())
+        take_share(self._settings.threads, among=self._crew.busy + others)
 
 
 def _workers(linker: Linker, settings: Settings) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 
 from indexer.kb.record import Entity
 from indexer.linker import Found
-from indexer.search import Candidate, EntityIndex
+from indexer.records import Candidate, Records
 from service.schemas import (
     CandidateOut,
     EntityOut,
@@ -39,7 +39,7 @@ class Presenter:
     Whether a picture can be served takes several looks at the disk, so that is remembered.
     """
 
-    def __init__(self, index: EntityIndex) -> None:
+    def __init__(self, index: Records) -> None:
         # Not a method: an index that another one has followed is let go at once, which a ring of references prevents.
         self._can_serve = lru_cache(maxsize=REMEMBERED)(partial(_can_serve, index))
 
@@ -96,7 +96,7 @@ class Presenter:
         ]
 
 
-def _can_serve(index: EntityIndex, entity_id: str, number: int) -> bool:
+def _can_serve(index: Records, entity_id: str, number: int) -> bool:
     path = index.picture_path(entity_id, number)
     return path is not None and media_type(path) is not None
 

@@ -70,7 +70,7 @@ class Puller:
         while True:
             self._pause(pause)
             try:
-                return opened(self._with_checkpoint())
+                return opened(self.with_checkpoint())
             except NoIndex:
                 pause = 0.0 if self.look(again=True) else RETRY_S
             except CorruptIndex as error:
@@ -153,7 +153,8 @@ class Puller:
             return read_version(self._settings.index)
         return None
 
-    def _with_checkpoint(self) -> Settings:
+    def with_checkpoint(self) -> Settings:
+        """The settings, which name the checkpoint that was pulled along with the version that is here."""
         here = self._here()
         if here is None or not (checkpoints_home() / here.manifest.model.fingerprint).is_dir():
             return self._settings

@@ -19,6 +19,7 @@ from wikiclip.masks import RegionError, bounds, decode_region
 from wikiclip.model import WikiClip
 from wikiclip.pictures import Fit, Picture, PictureError, read_picture
 from wikiclip.segmenters import Box, Point, Prompt
+from wikiclip.views import Cuts
 
 REGIONS_S = 2.0  # of one core, for all regions of a request
 Charge = Callable[[int], None]  # is told how many regions work is to be done on; raises Problem where they are too many
@@ -45,25 +46,21 @@ class ExplainQuery:
     model: WikiClip
 
 
-class Reader:
-    """Decodes pictures and regions. Safe on any thread.
+class MentionReader:
+    """Decodes pictures and regions, and cuts mentions. Safe on any thread.
 
     Every method takes a picture's file and raises Problem for what cannot be read. It charges for its regions once it
-    knows how many there are, before the picture is looked at; an outline and an explanation count as one.
+    knows how many there are, before the picture is looked at.
 
     Args:
-        serving: what answers now.
-        outlined_from: pixels of a picture's longer side that an outline is found in.
+        cuts: what cuts mentions for the model that answers now.
     """
 
-    def __init__(
-        self, settings: Settings, metrics: Metrics, serving: Callable[[], Serving], *, outlined_from: int
-    ) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, cuts: Callable[[], Cuts]) -> None:
         self._max_regions, self._max_mask_pixels = settings.max_regions, settings.max_mask_pixels
         self._deadline_s = settings.deadline_s
         self._metrics = metrics
-        self._serving = serving
-        self._outlined_from = outlined_from
+        self._cuts = cuts
         self._limits = settings.picture_limits
         self._pictures = DecodedPictures(self._decode, most_bytes=settings.picture_cache_bytes)
 
@@ -75,7 +72,7 @@ class Reader:
             raise Problem(Cause.TOO_MANY_REGIONS, f"A request may have {self._max_regions} regions.")
         charge(len(regions))
         with _refusals():
-            asked = AskedRegions(regions, self._serving().linker.model, work=self._budget())
+            asked = AskedRegions(regions, self._cuts(), work=self._budget())
 
             def fit(width: int, height: int) -> float:
                 self._expect_few_pixels(width * height, len(regions))
@@ -85,26 +82,6 @@ class Reader:
             self._expect_few_pixels(math.prod(picture.size), len(regions))  # of one that was kept, nobody asked `fit`
             mentions = tuple(asked.cut(picture))
         return LinkQuery(mentions, top_k, min_score)
-
-    def segment(
-        self, file: bytes, *, point: Sequence[float] | None, box: object, charge: Charge = uncharged
-    ) -> SegmentQuery:
-        """A thing that shall be outlined, at a point or in a box; whatever stands out where both are None."""
-        charge(1)
-        with _refusals():
-            picture = self._picture(file, lambda width, height: max(width, height) / self._outlined_from)
-            return SegmentQuery(picture, _prompt(point, box, *picture.size))
-
-    def explain(self, file: bytes, region: object, entity_id: str, *, charge: Charge = uncharged) -> ExplainQuery:
-        """A region whose score with an entity shall be explained. Raises UnknownEntity, too."""
-        charge(1)
-        serving = self._serving()
-        linker = serving.linker
-        entity = linker.index.entity(entity_id)
-        with _refusals():
-            asked = AskedRegions([region], linker.model)
-            pair = linker.pair(self._picture(file, asked.fit), region, entity)
-        return ExplainQuery(pair, serving.presenter.entity(entity), linker.model)
 
     def _budget(self) -> Callable[[], AbstractContextManager[None]]:
         """What the regions of a request are worked on in, so that they take no more work together than it may ask for,
@@ -142,6 +119,42 @@ class Reader:
         picture, from_cache = self._pictures.read(file, fit)
         self._metrics.pictures(from_cache=from_cache)
         return picture
+
+
+class Reader(MentionReader):
+    """Reads what is to be outlined and explained, too; both count as one region.
+
+    Args:
+        serving: what answers now.
+        outlined_from: pixels of a picture's longer side that an outline is found in.
+    """
+
+    def __init__(
+        self, settings: Settings, metrics: Metrics, serving: Callable[[], Serving], *, outlined_from: int
+    ) -> None:
+        super().__init__(settings, metrics, lambda: serving().linker.model)
+        self._serving = serving
+        self._outlined_from = outlined_from
+
+    def segment(
+        self, file: bytes, *, point: Sequence[float] | None, box: object, charge: Charge = uncharged
+    ) -> SegmentQuery:
+        """A thing that shall be outlined, at a point or in a box; whatever stands out where both are None."""
+        charge(1)
+        with _refusals():
+            picture = self._picture(file, lambda width, height: max(width, height) / self._outlined_from)
+            return SegmentQuery(picture, _prompt(point, box, *picture.size))
+
+    def explain(self, file: bytes, region: object, entity_id: str, *, charge: Charge = uncharged) -> ExplainQuery:
+        """A region whose score with an entity shall be explained. Raises UnknownEntity, too."""
+        charge(1)
+        serving = self._serving()
+        linker = serving.linker
+        entity = linker.index.entity(entity_id)
+        with _refusals():
+            asked = AskedRegions([region], linker.model)
+            pair = linker.pair(self._picture(file, asked.fit), region, entity)
+        return ExplainQuery(pair, serving.presenter.entity(entity), linker.model)
 
 
 def _prompt(point: Sequence[float] | None, box: object, width: int, height: int) -> Prompt:

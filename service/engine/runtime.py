@@ -1,5 +1,11 @@
 """What lives as long as the server: the pipeline, what keeps it at the published index, and what tries it."""
 
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
 import cv2
 import torch
 
@@ -7,16 +13,26 @@ from indexer.reranking import Reranker
 from service.engine.pipeline import Pipeline
 from service.engine.probe import Probe
 from service.engine.puller import Puller
+from service.engine.regularly import every
+from service.engine.reordering import Show, presented
 from service.engine.serving import Follower, Serving, open_serving
-from service.errors import Cause, Problem
+from service.errors import Problem, not_loaded
+from service.schemas import Readiness, RefusedOut, RefusedWhyOut, Reloaded, RerankerOut
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
+from wikiclip.base.devices import described
 from wikiclip.base.errors import WikiClipError
 from wikiclip.segmenters import open_segmenter
+
+logger = logging.getLogger(__name__)
 
 
 class Runtime:
     """Loads model and index, once, while the server already answers `/healthz`.
+
+    Args:
+        show, decoded_elsewhere: of its pipeline.
+        version: the index version that is opened first; the published one if None.
 
     Attributes:
         metrics: what the service tells of itself.
@@ -27,7 +43,16 @@ class Runtime:
         puller: pulls index versions; None where none are to be pulled.
     """
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        *,
+        show: Show = presented,
+        decoded_elsewhere: Callable[[], int] = lambda: 0,
+        version: str | None = None,
+    ) -> None:
+        self._show, self._decoded_elsewhere, self._version = show, decoded_elsewhere, version
         self.settings = settings
         self.metrics = metrics
         self.failure: WikiClipError | None = None
@@ -35,7 +60,7 @@ class Runtime:
         self.reranker: Reranker | None = None
         self.puller = Puller(settings, metrics) if settings.pull_from else None
         self._pipeline: Pipeline | None = None
-        self.follower = Follower(lambda: self.serving, self._swap, settings, self.metrics)
+        self.follower = Follower(lambda: self.serving, self.swap, settings, self.metrics)
 
         metrics.watch_readiness(lambda: self.why_not_ready() is None)
 
@@ -60,19 +85,75 @@ class Runtime:
         """What answers now. Raises Problem where nothing is loaded."""
         return self.pipeline.serving
 
+    def readiness(self) -> Readiness:
+        """What `/readyz` tells where it is ready. Raises Problem where nothing is loaded."""
+        linker, refused = self.serving.linker, self.follower.refused
+        model, index = linker.model, linker.index
+        return Readiness(
+            status="ready",
+            model=model.name,
+            fingerprint=model.fingerprint,
+            index_version=index.version,
+            knowledge_base=index.manifest.knowledge_base,
+            entities=len(index),
+            encode=linker.where,
+            search=index.where,
+            reranker=_shown(self.reranker),
+            refused=None if refused is None else RefusedOut(index_version=refused.version),
+        )
+
+    async def reload(self) -> Reloaded:
+        """Tries the version that is current, also one that was refused before. Raises Problem where none is loaded."""
+        version = await asyncio.to_thread(self.follower.look, again=True)
+        refused = self.follower.refused
+        why = None if refused is None else RefusedWhyOut(index_version=refused.version, why=refused.why)
+        return Reloaded(index_version=version, refused=why)
+
+    async def keep(self, announce: Callable[[], None] | None) -> None:
+        """Loads, then follows the published index and tries the one that answers, until it is cancelled.
+
+        Args:
+            announce: called once loading has ended, well or badly.
+        """
+        try:
+            await in_own_thread(self.load)
+        except WikiClipError as error:
+            logger.error("%s", error)
+        finally:
+            if announce is not None:
+                announce()
+        if self.probe is not None:
+            await asyncio.gather(
+                every(self.settings.follow_s, partial(asyncio.to_thread, self.follower.look)),
+                every(self.settings.probe_s, self.probe.look),
+                every(self.settings.pull_s if self.puller else 0, partial(in_own_thread, self.pull)),
+            )
+
     def load(self) -> None:
         """Takes seconds. Raises WikiClipError, and keeps it as `failure`."""
         torch.set_num_threads(self.settings.threads)
         cv2.setNumThreads(self.settings.threads)
         try:
-            serving = open_serving(self.settings) if self.puller is None else self.puller.open(open_serving)
+            settings = self.settings if self.puller is None else self.puller.with_checkpoint()
+            if self.puller is None or self._version is not None:
+                serving = open_serving(settings, version=self._version)
+            else:
+                serving = self.puller.open(open_serving)
             tower = serving.linker.model.vision  # any version that follows has the same
             segmenter = open_segmenter(self.settings.segmenter, tower=tower, device=self.settings.device)
             self.reranker = _open_reranker(self.settings)
         except WikiClipError as error:
             self.failure = error
             raise
-        pipeline = Pipeline(serving, segmenter, self.settings, self.metrics, reranker=self.reranker)
+        pipeline = Pipeline(
+            serving,
+            segmenter,
+            self.settings,
+            self.metrics,
+            reranker=self.reranker,
+            show=self._show,
+            decoded_elsewhere=self._decoded_elsewhere,
+        )
         self._pipeline = pipeline
         self.probe = Probe(pipeline, deadline_s=self.settings.deadline_s)
         self._note(serving)
@@ -90,12 +171,11 @@ class Runtime:
             self._pipeline.close(seconds=seconds)
 
     def _not_loaded(self) -> Problem:
-        if self.failure is not None:
-            return Problem(Cause.NOT_READY, "Model or index could not be loaded; the server's log says why.")
-        what = "Model and index are being loaded." if self.puller is None else self.puller.progress
-        return Problem(Cause.NOT_READY, what, headers={"Retry-After": "2"})
+        what = None if self.puller is None else self.puller.progress
+        return not_loaded(failed=self.failure is not None, what=what)
 
-    def _swap(self, serving: Serving) -> None:
+    def swap(self, serving: Serving) -> None:
+        """Lets another version answer from now on."""
         self.pipeline.serving = serving
         self._note(serving)
 
@@ -108,3 +188,25 @@ def _open_reranker(settings: Settings) -> Reranker | None:
     if not settings.reranker:
         return None
     return Reranker.open(settings.reranker, k=settings.rerank_k, device=settings.device)
+
+
+def _shown(reranker: Reranker | None) -> RerankerOut | None:
+    if reranker is None:
+        return None
+    scorer = reranker.scorer
+    return RerankerOut(
+        model=scorer.name,
+        revision=scorer.revision,
+        sha256=scorer.sha256,
+        k=reranker.k,
+        where=described([scorer.device]),
+    )
+
+
+async def in_own_thread(work: Callable[[], None]) -> None:
+    """In a thread that ends with it, and with it the threads of OpenMP that helped: `cores.one_thread` says why."""
+    pool = ThreadPoolExecutor(1, "load")
+    try:
+        await asyncio.get_running_loop().run_in_executor(pool, work)
+    finally:
+        pool.shutdown(wait=False)

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from indexer.errors import CorruptIndex, IndexUnreachable
 from indexer.linker import Linker
-from indexer.search import Candidate, EntityIndex
+from indexer.records import Candidate, Records
+from indexer.search import EntityIndex
 from indexer.self_check import expect_rows_find_themselves
 from indexer.version import read_version
 from service import examples
 from service.engine.presenting import Presenter
+from service.engine.refused import Refused
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from wikiclip.base.errors import WikiClipError
@@ -47,6 +49,20 @@ class Serving:
     def version(self) -> str:
         """The index version's id."""
         return self.linker.index.version
+
+    @property
+    def model_name(self) -> str:
+        """The model's."""
+        return self.linker.model.name
+
+    @property
+    def records(self) -> Records:
+        """The version's records."""
+        return self.linker.index
+
+    def neighbours(self, entity_id: str, k: int) -> list[Candidate]:
+        """The k entities nearest to one, without itself. Raises UnknownEntity."""
+        return self.linker.index.neighbours(entity_id, k)
 
     @property
     def is_damaged(self) -> bool:
@@ -84,17 +100,17 @@ class Serving:
         return replace(self, linker=linker, presenter=Presenter(index), sample=_first(linker, self.example_1M))
 
 
-def open_serving(settings: Settings) -> Serving:
-    """Loads the model and opens the published version. A service that never found anything is not ready, so one
-    search goes first.
+def open_serving(settings: Settings, *, version: str | None = None) -> Serving:
+    """Loads the model and opens a version, the published one if None. A service that never found anything is not
+    ready, so one search goes first.
 
     Raises:
         WikiClipError: as `Linker.open` does.
     """
-    return serving_of(open_linker(settings))
+    return serving_of(open_linker(settings, version=version))
 
 
-def open_linker(settings: Settings) -> Linker:
+def open_linker(settings: Settings, *, version: str | None = None) -> Linker:
     """The linker of a service. Raises WikiClipError as `Linker.open` does."""
     return Linker.open(
         settings.model,
@@ -102,6 +118,7 @@ def open_linker(settings: Settings) -> Linker:
         limits=settings.picture_limits,
         threads=settings.search_threads,
         device=settings.device,
+        version=version,
         milvus=settings.milvus,
     )
 
@@ -116,19 +133,6 @@ def _first(linker: Linker, example_1M: NDArray[np.float32]) -> list[Candidate]:
     # As a batch first, so that what an index makes for those is there before somebody waits.
     linker.index.search(np.repeat(example_1M, FIRST_BATCH, axis=0), SAMPLE)
     return linker.index.search(example_1M, SAMPLE)[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A version that was published and is not served, and why. No version where the pointer itself cannot be read.
-
-    Attributes:
-        passing: the next look may find that it can be served.
-    """
-
-    version: str | None
-    why: str
-    passing: bool = False
 
 
 class Follower:

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.errors import Cause, Problem
 from service.http.key_ring import Key, KeyRing, Role
 from service.http.problems import problem_response
-from service.http.rates import Rate
+from service.http.rates import Counted
 
 ADMIN = ("/admin", "/metrics")
 SCHEME = "Bearer"
@@ -25,7 +25,9 @@ class Access:
         rate: None allows any.
     """
 
-    def __init__(self, app: ASGIApp, *, open_paths: Collection[str], keys: KeyRing | None, rate: Rate | None) -> None:
+    def __init__(
+        self, app: ASGIApp, *, open_paths: Collection[str], keys: KeyRing | None, rate: Counted | None
+    ) -> None:
         self._app = app
         self._open_paths = open_paths
         self._keys = keys
@@ -38,7 +40,7 @@ class Access:
         try:
             caller = self._admitted(scope)
             if self._rate is not None:
-                self._rate.take(caller)
+                await self._rate.taken(caller)
         except Problem as problem:
             await problem_response(problem)(scope, receive, send)
             return

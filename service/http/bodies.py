@@ -10,6 +10,7 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 
 from service.errors import Cause, Problem
+from service.tally import OwnTally, Tally
 from service.telemetry.metrics import Metrics
 
 JSON, MULTIPART = "application/json", "multipart/form-data"
@@ -54,14 +55,18 @@ class Bodies:
         max_bytes: of one body.
         max_held_bytes: of all bodies together, while they come in, wait and are read.
         seconds: how long one may take to come.
+        held: counts the bytes that are held.
     """
 
-    def __init__(self, *, max_bytes: int, max_held_bytes: int, seconds: float, metrics: Metrics) -> None:
+    def __init__(
+        self, *, max_bytes: int, max_held_bytes: int, seconds: float, metrics: Metrics, held: Tally | None = None
+    ) -> None:
         self._max_bytes = max_bytes
         self._max_held_bytes = max_held_bytes
         self._seconds = seconds
         self._metrics = metrics
-        self._held = 0
+        self._held = held or OwnTally()
+        self._own = 0
 
     @asynccontextmanager
     async def received(self, request: Request) -> AsyncIterator[bytes]:
@@ -109,9 +114,10 @@ class Bodies:
 
     def _take(self, more: int) -> None:
         """Raises Problem where so many more bytes do not fit; fewer than none are given back."""
-        if more > 0 and self._held + more > self._max_held_bytes:
+        if more > 0 and self._held.total + more > self._max_held_bytes:
             raise Problem(
                 Cause.BUSY, "Too many bytes of other requests are held; try again.", headers={"Retry-After": "1"}
             )
-        self._held += more
-        self._metrics.bodies(self._held)
+        self._held.add(more)
+        self._own += more
+        self._metrics.bodies(self._own)

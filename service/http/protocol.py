@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from service.errors import Cause, Problem
 from service.http.one_piece import OnePiece
 from service.http.problems import problem_response
+from service.tally import OwnTally, Tally
 
 MOST_BYTES = 2**14  # of a head, and of what stands between two pieces of a body
 CLOSE = (b"connection", b"close")
@@ -38,6 +39,7 @@ def with_deadlines(
     most_of_an_address: int | None = None,
     unbounded: Collection[str] = (),
     always_answered: Collection[str] = (),
+    opened: Tally | None = None,
 ) -> type[HttpToolsProtocol]:
     """The protocol, which closes a connection whose caller dawdles.
 
@@ -47,10 +49,12 @@ def with_deadlines(
             where none idles, whatever is asked on it is told to come back.
         most_of_an_address: that are open at once from one address; None for any number.
         unbounded: addresses that this does not hold for, such as a proxy's.
+        opened: counts the connections that are open.
         always_answered: paths that are answered on any connection, so that a crowd does not look like a dead service.
     """
 
     open_of = Counter[str]()  # addresses
+    open_now = opened or OwnTally()
     turns = count()  # in which connections fell idle: the loop's clock is the same for many of them
 
     def crowded(app: Any) -> ASGIApp:
@@ -78,6 +82,7 @@ def with_deadlines(
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
+            open_now.add(1)
             self._idle_turn = next(turns)
             self._address = None if self.client is None or self.client[0] in unbounded else self.client[0]
             if self._address is not None:
@@ -170,6 +175,7 @@ def with_deadlines(
             self._reader = self._soon()
 
         def connection_lost(self, exc: Exception | None) -> None:
+            open_now.add(-1)
             self._end("_head")
             self._end("_reader")
             self._idle_turn = None
@@ -224,7 +230,7 @@ def with_deadlines(
                 and open_of[self._address] > most_of_an_address
             ):
                 return True
-            return len(self.connections) > most_connections and not self._longest_idle_goes()
+            return open_now.total > most_connections and not self._longest_idle_goes()
 
         def _longest_idle_goes(self) -> bool:
             """Closes the connection on which nothing was asked for longest; False where there is none."""

@@ -1,6 +1,7 @@
 """How much a caller may ask: so many requests, or regions, within a window that moves."""
 
 from bisect import bisect_left
+from typing import Protocol
 
 from limits import RateLimitItem, parse_many
 from limits.storage import MemoryStorage
@@ -8,6 +9,16 @@ from limits.strategies import MovingWindowRateLimiter
 
 from service.errors import Cause, Problem
 from wikiclip.base.errors import WikiClipError
+
+
+class Counted(Protocol):
+    """Counts what each caller takes; raises Problem where it is too much, as `Rate` says."""
+
+    def take(self, caller: str, count: int = 1) -> None:
+        """Not for the event loop."""
+
+    async def taken(self, caller: str, count: int = 1) -> None:
+        """The same, for the event loop."""
 
 
 class Rate:
@@ -36,6 +47,10 @@ class Rate:
         if not self._limiter.hit(self._most, caller, cost=count):
             wait_s = self._wait_s(caller, count)
             raise Problem(Cause.RATE_LIMITED, f"Allowed are {self}.", headers={"Retry-After": str(wait_s)})
+
+    async def taken(self, caller: str, count: int = 1) -> None:
+        """Counts as `take` does."""
+        self.take(caller, count)
 
     def __str__(self) -> str:
         most = self._most

@@ -4,19 +4,17 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from service.engine.runtime import Runtime
-from service.engine.serving import Serving
+from service.engine.answering import Answering, Answers
 from service.errors import index_damaged
 
 
-async def runtime_of(request: Request) -> Runtime:
+async def runtime_of(request: Request) -> Answering:
     """What lives as long as the server."""
-    runtime = request.app.state.runtime
-    assert isinstance(runtime, Runtime)
+    runtime: Answering = request.app.state.runtime
     return runtime
 
 
-async def serving_of(runtime: Annotated[Runtime, Depends(runtime_of)]) -> Serving:
+async def serving_of(runtime: Annotated[Answering, Depends(runtime_of)]) -> Answers:
     """What answers now. Raises Problem where nothing is loaded, or the index must not be read."""
     serving = runtime.serving
     if serving.is_damaged:

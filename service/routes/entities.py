@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import Scope
 
-from service.engine.serving import Serving
+from service.engine.answering import Answers
 from service.errors import Cause, Problem
 from service.http.static import SHOWN_ONLY, OpenedFile, WholeFile
 from service.routes.dependencies import serving_of
@@ -54,14 +54,14 @@ EntityId = Annotated[str, PathParameter(description="Percent-encoded where it ho
     summary="Entities by the start of a title",
 )
 def entities(
-    serving: Annotated[Serving, Depends(serving_of)],
+    serving: Annotated[Answers, Depends(serving_of)],
     title: Annotated[
         str, Query(max_length=200, description="How the title begins; case and accents do not count.")
     ] = "",
     limit: Annotated[int, Query(ge=1, le=100, description="Entities at most.")] = 20,
 ) -> EntitiesResponse:
     """The first ones in the order of titles. Of a text that is longer than 2,000 characters they show the beginning."""
-    found = serving.linker.index.entities_titled(title, limit)
+    found = serving.records.entities_titled(title, limit)
     return EntitiesResponse(entities=[serving.presenter.listed(each) for each in found])
 
 
@@ -74,11 +74,11 @@ def entities(
 )
 def neighbours(
     entity_id: EntityId,
-    serving: Annotated[Serving, Depends(serving_of)],
+    serving: Annotated[Answers, Depends(serving_of)],
     top_k: Annotated[int, Query(ge=1, le=100, description="Candidates.")] = 10,
 ) -> NeighboursResponse:
     """Those whose vectors in the index are nearest to its own, itself left out; the score is their cosine."""
-    found = serving.linker.index.neighbours(entity_id, top_k)
+    found = serving.neighbours(entity_id, top_k)
     return NeighboursResponse(candidates=serving.presenter.candidates(found))
 
 
@@ -92,11 +92,11 @@ def neighbours(
 )
 def entity_image(
     entity_id: EntityId,
-    serving: Annotated[Serving, Depends(serving_of)],
+    serving: Annotated[Answers, Depends(serving_of)],
     number: Annotated[int, Query(ge=0, le=1_000_000, description="Which of its pictures.")] = 0,
 ) -> OpenedFile:
     """The file as it is in the knowledge base: JPEG, PNG, WebP or GIF."""
-    path = serving.linker.index.picture_path(entity_id, number)
+    path = serving.records.picture_path(entity_id, number)
     picture = None if path is None else _opened(path)
     if picture is None:
         raise Problem(Cause.NO_PICTURE, "The record of the entity lists its pictures.")
@@ -108,9 +108,9 @@ def entity_image(
     responses=documented(Cause.UNKNOWN_ENTITY, Cause.NOT_READY, Cause.INDEX_DAMAGED),
     summary="An entity's record",
 )
-def entity(entity_id: EntityId, serving: Annotated[Serving, Depends(serving_of)]) -> EntityOut:
+def entity(entity_id: EntityId, serving: Annotated[Answers, Depends(serving_of)]) -> EntityOut:
     """The whole record, with the paths of its pictures."""
-    return serving.presenter.entity(serving.linker.index.entity(entity_id))
+    return serving.presenter.entity(serving.records.entity(entity_id))
 
 
 def _opened(path: Path) -> OpenedFile | None:

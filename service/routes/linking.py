@@ -11,12 +11,12 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from indexer.linker import LinkQuery
-from service.engine.pipeline import Pipeline
+from service.engine.answering import Work
 from service.engine.reading import Charge, ExplainQuery, Reader, SegmentQuery, uncharged
 from service.errors import Cause, Problem
 from service.http.bodies import Bodies, ContentType, content_type
 from service.http.door import end_entry
-from service.http.rates import Rate
+from service.http.rates import Counted
 from service.routes.dependencies import runtime_of
 from service.routes.openapi import (
     EXPLAIN_BODY,
@@ -72,8 +72,8 @@ async def link(request: Request) -> Response:
     )
     response = LinkResponse(
         results=linked.results,
-        model=linked.serving.linker.model.name,
-        index_version=linked.serving.version,
+        model=linked.model,
+        index_version=linked.version,
         reranked=linked.reranked,
         timings_ms=Timings(**linked.timings),
     )
@@ -157,7 +157,7 @@ def _written(answer: BaseModel) -> Response:
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
-async def _answered(request: Request, work: Callable[[Pipeline, Sent], Coroutine[Any, Any, Answer]]) -> Answer:
+async def _answered(request: Request, work: Callable[[Work, Sent], Coroutine[Any, Any, Answer]]) -> Answer:
     """Takes a body in and does `work` on it."""
     runtime = await runtime_of(request)
     pipeline = runtime.pipeline
@@ -171,7 +171,7 @@ async def _answered(request: Request, work: Callable[[Pipeline, Sent], Coroutine
 
 def _charge_of(request: Request) -> Charge:
     """To the caller, where there is a rate of regions."""
-    rate: Rate | None = request.app.state.region_rate
+    rate: Counted | None = request.app.state.region_rate
     return uncharged if rate is None else partial(rate.take, request.state.caller)
 
 

@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 
 from service import examples
-from service.engine.runtime import Runtime
+from service.engine.answering import Answering
 from service.errors import Cause
 from service.http.bodies import JSON, MULTIPART
 from service.http.problems import MEDIA_TYPE
@@ -119,7 +119,7 @@ class Document:
         open_paths: where no key is asked for.
     """
 
-    def __init__(self, app: FastAPI, runtime: Runtime, open_paths: Collection[str]) -> None:
+    def __init__(self, app: FastAPI, runtime: Answering, open_paths: Collection[str]) -> None:
         self._app = app
         self._runtime = runtime
         self._open_paths = open_paths
@@ -201,8 +201,8 @@ def _mend(operation: dict[str, Any]) -> None:
         del operation["responses"]["422"]
 
 
-def _name_entities(paths: dict[str, Any], runtime: Runtime) -> None:
-    index, sample = runtime.serving.linker.index, runtime.serving.sample
+def _name_entities(paths: dict[str, Any], runtime: Answering) -> None:
+    index, sample = runtime.serving.records, runtime.serving.sample
     if sample:
         named = examples.explain_requests(sample[0].entity.entity_id)
         paths["/explain"]["post"]["requestBody"]["content"][JSON]["examples"] = named

@@ -7,6 +7,7 @@ from typing import Literal
 
 import structlog
 
+LogLevel = Literal["debug", "info", "warning", "error"]
 SHARED: tuple[structlog.typing.Processor, ...] = (
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -25,7 +26,7 @@ def logger_of(name: str) -> structlog.stdlib.BoundLogger:
     return logger
 
 
-def configure(level: str, form: Literal["text", "json"]) -> None:
+def configure(level: LogLevel, form: Literal["text", "json"]) -> None:
     """Sends all logs of the process to the standard error, one line each.
 
     A log that cannot be written, on a full disk say, is lost; nothing else is.

@@ -1,7 +1,7 @@
 """What the service tells Prometheus: each stage's time, queue and batches, pictures kept, requests, index versions."""
 
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Iterable
+from functools import cache, partial
 from typing import Protocol
 
 from prometheus_client import CONTENT_TYPE_LATEST as CONTENT_TYPE
@@ -35,10 +35,14 @@ class Keys(Protocol):
 
 
 class Metrics:
-    """One service's metrics, in a registry of their own: a process may hold several services."""
+    """One service's metrics, in a registry of their own: a process may hold several services.
+
+    Attributes:
+        registry: theirs.
+    """
 
     def __init__(self) -> None:
-        self._registry = registry = CollectorRegistry()
+        self.registry = registry = CollectorRegistry()
         self._stage = Histogram(
             "wikiclip_stage_seconds", "Work on a batch.", ["stage"], buckets=SECONDS, registry=registry
         )
@@ -121,9 +125,7 @@ class Metrics:
 
     def watch_readiness(self, is_ready: Callable[[], bool]) -> None:
         """Asks whether the service is ready, whenever the metrics are read."""
-        gauge = Gauge(
-            "wikiclip_ready", "1 where mentions are linked, as /readyz says, else 0.", registry=self._registry
-        )
+        gauge = Gauge("wikiclip_ready", "1 where mentions are linked, as /readyz says, else 0.", registry=self.registry)
         gauge.set_function(is_ready)
 
     def watch_keys(self, keys: Keys) -> None:
@@ -134,10 +136,24 @@ class Metrics:
             return int(keys.fault is None)
 
         gauge = Gauge(
-            "wikiclip_keys_readable", "1 where the keys are those of the file, else 0.", registry=self._registry
+            "wikiclip_keys_readable", "1 where the keys are those of the file, else 0.", registry=self.registry
         )
         gauge.set_function(readable)
 
+    def watch_processes(self, kinds: Iterable[str], alive: Callable[[str], int]) -> Callable[[str], None]:
+        """Asks how many processes of each kind there are, whenever the metrics are read; returns what counts those
+        that were started again."""
+        running = Gauge(
+            "wikiclip_processes", "Processes that are there, by what they do.", ["kind"], registry=self.registry
+        )
+        restarts = Counter(
+            "wikiclip_process_restarts", "Processes that were started again.", ["kind"], registry=self.registry
+        )
+        for kind in kinds:
+            running.labels(kind).set_function(partial(alive, kind))
+            restarts.labels(kind)
+        return lambda kind: restarts.labels(kind).inc()
+
     def text(self) -> bytes:
         """All of them, in Prometheus's text format."""
-        return generate_latest(self._registry)
+        return generate_latest(self.registry)

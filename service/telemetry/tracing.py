@@ -4,7 +4,8 @@ FastAPI opens a span for each request by itself; a stage's are opened here. With
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
@@ -15,8 +16,8 @@ NAME = "wikiclip-service"
 INSTALLED = find_spec("opentelemetry") is not None and find_spec("opentelemetry.sdk") is not None
 
 if INSTALLED:
-    from opentelemetry import trace
-    from opentelemetry.context import get_current
+    from opentelemetry import propagate, trace
+    from opentelemetry.context import attach, detach, get_current
 
     TRACER = trace.get_tracer(NAME)
 
@@ -47,6 +48,25 @@ def configure() -> None:
 def context() -> Any:
     """Where a span belongs that is opened later, maybe on another thread."""
     return get_current() if INSTALLED else None
+
+
+def carried() -> dict[str, str]:
+    """The headers by which another process finds the span that is open."""
+    headers: dict[str, str] = {}
+    if INSTALLED:
+        propagate.inject(headers)
+    return headers
+
+
+@contextmanager
+def within(headers: Mapping[str, str]) -> Iterator[None]:
+    """Opens spans under the one of another process, while the block runs."""
+    token = attach(propagate.extract(headers)) if INSTALLED and headers else None
+    try:
+        yield
+    finally:
+        if token is not None:
+            detach(token)
 
 
 class Span:

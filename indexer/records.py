@@ -1,0 +1,122 @@
+"""The records of an index version that is open: entities by number, id or title, and where their pictures are.
+
+What the vectors are searched with stays closed, so that a process which only shows what another one found maps the
+records alone, whose pages all processes share.
+
+Axes: K entity asked for.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from indexer.catalogue import Catalogue
+from indexer.entities import TABLE
+from indexer.errors import CorruptIndex
+from indexer.kb.record import Entity
+from indexer.manifest import MANIFEST
+from indexer.open_files import OpenFiles
+from indexer.picture_paths import picture_file
+from indexer.shard import MAPPED
+from indexer.version import DELETED, Version
+
+
+class Candidate(NamedTuple):
+    """An entity and how well it fits a mention: the inner product of unit vectors, -1 to 1."""
+
+    entity: Entity
+    score: float
+
+
+class Nearest(NamedTuple):
+    """Entities by their numbers in a version, best first, and the score of each."""
+
+    numbers: list[int]
+    scores: list[float]
+
+    def first(self, k: int) -> "Nearest":
+        """The k best."""
+        return Nearest(self.numbers[:k], self.scores[:k])
+
+
+class Records:
+    """See the head of the file. Safe on any thread.
+
+    Attributes:
+        version: the version's id.
+        manifest: what the version says about itself.
+        files: those that are mapped. Every method looks at them first, and raises CorruptIndex where one was cut off.
+    """
+
+    def __init__(self, version: Version, *, mapped: Sequence[str] = ()) -> None:
+        """Opens the files of a version that was verified.
+
+        Args:
+            mapped: names of further files of each shard that will be mapped.
+
+        Raises:
+            CorruptIndex: a file is missing, or does not hold what the manifest says.
+        """
+        self.version, self.manifest = version.id, version.manifest
+        names = (*MAPPED, *mapped)
+        self.files = OpenFiles(version, [f"{stamp.folder}/{name}" for stamp in self.manifest.shards for name in names])
+        self._entities = Catalogue(version.shards, version.deleted())
+        expect_counts(version, {TABLE: self._entities.counts})
+
+    def candidates(self, nearest: Nearest) -> list[Candidate]:
+        """The entities of these numbers with their scores.
+
+        Raises:
+            IndexError: there is no such number.
+        """
+        self.files.expect_whole()
+        each = zip(nearest.numbers, nearest.scores, strict=True)
+        return [Candidate(self._entities[number], score) for number, score in each]
+
+    def entity(self, entity_id: str) -> Entity:
+        """Raises UnknownEntity where no entity has the id."""
+        self.files.expect_whole()
+        return self._entities[self._entities.number_of(entity_id)]
+
+    def picture_path(self, entity_id: str, number: int = 0) -> Path | None:
+        """Where an entity's picture is; None where it has none of that number, or the file is gone.
+
+        Raises:
+            UnknownEntity: no entity has the id.
+        """
+        self.files.expect_whole()
+        found = self._entities.number_of(entity_id)
+        images = self._entities[found].images
+        shard = self.manifest.shards[self._entities.shard_of(found)]
+        if shard.image_root is None or not 0 <= number < len(images):
+            return None
+        return picture_file(Path(shard.image_root), images[number], follow_links=shard.follow_links)
+
+    def entities_titled(self, prefix: str, limit: int = 20) -> list[Entity]:
+        """The first entities in the order of titles whose title starts so; neither case nor accents count."""
+        self.files.expect_whole()
+        return self._entities.starting_with(prefix, limit)
+
+    def __len__(self) -> int:
+        """How many entities there are."""
+        return len(self._entities)
+
+
+def expect_counts(version: Version, held: Mapping[str, Sequence[int]]) -> None:
+    """Raises CorruptIndex where shards hold more or less than the manifest says, or it contradicts itself.
+
+    Args:
+        held: by the name of a file, how many entities or rows it holds in each shard.
+    """
+    counts, stamps = version.manifest.counts, version.manifest.shards
+    for name, of_shards in held.items():
+        for stamp, found in zip(stamps, of_shards, strict=True):
+            said = stamp.entities if name == TABLE else stamp.rows
+            if found != said:
+                path = version.folder / stamp.folder / name
+                raise CorruptIndex(f"{path} holds {found:,}, and its manifest says {said:,}; build the index again.")
+    if len(version.deleted()) != counts.deleted:
+        raise CorruptIndex(f"{version.folder / DELETED} is not of {counts.deleted:,}; build the index again.")
+    in_all = sum(stamp.entities for stamp in stamps), sum(stamp.rows for stamp in stamps)
+    if in_all != (counts.entities + counts.deleted, counts.rows):
+        raise CorruptIndex(f"{version.folder / MANIFEST} has counts that do not add up; build the index again.")
