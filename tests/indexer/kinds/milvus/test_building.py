@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from indexer import build as building
 from indexer.build import Backend, Choice, made_before, make
 from indexer.build import app as build_app
+from indexer.embedding.executors import local
 from indexer.embedding.plan import Plan, open_workshop
 from indexer.errors import CorruptIndex, IndexUnreachable
 from indexer.kb.record import Entity
@@ -120,7 +121,7 @@ def test_no_vector_is_embedded_twice_on_the_way_to_milvus_and_back(
     home = tmp_path / "index"
     run(build_app, *arguments)
     first = EntityIndex.open(home)
-    monkeypatch.setattr(building, "embed", None)
+    monkeypatch.setattr(local, "embed", None)
     assert "nothing is embedded again" in run(build_app, *arguments, "--backend", "milvus", "--index", "hnsw")
     second = EntityIndex.open(home)
     assert second.manifest.kind == "milvus-hnsw"
@@ -135,7 +136,7 @@ def test_no_vector_is_embedded_twice_on_the_way_to_milvus_and_back(
 def test_what_cannot_be_built_is_said_before_anything_is_embedded(
     run: Callable[..., str], arguments: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(building, "embed", None)
+    monkeypatch.setattr(local, "embed", None)
     with pytest.raises(
         WikiClipError, match=r"--index is one of auto, flat, hnsw, ivf-sq8; balanced is a kind of FAISS"
     ):
