@@ -48,6 +48,8 @@ async def readyz(request: Request, runtime: Annotated[Runtime, Depends(runtime_o
         index_version=index.version,
         knowledge_base=index.manifest.knowledge_base,
         entities=len(index),
+        pictured=index.pictured,
+        sure=runtime.settings.sure,
         encode=linker.where,
         search=index.where,
         reranker=_shown(runtime.reranker),

@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from fastapi import Path as PathParameter
 
+from indexer.kb import FETCHED
+from service.engine.runtime import Runtime
 from service.errors import Cause, Problem
 from service.http.static import SHOWN_ONLY, WholeFile
+from service.routes.dependencies import runtime_of
 from service.routes.openapi import documented
 from service.schemas import SceneOut, SceneRegionOut, ScenesResponse
 from wikiclip.base.paths import home
@@ -26,26 +29,34 @@ logger = logging.getLogger(__name__)
 router = APIRouter()
 
 
-@router.get("/scenes", responses=documented(), summary="Pictures to try it on")
-def scenes() -> ScenesResponse:
-    """The demo's scenes with the masks of what they show; none where the demo was not made."""
-    return ScenesResponse(scenes=list(_scenes(_folder())))
+@router.get("/scenes", responses=documented(Cause.NOT_READY), summary="Pictures to try it on")
+def scenes(runtime: Annotated[Runtime, Depends(runtime_of)]) -> ScenesResponse:
+    """The demo's scenes with the masks of what they show; none where the demo was not made, and none where the index
+    is not of a knowledge base that comes with the demo, which would not know what they show."""
+    return ScenesResponse(scenes=list(_scenes(_folder())) if _of_demo(runtime) else [])
 
 
 @router.get(
     "/scenes/{name}",
     response_class=WholeFile,
-    responses=documented(Cause.UNKNOWN_SCENE),
+    responses=documented(Cause.UNKNOWN_SCENE, Cause.NOT_READY),
     summary="A scene's picture",
 )
 def scene_image(
     name: Annotated[str, PathParameter(description="The last part of its path in `/scenes`.", examples=["scene.png"])],
+    runtime: Annotated[Runtime, Depends(runtime_of)],
 ) -> WholeFile:
     """The PNG file."""
-    path = next((path for path in _pictures(_folder()) if path.name == name), None)
+    pictures = _pictures(_folder()) if _of_demo(runtime) else []
+    path = next((path for path in pictures if path.name == name), None)
     if path is None:
         raise Problem(Cause.UNKNOWN_SCENE, "/scenes lists those there are.")
     return WholeFile(path, media_type="image/png", headers=SHOWN_ONLY)
+
+
+def _of_demo(runtime: Runtime) -> bool:
+    """Whether what answers comes with the demo. Raises Problem where nothing is loaded."""
+    return runtime.serving.linker.index.manifest.knowledge_base in FETCHED
 
 
 def _folder() -> Path:
