@@ -56,7 +56,7 @@ def screenshots(
             save(page, out / f"why-{scheme}.webp")
         page = opened(browser, f"{url}/#entities?title=violin", WIDE, "light")
         page.get_by_role("link", name="violin", exact=False).first.click()
-        page.get_by_role("heading", name="Nearest in the index").wait_for()
+        page.get_by_role("heading", name="Nearest entries").wait_for()
         save(page, out / "record.webp")
         browser.close()
 
@@ -97,9 +97,11 @@ def opened(browser: Browser, url: str, viewport: ViewportSize, scheme: Scheme) -
 
 def ask(page: Page) -> None:
     """Marks a giraffe and a violin, and asks what they are."""
-    page.get_by_role("button", name="Try", exact=False).first.click()
+    page.get_by_role("button", name="Example").first.click()
+    (scene, *_) = httpx.get(httpx.URL(page.url).join("/scenes")).json()["scenes"]
+    titles = [region["title"] for region in scene["regions"]]  # in the order of the buttons, which do not tell them
     for name in ("giraffe", "violin"):
-        page.get_by_role("button", name=name, exact=True).click()
+        page.locator("#proposals button").nth(titles.index(name)).click()
     page.get_by_role("button", name="What is this?").click()
     page.locator(".answer").nth(1).wait_for()
     page.mouse.move(0, 0)
