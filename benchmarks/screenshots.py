@@ -97,9 +97,11 @@ def opened(browser: Browser, url: str, viewport: ViewportSize, scheme: Scheme) -
 
 def ask(page: Page) -> None:
     """Marks a giraffe and a violin, and asks what they are."""
-    page.get_by_role("button", name="Example").first.click()
-    (scene, *_) = httpx.get(httpx.URL(page.url).join("/scenes")).json()["scenes"]
-    titles = [region["title"] for region in scene["regions"]]  # in the order of the buttons, which do not tell them
+    scenes = httpx.get(httpx.URL(page.url).join("/scenes")).json()["scenes"]
+    place = [scene["name"] for scene in scenes].index("scene")
+    page.locator(".scene").nth(place).click()
+    # In the order of the buttons, which do not tell them.
+    titles = [region["title"] for region in scenes[place]["regions"]]
     for name in ("giraffe", "violin"):
         page.locator("#proposals button").nth(titles.index(name)).click()
     page.get_by_role("button", name="What is this?").click()

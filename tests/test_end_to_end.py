@@ -12,7 +12,7 @@ from indexer.kb import KnowledgeBase, KnowledgeBaseName, open_kb
 from indexer.kb.record import Entity
 from indexer.linker import Linker
 from training.data.scenes.compose import Scene, SceneConfig, compose
-from training.demo import SHOWN, demo_scene
+from training.demo import SHOWN, demo_photograph, demo_scene
 from wikiclip.masks import encode_rle
 from wikiclip.pictures import PictureLimits
 
@@ -36,6 +36,15 @@ def linker(kb: KnowledgeBase, tmp_path_factory: pytest.TempPathFactory) -> Linke
     (folder / "records.jsonl").write_text("".join(lines))
     build(kb=KnowledgeBaseName.JSONL, records=folder / "records.jsonl", images=kb.image_root, out=folder / "index")
     return Linker.open("tiny", folder / "index", limits=PictureLimits())
+
+
+def test_the_demo_photograph_is_known_without_a_mask(linker: Linker) -> None:
+    file = io.BytesIO()
+    demo_photograph().save(file, "PNG")
+    (found,) = linker.link(file.getvalue(), regions=[None], top_k=1)
+    assert found.candidates[0].entity.title == "Jellyfish"
+    assert found.confidence is not None
+    assert found.confidence > 0.5
 
 
 def titles(linker: Linker, scene: Scene, regions: list[object], top_k: int = 3) -> list[list[str]]:

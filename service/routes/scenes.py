@@ -1,6 +1,6 @@
 """Pictures to try the service on, with masks of what they show: the demo's, as `python -m training.demo` writes them.
 
-A folder of `NAME.png` files; the JSON files beside them are RLEs, each of a thing in the picture whose size it has.
+A folder of `NAME.png` files; the JSON files beside them are RLEs, each of a thing in the pictures whose size it has.
 """
 
 import json
@@ -23,7 +23,7 @@ from wikiclip.base.paths import home
 from wikiclip.masks import RegionError, decode_region, encode_rle
 from wikiclip.pictures import PictureError, read_picture
 
-ATTRIBUTION = "Stamps and a photograph of Tux Paint, GNU General Public License 2 or later"
+ATTRIBUTION = "Photographs and stamps of Tux Paint, GNU General Public License 2 or later"
 
 logger = logging.getLogger(__name__)
 router = APIRouter()
@@ -87,7 +87,10 @@ def _scenes(folder: Path) -> Iterator[SceneOut]:
 def _regions(folder: Path, width: int, height: int) -> Iterator[SceneRegionOut]:
     for path in sorted(folder.glob("*.json")):
         try:
-            mask = decode_region(json.loads(path.read_bytes()), height=height, width=width)
+            rle = json.loads(path.read_bytes())
+            if isinstance(rle, dict) and rle.get("size") != [height, width]:
+                continue  # of another picture
+            mask = decode_region(rle, height=height, width=width)
         except (RegionError, ValueError) as error:
             logger.warning("%s is no mask of the scene: %s", path, error)
             continue

@@ -83,8 +83,8 @@ def test_a_low_confidence_is_not_taken_for_knowledge(board: Board, client: httpx
 @pytest.mark.parametrize(
     ("scores", "stands_out"),
     [
-        ([0.6, 0.5, 0.49, 0.46, 0.45], True),  # 0.10 before the next; the others lie 0.05 apart
-        ([0.59, 0.5, 0.49, 0.46, 0.45], False),
+        ([0.56, 0.5, 0.49, 0.46, 0.45], True),  # 0.06 before the next; the others lie 0.05 apart
+        ([0.54, 0.5, 0.49, 0.46, 0.45], False),
         ([0.5, 0.5, 0.5, 0.5], False),
         ([0.6, 0.5, 0.5], True),
         ([0.6, 0.5], False),  # two do not tell
@@ -93,9 +93,12 @@ def test_a_low_confidence_is_not_taken_for_knowledge(board: Board, client: httpx
     ],
 )
 def test_a_candidate_stands_out_by_its_lead(visit: Callable[..., Page], scores: list[float], stands_out: bool) -> None:
-    result = {"confidence": 0.2, "candidates": [{"score": score} for score in scores]}
-    expected = "probable" if stands_out else "unknown" if scores else "none"
-    assert visit().evaluate(VERDICT, result) == expected
+    page, candidates = visit(), [{"score": score} for score in scores]
+    for confidence, otherwise in ((0.25, "unknown"), (None, "unsaid")):
+        expected = "probable" if stands_out else otherwise if scores else "none"
+        assert page.evaluate(VERDICT, {"confidence": confidence, "candidates": candidates}) == expected
+    # Where the confidence is below half of what counts as sure, no lead makes up for it.
+    assert page.evaluate(VERDICT, {"confidence": 0.24, "candidates": candidates}) == ("unknown" if scores else "none")
 
 
 def test_what_counts_as_sure_is_the_services_to_say(
@@ -117,7 +120,7 @@ def test_what_stands_out_is_called_probable_and_no_more(board: Board) -> None:
       const candidates = [0.7, 0.5, 0.49].map((score, place) => (
         { rank: place + 1, entity_id: `id ${place}`, title: `thing ${place}`, text: "", score, url: null,
           image: null, attribution: null }));
-      const region = { number: 1, name: "Region 1", colour: "#123456", result: { confidence: 0.2, candidates },
+      const region = { number: 1, name: "Region 1", colour: "#123456", result: { confidence: 0.3, candidates },
                        answer: { timings_ms: { decode: 1, wait: 0, encode: 1, search: 1, total: 3 } } };
       const node = resultOf(region, {});
       region.result = { confidence: null, candidates };
@@ -126,7 +129,7 @@ def test_what_stands_out_is_called_probable_and_no_more(board: Board) -> None:
     shown, meter, said = board.page.evaluate(script)
     assert "Probably thing 0" in shown
     assert "That is no proof" in shown
-    assert "20% sure" in shown
+    assert "30% sure" in shown
     assert (meter, said) == (None, "Region 1: probably thing 0.")
 
 

@@ -52,6 +52,14 @@ def test_a_scene_comes_with_its_masks(client: httpx.Client, demo: Path) -> None:
     assert "sandbox" in shown.headers["content-security-policy"]
 
 
+def test_a_photograph_comes_without_masks_and_first(client: httpx.Client, demo: Path) -> None:
+    Image.new("RGB", (40, 30)).save(demo / "scene.png")
+    Image.new("RGB", (50, 30)).save(demo / "photograph.png")
+    (demo / "violin.json").write_text(json.dumps(encode_rle(np.ones((30, 40), dtype=np.bool_))))
+    found = client.get("/scenes").raise_for_status().json()["scenes"]
+    assert [(scene["name"], len(scene["regions"])) for scene in found] == [("photograph", 0), ("scene", 1)]
+
+
 def test_an_index_of_ones_own_is_not_tried_on_them(
     client: httpx.Client, demo: Path, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
