@@ -88,7 +88,10 @@ def links(url: str) -> bool:
 
 
 def opened(browser: Browser, url: str, viewport: ViewportSize, scheme: Scheme) -> Page:
-    page = browser.new_page(viewport=viewport, color_scheme=scheme, device_scale_factor=1.5)
+    touched = viewport is PHONE
+    page = browser.new_page(
+        viewport=viewport, color_scheme=scheme, device_scale_factor=1.5, has_touch=touched, is_mobile=touched
+    )
     page.goto(url)
     page.wait_for_selector("body[data-ready]")
     page.wait_for_load_state("networkidle")

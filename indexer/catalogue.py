@@ -142,7 +142,8 @@ class Catalogue:
         self, shard: int, prefix: str, after: tuple[str, int] | None, pictured: bool | None
     ) -> Iterator[tuple[str, int, Entity]]:
         """(folded title, number, entity) of the wanted ones in their order; reads no entity before it is asked for."""
-        first, table, found_K = self.first_numbers[shard], self._tables[shard], self._titles[shard].starting_with(prefix)
+        first, table = self.first_numbers[shard], self._tables[shard]
+        found_K = self._titles[shard].starting_with(prefix)
         if after is not None:
 
             def key(own: np.uint32) -> tuple[str, int]:

@@ -145,8 +145,8 @@ class EntityTable:
         """
         path = self._folder / PICTURED
         if not path.exists():
-            batches = read_batches(self._folder / TABLE)
-            return np.concatenate([np.empty(0, dtype=np.bool_), *(_name_pictures(from_batch(each)) for each in batches)])
+            blocks = (_name_pictures(from_batch(batch)) for batch in read_batches(self._folder / TABLE))
+            return np.concatenate([np.empty(0, dtype=np.bool_), *blocks])
         pictured_E: NDArray[np.bool_] = np.array(read_array(path, np.bool_))
         if len(pictured_E) != len(self):
             raise CorruptIndex(f"{path} is not of {len(self):,} entities; build the index again.")

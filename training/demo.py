@@ -1,4 +1,4 @@
-"""A photograph, and a picture with masks of what it shows, to try the service on, made from the default data: `python -m training.demo`."""
+"""Pictures to try the service on, made from the default data: `python -m training.demo`."""
 
 import json
 from functools import partial

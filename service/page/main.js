@@ -25,6 +25,7 @@ import { setSure } from "./verdict.js";
 import { View } from "./view.js";
 
 const TOP_K = 5;
+const FOOT = 160; // pixels at the foot of the window in which an answer may begin unseen
 const history = new History();
 const regions = new Regions(history);
 const sizes = new Sizes();
@@ -202,7 +203,7 @@ function ask() {
       regions.changed();
       say(asked.map(({ region }) => summary(region)).join(" "));
       const results = byId("results");
-      if (results.getBoundingClientRect().top > window.innerHeight - 80) results.scrollIntoView();
+      if (results.getBoundingClientRect().top > window.innerHeight - FOOT) results.scrollIntoView();
     });
   });
 }

@@ -124,7 +124,8 @@ def test_what_stands_out_is_called_probable_and_no_more(board: Board) -> None:
                        answer: { timings_ms: { decode: 1, wait: 0, encode: 1, search: 1, total: 3 } } };
       const node = resultOf(region, {});
       region.result = { confidence: null, candidates };
-      return [node.querySelector(".sure").innerText, resultOf(region, {}).querySelector("meter:not(.score meter)"), summary(region)];
+      const unmeasured = resultOf(region, {}).querySelector(".sure meter");
+      return [node.querySelector(".sure").innerText, unmeasured, summary(region)];
     }"""
     shown, meter, said = board.page.evaluate(script)
     assert "Probably thing 0" in shown

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, expect
 
-from tests.service.page.test_accessible import violations
 from tests.service.page.conftest import DISC, Board, Point, middle
+from tests.service.page.test_accessible import violations
 
 
 @pytest.fixture
