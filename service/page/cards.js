@@ -71,7 +71,7 @@ function verdict(result) {
     "div",
     { class: `sure ${kind}` },
     el("p", { class: "verdict" }, ...says[kind]()),
-    kind === "probable" && el("p", { class: "quiet" }, "It fits far better than the others. That is no proof."),
+    kind === "probable" && el("p", { class: "quiet" }, "It fits clearly better than the others. That is no proof."),
     confidence !== null && meter(confidence),
   );
 }

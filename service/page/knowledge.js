@@ -1,5 +1,6 @@
-// The knowledge base: what has a picture, entries by the start of their title, and a record with its pictures and its nearest neighbours.
-// The address says what is shown, so that it can be kept and gone back to: #entities?title=... or #entities/ID.
+// The knowledge base: what has a picture, entries by the start of their title, and a record with its pictures and its
+// nearest neighbours. The address says what is shown, so that it can be kept and gone back to: #entities?title=... or
+// #entities/ID.
 
 import { entities, entity, neighbours } from "./api.js";
 import { byId, el, outwards } from "./dom.js";
