@@ -56,7 +56,7 @@ def screenshots(
             save(page, out / f"why-{scheme}.webp")
         page = opened(browser, f"{url}/#entities?title=violin", WIDE, "light")
         page.get_by_role("link", name="violin", exact=False).first.click()
-        page.get_by_role("heading", name="Nearest in the index").wait_for()
+        page.get_by_role("heading", name="Nearest entries").wait_for()
         save(page, out / "record.webp")
         browser.close()
 
@@ -88,7 +88,10 @@ def links(url: str) -> bool:
 
 
 def opened(browser: Browser, url: str, viewport: ViewportSize, scheme: Scheme) -> Page:
-    page = browser.new_page(viewport=viewport, color_scheme=scheme, device_scale_factor=1.5)
+    touched = viewport is PHONE
+    page = browser.new_page(
+        viewport=viewport, color_scheme=scheme, device_scale_factor=1.5, has_touch=touched, is_mobile=touched
+    )
     page.goto(url)
     page.wait_for_selector("body[data-ready]")
     page.wait_for_load_state("networkidle")
@@ -97,9 +100,13 @@ def opened(browser: Browser, url: str, viewport: ViewportSize, scheme: Scheme) -
 
 def ask(page: Page) -> None:
     """Marks a giraffe and a violin, and asks what they are."""
-    page.get_by_role("button", name="Try", exact=False).first.click()
+    scenes = httpx.get(httpx.URL(page.url).join("/scenes")).json()["scenes"]
+    place = [scene["name"] for scene in scenes].index("scene")
+    page.locator(".scene").nth(place).click()
+    # In the order of the buttons, which do not tell them.
+    titles = [region["title"] for region in scenes[place]["regions"]]
     for name in ("giraffe", "violin"):
-        page.get_by_role("button", name=name, exact=True).click()
+        page.locator("#proposals button").nth(titles.index(name)).click()
     page.get_by_role("button", name="What is this?").click()
     page.locator(".answer").nth(1).wait_for()
     page.mouse.move(0, 0)

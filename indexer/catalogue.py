@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import accumulate, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,14 @@ from indexer.errors import CorruptIndex, UnknownEntity
 from indexer.kb.record import Entity
 from indexer.titles import Titles, fold
 
-BLOCK = 1024  # numbers looked at in one step for whether they are deleted
+BLOCK = 1024  # numbers looked at in one step for whether they are wanted
+
+
+class Place(NamedTuple):
+    """The entity that a list in the order of titles was left at. The title finds the place where the entity is gone."""
+
+    title: str
+    entity_id: str
 
 
 class Catalogue:
@@ -35,6 +42,7 @@ class Catalogue:
         numbers: how many numbers there are, those of deleted entities with them.
         counts: how many of them each shard has.
         first_numbers: the first number of each shard.
+        pictured: how many living entities name a picture.
 
     Raises:
         CorruptIndex: a folder does not hold a shard's entities, or `deleted_E` does not fit them.
@@ -52,6 +60,8 @@ class Catalogue:
         self._living_E = np.ones(self.numbers, dtype=np.bool_)
         self._living_E[deleted_E] = False
         self._count = self.numbers - len(deleted_E)
+        self._pictured_E = np.concatenate([np.empty(0, dtype=np.bool_), *(table.pictured() for table in self._tables)])
+        self.pictured = int((self._pictured_E & self._living_E).sum())
 
     def __len__(self) -> int:
         """How many living entities there are."""
@@ -90,19 +100,58 @@ class Catalogue:
                     return number
         raise UnknownEntity(f"The index holds no entity {entity_id[:100]!r}.")
 
-    def starting_with(self, prefix: str, limit: int) -> list[Entity]:
+    def starting_with(
+        self, prefix: str, limit: int, *, after: Place | None = None, pictured: bool | None = None
+    ) -> list[Entity]:
         """The first `limit` living entities whose title, folded, starts with the prefix, folded, in that order.
 
         Of equal titles the lower number comes first. Every entity starts with "".
+
+        Args:
+            after: only what follows it. Where that entity is gone, those of its title come once more.
+            pictured: only those that name a picture, or only those that name none.
         """
-        shards = (self._in_shard(shard, prefix) for shard in range(len(self._tables)))
+        key = None if after is None else self._key(after)
+        shards = (self._in_shard(shard, prefix, key, pictured) for shard in range(len(self._tables)))
         return [entity for _, _, entity in islice(heapq.merge(*shards), limit)]
 
-    def _in_shard(self, shard: int, prefix: str) -> Iterator[tuple[str, int, Entity]]:
-        """(folded title, number, entity) of the living ones in their order; reads no entity before it is asked for."""
-        first, found_K = self.first_numbers[shard], self._titles[shard].starting_with(prefix)
+    def count(self, prefix: str, *, pictured: bool | None = None) -> int:
+        """How many living entities `starting_with` gives without a limit. Reads no entity but in a binary search."""
+        if not fold(prefix):
+            return self._count if pictured is None else self.pictured if pictured else self._count - self.pictured
+        found = (self._wanted(first + titles.starting_with(prefix), pictured) for first, titles in self._placed())
+        return sum(int(wanted_K.sum()) for wanted_K in found)
+
+    def _placed(self) -> Iterator[tuple[int, Titles]]:
+        """Each shard's first number and its titles."""
+        return zip(self.first_numbers, self._titles, strict=True)
+
+    def _wanted(self, numbers_K: NDArray[Any], pictured: bool | None) -> NDArray[np.bool_]:
+        wanted_K: NDArray[np.bool_] = self._living_E[numbers_K]
+        return wanted_K if pictured is None else wanted_K & (self._pictured_E[numbers_K] == pictured)
+
+    def _key(self, place: Place) -> tuple[str, int]:
+        with suppress(UnknownEntity):
+            number = self.number_of(place.entity_id)
+            title = self[number].title
+            if title.startswith(place.title):
+                return fold(title), number
+        return fold(place.title), -1
+
+    def _in_shard(
+        self, shard: int, prefix: str, after: tuple[str, int] | None, pictured: bool | None
+    ) -> Iterator[tuple[str, int, Entity]]:
+        """(folded title, number, entity) of the wanted ones in their order; reads no entity before it is asked for."""
+        first, table = self.first_numbers[shard], self._tables[shard]
+        found_K = self._titles[shard].starting_with(prefix)
+        if after is not None:
+
+            def key(own: np.uint32) -> tuple[str, int]:
+                return fold(table[int(own)].title), first + int(own)
+
+            found_K = found_K[bisect_right(found_K, after, key=key) :]
         for start in range(0, len(found_K), BLOCK):
             block_K = found_K[start : start + BLOCK]
-            for own in block_K[self._living_E[first + block_K]].tolist():
-                entity = self._tables[shard][own]
+            for own in block_K[self._wanted(first + block_K, pictured)].tolist():
+                entity = table[own]
                 yield fold(entity.title), first + own, entity

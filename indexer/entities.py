@@ -23,6 +23,7 @@ from indexer.kb.record import Entity, filled
 
 ARROW_SCHEMA = pa.schema([pa.field("entity", pa.binary(), nullable=False)])
 TABLE, HASHES, NUMBERS = "entities.arrow", "id_hashes.npy", "id_numbers.npy"
+PICTURED = "pictured.npy"  # which entities name a picture; not in shards from before it was kept
 BLOCK_BYTES = 2**26  # of a table that is made of smaller blocks: what is in memory while it is written
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -75,11 +76,14 @@ def read_batches(path: Path, *, scattered: bool = False) -> list[pa.RecordBatch]
 
 
 def write_table(batches: Iterable[pa.RecordBatch], folder: Path) -> int:
-    """Writes the table and its index of ids, and returns how many entities there are."""
+    """Writes the table, its index of ids and which entities name a picture; returns how many entities there are."""
     hashes: list[NDArray[np.uint64]] = []
+    pictured: list[NDArray[np.bool_]] = []
 
     def hashed(batch: pa.RecordBatch) -> pa.RecordBatch:
-        hashes.append(np.array([_hash(entity.entity_id) for entity in from_batch(batch)], dtype=np.uint64))
+        entities = list(from_batch(batch))
+        hashes.append(np.array([_hash(entity.entity_id) for entity in entities], dtype=np.uint64))
+        pictured.append(_name_pictures(entities))
         return batch
 
     write_batches(_joined(hashed(batch) for batch in batches), folder / TABLE)
@@ -87,6 +91,7 @@ def write_table(batches: Iterable[pa.RecordBatch], folder: Path) -> int:
     order_E = np.argsort(hashes_E, kind="stable")
     np.save(folder / HASHES, hashes_E[order_E])
     np.save(folder / NUMBERS, order_E.astype(np.uint32))
+    np.save(folder / PICTURED, np.concatenate([np.empty(0, dtype=np.bool_), *pictured]))
     return len(order_E)
 
 
@@ -110,6 +115,7 @@ class EntityTable:
     """
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         batches = read_batches(folder / TABLE, scattered=True)
         self._blocks = [_Block(batch, folder / TABLE) for batch in batches]
         self._starts = [0, *accumulate(len(batch) for batch in batches)]
@@ -129,6 +135,22 @@ class EntityTable:
             raise IndexError(number)
         block = bisect_right(self._starts, number) - 1
         return self._blocks[block][number - self._starts[block]]
+
+    def pictured(self) -> NDArray[np.bool_]:
+        """[E], whether an entity names a picture; in memory. Where the table was written before this was kept, all
+        entities are read for it: some seconds for a million.
+
+        Raises:
+            CorruptIndex: what is kept is not of the table's entities.
+        """
+        path = self._folder / PICTURED
+        if not path.exists():
+            blocks = (_name_pictures(from_batch(batch)) for batch in read_batches(self._folder / TABLE))
+            return np.concatenate([np.empty(0, dtype=np.bool_), *blocks])
+        pictured_E: NDArray[np.bool_] = np.array(read_array(path, np.bool_))
+        if len(pictured_E) != len(self):
+            raise CorruptIndex(f"{path} is not of {len(self):,} entities; build the index again.")
+        return pictured_E
 
     def number_of(self, entity_id: str) -> int:
         """Raises UnknownEntity where no entity has the id."""
@@ -169,6 +191,10 @@ class _Block:
             return _decode(self._data[self._offsets[row] : self._offsets[row + 1]])
         except msgspec.DecodeError as error:
             raise CorruptIndex(f"{self._path} holds what is no entity ({error}); build the index again.") from error
+
+
+def _name_pictures(entities: Iterable[Entity]) -> NDArray[np.bool_]:
+    return np.array([bool(entity.images) for entity in entities], dtype=np.bool_)
 
 
 def _hash(entity_id: str) -> int:

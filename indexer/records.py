@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from indexer.catalogue import Catalogue
+from indexer.catalogue import Catalogue, Place
 from indexer.entities import TABLE
 from indexer.errors import CorruptIndex
 from indexer.kb.record import Entity
@@ -92,10 +92,27 @@ class Records:
             return None
         return picture_file(Path(shard.image_root), images[number], follow_links=shard.follow_links)
 
-    def entities_titled(self, prefix: str, limit: int = 20) -> list[Entity]:
-        """The first entities in the order of titles whose title starts so; neither case nor accents count."""
+    def entities_titled(
+        self, prefix: str, limit: int = 20, *, after: Place | None = None, pictured: bool | None = None
+    ) -> list[Entity]:
+        """The first entities in the order of titles whose title starts so; neither case nor accents count.
+
+        Args:
+            after: only what follows this place in the order.
+            pictured: only those that name a picture, or only those that name none.
+        """
         self.files.expect_whole()
-        return self._entities.starting_with(prefix, limit)
+        return self._entities.starting_with(prefix, limit, after=after, pictured=pictured)
+
+    def count_titled(self, prefix: str, *, pictured: bool | None = None) -> int:
+        """How many entities `entities_titled` gives without a limit."""
+        self.files.expect_whole()
+        return self._entities.count(prefix, pictured=pictured)
+
+    @property
+    def pictured(self) -> int:
+        """How many entities name a picture."""
+        return self._entities.pictured
 
     def __len__(self) -> int:
         """How many entities there are."""

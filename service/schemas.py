@@ -155,6 +155,8 @@ class ExplainResponse(ExplanationOut):
 
 class EntitiesResponse(BaseModel):
     entities: Annotated[list[EntityOut], Field(description="In the order of their titles.")]
+    count: Annotated[int, Field(description="How many there are, those before and after these included.")]
+    next: Annotated[str | None, Field(description="What to send as `after` for what follows; null at the end.")]
 
 
 class NeighboursResponse(BaseModel):
@@ -221,6 +223,8 @@ class Readiness(BaseModel):
     index_version: str
     knowledge_base: Annotated[str, Field(description="Whose entities it holds, as `indexer.build --kb` names it.")]
     entities: int
+    pictured: Annotated[int, Field(description="How many of them have a picture.")]
+    sure: Annotated[float, Field(description="The confidence from which the page says that it knows; answers stay.")]
     encode: Annotated[str, Field(description="On what mentions are encoded, and why there.")]
     search: Annotated[str, Field(description="On what the index is searched, and why there.")]
     reranker: Annotated[RerankerOut | None, Field(description="Null where candidates are in the search's order.")]

@@ -103,6 +103,9 @@ class Settings(BaseSettings):
         ),
     ] = ""
     rerank_k: Annotated[int, Field(ge=2, le=100, description="Candidates of a mention that it looks at.")] = 20
+    sure: Annotated[
+        float, Field(ge=0, le=1, description="The confidence from which the page says that it knows what a thing is.")
+    ] = 0.5
 
     threads: Annotated[PositiveInt, Field(description="Cores that encoding may take.")] = Field(default_factory=cores)
     search_threads: Annotated[

@@ -12,11 +12,12 @@ from indexer.kb import KnowledgeBase, KnowledgeBaseName, open_kb
 from indexer.kb.record import Entity
 from indexer.linker import Linker
 from training.data.scenes.compose import Scene, SceneConfig, compose
-from training.demo import SHOWN, demo_scene
+from training.demo import SHOWN, demo_photograph, demo_scene
 from wikiclip.masks import encode_rle
 from wikiclip.pictures import PictureLimits
 
 pytestmark = [pytest.mark.data, pytest.mark.slow]
+PHOTOGRAPHED = "Jellyfish"
 
 
 @pytest.fixture(scope="module")
@@ -27,15 +28,24 @@ def kb(wikipedia_data: Path) -> KnowledgeBase:
 
 @pytest.fixture(scope="module")
 def linker(kb: KnowledgeBase, tmp_path_factory: pytest.TempPathFactory) -> Linker:
-    """Every entity that has a picture, and some of the others."""
+    """Every entity that has a picture, and some of the others, that of the demo's photograph among them."""
     entities = [record for record in kb.records() if isinstance(record, Entity)]
-    chosen = [entity for entity in entities if entity.images]
-    chosen += islice((entity for entity in entities if not entity.images), 0, None, 20)
+    chosen = [entity for entity in entities if entity.images or entity.title == PHOTOGRAPHED]
+    chosen += islice((entity for entity in entities if not entity.images and entity.title != PHOTOGRAPHED), 0, None, 20)
     folder = tmp_path_factory.mktemp("articles")
     lines = (json.dumps(entity._asdict()) + "\n" for entity in chosen)
     (folder / "records.jsonl").write_text("".join(lines))
     build(kb=KnowledgeBaseName.JSONL, records=folder / "records.jsonl", images=kb.image_root, out=folder / "index")
     return Linker.open("tiny", folder / "index", limits=PictureLimits())
+
+
+def test_the_demo_photograph_is_known_without_a_mask(linker: Linker) -> None:
+    file = io.BytesIO()
+    demo_photograph().save(file, "PNG")
+    (found,) = linker.link(file.getvalue(), regions=[None], top_k=1)
+    assert found.candidates[0].entity.title == PHOTOGRAPHED
+    assert found.confidence is not None
+    assert found.confidence > 0.5
 
 
 def titles(linker: Linker, scene: Scene, regions: list[object], top_k: int = 3) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""A picture with masks to try the service on, made from the default data: `python -m training.demo`."""
+"""Pictures to try the service on, made from the default data: `python -m training.demo`."""
 
 import json
 from functools import partial
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from PIL import Image
 
 from indexer.default_data.debian import fetch_packages
 from indexer.default_data.needs import DEMO_SCENE
@@ -23,6 +24,7 @@ SHOWN = {
     "violin": "hobbies/music/string/violin.png",
 }
 PLACE = "usr/share/tuxpaint/templates/rocks.jpg"
+PHOTOGRAPH = "usr/share/tuxpaint/templates/jellyfish.jpg"
 SEED = (24,)
 app = typer.Typer(add_completion=False)
 
@@ -39,17 +41,29 @@ def demo_scene() -> Scene:
     return compose(paths, SEED, SceneConfig(stamp=(0.45, 0.6)), partial(cut_place, [root / PLACE]))
 
 
+def demo_photograph() -> Image.Image:
+    """A photograph of one thing, whose name tells nothing of it.
+
+    Raises:
+        WikiClipError: the package that has it cannot be fetched.
+    """
+    fetch_packages(DEMO_SCENE)
+    with Image.open(debian_root() / PHOTOGRAPH) as photograph:
+        return photograph.convert("RGB")
+
+
 @app.command()
 def demo(out: Annotated[Path | None, typer.Option(help="The folder to write; var/demo if left out.")] = None) -> None:
-    """Write `scene.png`, and beside it an RLE mask of each thing that it shows, as JSON."""
+    """Write `photograph.png`; and `scene.png`, and beside it an RLE mask of each thing that it shows, as JSON."""
     folder = out or home() / "demo"
-    scene = demo_scene()
+    scene, photograph = demo_scene(), demo_photograph()
     with appearing_folder(folder) as partial:
+        photograph.save(partial / "photograph.png")
         scene.picture.save(partial / "scene.png")
         for name, placed in zip(SHOWN, scene.placed, strict=True):
             (partial / f"{name}.json").write_text(json.dumps(encode_rle(placed.mask)) + "\n", encoding="utf-8")
         remove_folder(folder)
-    typer.echo(f"A scene to try, and a mask of each thing in it: {folder}")
+    typer.echo(f"A photograph and a scene to try, and a mask of each thing in it: {folder}")
 
 
 if __name__ == "__main__":

@@ -100,9 +100,18 @@ class LinkClient:
         """An entity's whole record."""
         return self._service.ask(EntityOut, "GET", _path(entity_id))
 
-    def entities(self, title: str = "", *, limit: int = 20) -> EntitiesResponse:
-        """The first entities, in the order of titles, whose title begins so; case and accents do not count."""
-        return self._service.ask(EntitiesResponse, "GET", "/entities", params={"title": title, "limit": limit})
+    def entities(
+        self, title: str = "", *, limit: int = 20, after: str | None = None, pictured: bool | None = None
+    ) -> EntitiesResponse:
+        """The first entities, in the order of titles, whose title begins so; case and accents do not count.
+
+        Args:
+            after: what an answer told as `next`, for those that follow.
+            pictured: only those with a picture, or only those without.
+        """
+        given = {"title": title, "limit": limit, "after": after, "pictured": pictured}
+        params = {name: value for name, value in given.items() if value is not None}
+        return self._service.ask(EntitiesResponse, "GET", "/entities", params=params)
 
     def neighbours(self, entity_id: str, *, top_k: int = 10) -> NeighboursResponse:
         """The entities nearest to one in the index, itself left out."""

@@ -96,6 +96,8 @@ class Runtime:
             index_version=index.version,
             knowledge_base=index.manifest.knowledge_base,
             entities=len(index),
+            pictured=index.pictured,
+            sure=self.settings.sure,
             encode=linker.where,
             search=index.where,
             reranker=_shown(self.reranker),

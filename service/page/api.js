@@ -57,8 +57,8 @@ export const explain = (image, region, entity_id) =>
 export const readiness = () => json("/readyz");
 export const scenes = async () => (await json("/scenes")).scenes;
 export const entity = (id, signal) => json(`/entities/${encodeURIComponent(id)}`, { signal });
-export const entities = async (title, signal) =>
-  (await json(`/entities?${new URLSearchParams({ title, limit: 30 })}`, { signal })).entities;
+/** `asked` is {title, limit, after, pictured}, each as the service takes it; answers {entities, count, next}. */
+export const entities = (asked, signal) => json(`/entities?${new URLSearchParams(asked)}`, { signal });
 export const neighbours = async (id, signal) =>
   (await json(`/entities/${encodeURIComponent(id)}/neighbours?top_k=8`, { signal })).candidates;
 export const blob = async (path) => (await ask(path)).blob();

@@ -2,22 +2,33 @@
 
 import { asCurl, copy } from "./copy.js";
 import { el, outwards, percent } from "./dom.js";
-import { entityPicture } from "./entity_picture.js";
+import { thumb } from "./entity_picture.js";
 import { explanation } from "./explain.js";
 import { key } from "./key.js";
 import { inWords } from "./problems.js";
+import { sureFrom, verdictOf } from "./verdict.js";
 
-const SURE = 0.5; // the confidence below which the page does not claim to know
-const STAGES = ["decode", "wait", "encode", "search", "rerank"]; // the last where there is a cross-encoder
+// What is done one after the other, in words; the last where there is a cross-encoder.
+const STAGES = {
+  decode: "reading the picture",
+  wait: "waiting",
+  encode: "looking at it",
+  search: "searching",
+  rerank: "looking twice",
+};
 
 /** What is said of a region in one sentence. */
 export function summary(region) {
   const { confidence, candidates } = region.result;
-  if (!candidates.length) return `${region.name}: nothing found.`;
-  const nearest = candidates[0].title;
-  if (confidence === null) return `${region.name}: nearest is ${nearest}.`;
-  if (confidence < SURE) return `${region.name}: not known. Nearest is ${nearest}.`;
-  return `${region.name}: ${nearest}, ${percent(confidence)} sure.`;
+  const nearest = candidates[0]?.title;
+  const says = {
+    none: () => "nothing found",
+    sure: () => `${nearest}, ${percent(confidence)} sure`,
+    probable: () => `probably ${nearest}`,
+    unknown: () => `not known. Nearest is ${nearest}`,
+    unsaid: () => `nearest is ${nearest}`,
+  };
+  return `${region.name}: ${says[verdictOf(region.result)]()}.`;
 }
 
 /** `context` is {picture, topK, say(text)}. */
@@ -31,32 +42,47 @@ export function resultOf(region, context) {
       "header",
       {},
       el("h3", { id: heading }, el("span", { class: "chip", aria: { hidden: "true" } }, mark(region)), ` ${region.name}`),
-      copies(region, context),
     ),
-    confidence(result),
+    verdict(result),
     el("ol", { class: "cards" }, ...result.candidates.map((candidate) => card(candidate, region, context))),
-    timings(answer.timings_ms),
+    el(
+      "details",
+      { class: "details" },
+      el("summary", {}, "Details"),
+      copies(region, context),
+      timings(answer.timings_ms),
+    ),
   );
 }
 
 export const mark = (region) => (region.whole ? "∗" : String(region.number));
 
-function confidence({ confidence: sure, candidates }) {
-  if (!candidates.length) return el("p", { class: "verdict" }, "Nothing was found.");
-  if (sure === null) return null;
-  const known = sure >= SURE;
+function verdict(result) {
+  const { confidence, candidates } = result;
+  const kind = verdictOf(result);
+  if (kind === "none") return el("p", { class: "verdict" }, "Nothing was found.");
+  if (kind === "unsaid") return null;
+  const says = {
+    sure: () => [record(candidates[0])],
+    probable: () => [el("span", { class: "perhaps" }, "Probably"), " ", record(candidates[0])],
+    unknown: () => ["I do not know what this is. These are nearest:"],
+  };
   return el(
     "div",
-    { class: known ? "sure" : "sure unknown" },
-    el("p", { class: "verdict" }, known ? record(candidates[0]) : "I do not know what this is. These are nearest:"),
-    el(
-      "label",
-      { class: "meter" },
-      el("span", {}, `${percent(sure)} sure`),
-      el("meter", { min: 0, max: 1, low: SURE, optimum: 1, value: sure }),
-    ),
+    { class: `sure ${kind}` },
+    el("p", { class: "verdict" }, ...says[kind]()),
+    kind === "probable" && el("p", { class: "quiet" }, "It fits clearly better than the others. That is no proof."),
+    confidence !== null && meter(confidence),
   );
 }
+
+const meter = (confidence) =>
+  el(
+    "label",
+    { class: "meter" },
+    el("span", {}, `${percent(confidence)} sure`),
+    el("meter", { min: 0, max: 1, low: sureFrom(), optimum: 1, value: confidence }),
+  );
 
 const record = ({ entity_id, title }) => el("a", { href: `#entities/${encodeURIComponent(entity_id)}` }, title);
 
@@ -64,28 +90,30 @@ function card(candidate, region, context) {
   const { rank, title, text, score, url, image, attribution, entity_id } = candidate;
   const why = el("button", { type: "button", class: "link", aria: { expanded: "false" } }, "Why this answer?");
   const body = el("div", { class: "why-place" });
+  const source = outwards(url, "Source ↗");
   const node = el(
     "li",
     { class: rank === 1 ? "card best" : "card", data: { entity: entity_id } },
-    el("div", { class: "thumb" }, entityPicture(image, title)),
+    thumb(image, title),
     el(
       "div",
       { class: "about" },
       el("h4", {}, record(candidate)),
       el("p", { class: "text" }, text),
+      el("p", { class: "links" }, why),
       el(
-        "label",
-        { class: "meter score" },
-        el("span", {}, `similarity ${score.toFixed(2)}`),
-        el("meter", { min: 0, max: 1, value: Math.max(0, score) }),
+        "details",
+        {},
+        el("summary", {}, "Source and similarity"),
+        source && el("p", { class: "links" }, source),
+        attribution && el("p", { class: "quiet" }, attribution),
+        el(
+          "label",
+          { class: "meter score" },
+          el("span", {}, `similarity ${score.toFixed(2)}`),
+          el("meter", { min: 0, max: 1, value: Math.max(0, score) }),
+        ),
       ),
-      el(
-        "p",
-        { class: "links" },
-        outwards(url, "Source ↗"),
-        why,
-      ),
-      attribution && el("p", { class: "quiet" }, attribution),
     ),
     body,
   );
@@ -117,15 +145,17 @@ function timings(times) {
   return el(
     "dl",
     { class: "timings" },
-    ...STAGES.filter((stage) => times[stage] != null).map((stage) =>
-      el(
-        "div",
-        { class: stage, vars: { share: times[stage] / width } },
-        el("dt", {}, stage),
-        el("dd", {}, `${times[stage].toFixed(times[stage] < 10 ? 1 : 0)} ms`),
+    ...Object.entries(STAGES)
+      .filter(([stage]) => times[stage] != null)
+      .map(([stage, words]) =>
+        el(
+          "div",
+          { class: stage, vars: { share: times[stage] / width } },
+          el("dt", {}, words),
+          el("dd", {}, `${times[stage].toFixed(times[stage] < 10 ? 1 : 0)} ms`),
+        ),
       ),
-    ),
-    el("div", { class: "total" }, el("dt", {}, "total"), el("dd", {}, whole)),
+    el("div", { class: "total" }, el("dt", {}, "in all"), el("dd", {}, whole)),
   );
 }
 

@@ -14,7 +14,7 @@ export function el(tag, props = {}, ...children) {
   for (const [name, value] of Object.entries(aria)) node.setAttribute(`aria-${name}`, value);
   for (const [name, value] of Object.entries(vars)) node.style.setProperty(`--${name}`, value);
   for (const [name, listener] of Object.entries(on)) node.addEventListener(name, listener);
-  node.append(...children.filter((child) => child !== null && child !== undefined));
+  node.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
   return node;
 }
 

@@ -4,14 +4,20 @@ import { blob } from "./api.js";
 import { el } from "./dom.js";
 import { key } from "./key.js";
 
-/** An <img>, or a quiet place-holder where the entity has no picture or it cannot be shown. */
+/** An <img>, or null where the entity has no picture. One that cannot be shown goes, and its frame (`.thumb`) with it. */
 export function entityPicture(path, title) {
-  if (!path) return nothing(title);
+  if (!path) return null;
   const image = el("img", { alt: `Picture of ${title}`, loading: "lazy", decoding: "async" });
-  image.addEventListener("error", () => image.replaceWith(nothing(title)), { once: true });
+  image.addEventListener("error", () => (image.closest(".thumb") ?? image).remove(), { once: true });
   if (key()) load(image, path);
   else image.src = path;
   return image;
+}
+
+/** The same in a frame of a card, or null. */
+export function thumb(path, title, tag = "div") {
+  const image = entityPicture(path, title);
+  return image && el(tag, { class: "thumb" }, image);
 }
 
 async function load(image, path) {
@@ -22,8 +28,4 @@ async function load(image, path) {
   } catch {
     image.dispatchEvent(new Event("error"));
   }
-}
-
-function nothing(title) {
-  return el("span", { class: "no-picture", aria: { hidden: "true" } }, [...title][0]?.toUpperCase() ?? "?");
 }

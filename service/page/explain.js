@@ -21,7 +21,7 @@ export async function explanation(picture, region, candidate) {
         grid: told.mention.similarity,
         title: "Your picture",
         label: `Heat map of your picture: how much each part resembles ${candidate.title}.`,
-        caption: `Brighter parts resemble the entry more (cosine ${low.toFixed(2)} to ${high.toFixed(2)}).`,
+        caption: `Brighter parts resemble the entry more (similarity ${low.toFixed(2)} to ${high.toFixed(2)}).`,
       }),
       told.picture && (await entityMap(told.picture, candidate.title)),
     ),

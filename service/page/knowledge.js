@@ -1,14 +1,17 @@
-// The knowledge base: entries by the start of their title, and a record with its pictures and its nearest neighbours.
-// The address says what is shown, so that it can be kept and gone back to: #entities?title=... or #entities/ID.
+// The knowledge base: what has a picture, entries by the start of their title, and a record with its pictures and its
+// nearest neighbours. The address says what is shown, so that it can be kept and gone back to: #entities?title=... or
+// #entities/ID.
 
 import { entities, entity, neighbours } from "./api.js";
 import { byId, el, outwards } from "./dom.js";
-import { entityPicture } from "./entity_picture.js";
+import { entityPicture, thumb } from "./entity_picture.js";
+import { inNumbers } from "./holdings.js";
 
 const PAUSE_MS = 200; // without a key, before a title is looked for
 const SHOWN_TEXT = 2000; // characters of a description, before the rest is asked for
 const SHOWN_NAMES = 20;
 const TITLE = "#entities?title=";
+const PAGE = 30; // entries, before more are asked for
 
 export class KnowledgeBase {
   #running = null;
@@ -18,7 +21,7 @@ export class KnowledgeBase {
   constructor(report, say) {
     [this.report, this.say] = [report, say];
     this.input = byId("title");
-    this.place = byId("entries");
+    [this.place, this.count] = [byId("entries"), byId("entries-count")];
     this.input.addEventListener("input", () => {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.#search(), PAUSE_MS);
@@ -50,19 +53,55 @@ export class KnowledgeBase {
     } catch (error) {
       if (error.name === "AbortError") return;
       this.place.replaceChildren();
+      this.count.textContent = "";
       this.report(error, () => this.show(hash));
     }
   }
 
+  /** Entries whose title begins so; without a beginning all, those that have a picture before those that have none. */
   async #titles(title, signal) {
     if (this.input.value.trim() !== title) this.input.value = title;
-    const found = await entities(title, signal);
-    this.say(`${found.length} entries.`);
-    this.place.replaceChildren(
-      found.length
-        ? el("ul", { class: "entries" }, ...found.map(entry))
-        : el("p", { class: "quiet" }, `No entry begins with “${title}”.`),
-    );
+    const held = title ? null : await holds(signal);
+    const parts = title
+      ? [{ title }]
+      : [held.pictured && { pictured: true }, held.pictured < held.entities && { pictured: false }].filter(Boolean);
+    const list = el("ul", { class: "entries" });
+    const more = el("button", { type: "button", class: "more" });
+    let after = null;
+    const turn = async () => {
+      const found = await entities({ ...parts[0], limit: PAGE, ...(after && { after }) }, signal);
+      after = found.next;
+      if (!after) parts.shift();
+      more.hidden = parts.length === 0;
+      more.textContent = after ? "More" : "Show those without a picture";
+      const fresh = found.entities.map(entry);
+      list.append(...fresh);
+      return { fresh, count: found.count };
+    };
+    more.addEventListener("click", () => this.#goOn(turn, more));
+    const { count } = await turn();
+    this.place.replaceChildren(...(count ? [list, more] : []));
+    const sorted = held?.pictured && held.pictured < held.entities;
+    this.#counts(title ? begin(count, title) : `${inNumbers(held)}${sorted ? ", which come first" : ""}.`);
+  }
+
+  /** Shows more of a list; who asked with a key goes on at the first of them. */
+  async #goOn(turn, more) {
+    more.disabled = true;
+    try {
+      const { fresh } = await turn();
+      this.say(fresh.length === 1 ? "1 more entry." : `${fresh.length} more entries.`);
+      fresh[0]?.querySelector("a").focus();
+    } catch (error) {
+      if (error.name !== "AbortError") this.report(error, () => this.#goOn(turn, more));
+    } finally {
+      more.disabled = false;
+    }
+  }
+
+  #counts(text) {
+    this.count.textContent = text;
+    this.say(text);
   }
 
   async #record(id, signal) {
@@ -71,18 +110,19 @@ export class KnowledgeBase {
       neighbours(id, signal).then((found) => ({ candidates: found })),
     ]);
     const heading = el("h2", { tabIndex: -1 }, record.title);
-    const pictures = record.images.length ? record.images : [null];
+    this.count.textContent = "";
     this.place.replaceChildren(
       el(
         "article",
         { class: "record" },
         heading,
-        el("div", { class: "pictures" }, ...pictures.map((path) => entityPicture(path, record.title))),
+        record.images.length > 0 &&
+          el("div", { class: "pictures" }, ...record.images.map((path) => entityPicture(path, record.title))),
         ...names(record),
         ...textOf(record),
         el("p", { class: "links" }, el("code", {}, record.entity_id), outwards(record.url, "Source ↗")),
         record.attribution && el("p", { class: "quiet" }, record.attribution),
-        el("h3", {}, "Nearest in the index"),
+        el("h3", {}, "Nearest entries"),
         candidates.length
           ? el("ul", { class: "entries" }, ...candidates.map(entry))
           : el("p", { class: "quiet" }, "There is no other entry."),
@@ -91,6 +131,17 @@ export class KnowledgeBase {
     heading.focus();
     window.scrollTo(0, 0);
   }
+}
+
+/** How many entries there are, and how many of them have a picture. */
+async function holds(signal) {
+  const [pictured, bare] = await Promise.all([true, false].map((each) => entities({ pictured: each, limit: 1 }, signal)));
+  return { pictured: pictured.count, entities: pictured.count + bare.count };
+}
+
+function begin(count, title) {
+  if (!count) return `No entry begins with “${title}”.`;
+  return count === 1 ? `1 entry begins with “${title}”.` : `${count.toLocaleString("en")} entries begin with “${title}”.`;
 }
 
 /** Other names and tags, where there are some. */
@@ -118,7 +169,7 @@ function entry({ entity_id, title, text, image, images = [], score }) {
     el(
       "a",
       { href: `#entities/${encodeURIComponent(entity_id)}` },
-      el("span", { class: "thumb" }, entityPicture(image ?? images[0] ?? null, title)),
+      thumb(image ?? images[0], title, "span"),
       el(
         "span",
         { class: "about" },

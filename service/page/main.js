@@ -3,8 +3,10 @@
 import { Problem, link, readiness, segment } from "./api.js";
 import { resultOf, summary } from "./cards.js";
 import { byId, el, percent } from "./dom.js";
+import { showHoldings } from "./holdings.js";
 import { Gestures } from "./gestures.js";
 import { History } from "./history.js";
+import { forget, keepPicture, keepRegions, kept } from "./keeping.js";
 import { installKey } from "./key.js";
 import { KnowledgeBase } from "./knowledge.js";
 import { drawBadges } from "./marks.js";
@@ -19,9 +21,11 @@ import { installSources } from "./sources.js";
 import { Sizes } from "./sizes.js";
 import { Stage } from "./stage.js";
 import { makeTools } from "./tools.js";
+import { setSure } from "./verdict.js";
 import { View } from "./view.js";
 
 const TOP_K = 5;
+const FOOT = 160; // pixels at the foot of the window in which an answer may begin unseen
 const history = new History();
 const regions = new Regions(history);
 const sizes = new Sizes();
@@ -74,16 +78,34 @@ async function working(what, work) {
   }
 }
 
+/** Opens a picture, with regions to choose from. It is kept in this browser in place of the one before. */
 async function open(file, proposed) {
+  if (await show(file, proposed)) {
+    keepPicture(file);
+    location.hash = "#draw";
+  }
+}
+
+/** Opens what this browser kept of this tab, with the regions as they were; their answers are asked for anew. */
+async function reopen() {
+  const found = await kept();
+  if (!found || stage.picture || !(await show(found.file, []))) return;
+  for (const rle of found.regions) {
+    if (rle) regions.put(Mask.ofRle(rle), { fresh: true });
+    else regions.addWhole();
+  }
+  history.clear();
+}
+
+async function show(file, proposed) {
   clearProblem();
   let picture;
   try {
     picture = await openPicture(file);
   } catch (error) {
     report(error);
-    return;
+    return false;
   }
-  location.hash = "#draw";
   document.body.classList.add("open");
   regions.clear(picture.width, picture.height);
   stage.show(picture);
@@ -93,6 +115,13 @@ async function open(file, proposed) {
   byId("file-name").textContent = `${file.name}, ${picture.width} × ${picture.height}`;
   say(`${file.name} is open.`);
   stage.element.focus({ preventScroll: true });
+  return true;
+}
+
+/** Back to where a picture is chosen; nothing is kept of this one. */
+async function close() {
+  await forget();
+  location.reload();
 }
 
 function propose(found) {
@@ -162,9 +191,10 @@ function ask() {
   const open = marked.filter((region) => !region.result);
   const asked = (open.length ? open : marked).map((region) => ({
     region,
-    rle: region.whole ? null : region.mask.toRle(),
+    rle: region.toRle(),
   }));
   return working("Looking it up …", async (ifSame) => {
+    if (!told) await sayWhatAnswers();
     const answer = await link(stage.picture.file, asked.map(({ rle }) => rle), TOP_K);
     ifSame(() => {
       asked.forEach(({ region, rle }, index) =>
@@ -173,7 +203,7 @@ function ask() {
       regions.changed();
       say(asked.map(({ region }) => summary(region)).join(" "));
       const results = byId("results");
-      if (results.getBoundingClientRect().top > window.innerHeight - 80) results.scrollIntoView();
+      if (results.getBoundingClientRect().top > window.innerHeight - FOOT) results.scrollIntoView();
     });
   });
 }
@@ -244,7 +274,9 @@ stage.mark((context) => drawBadges(context, view, regions));
 regions.addEventListener("change", () => {
   showRegions(regions);
   showSizes();
-  if (stage.picture) showResults();
+  if (!stage.picture) return;
+  showResults();
+  keepRegions(() => regions.list.filter(({ empty }) => !empty).map((region) => region.toRle()));
 });
 history.addEventListener("change", () => {
   byId("undo").disabled = !history.canUndo;
@@ -265,6 +297,7 @@ const actions = {
   new: () => regions.addEmpty(),
   find: findThings,
   ask,
+  close,
   help: () => byId("help").showModal(),
 };
 for (const button of document.querySelectorAll("button[data-action]")) {
@@ -301,17 +334,13 @@ installShortcuts({
 });
 document.addEventListener("keyup", (event) => event.key === " " && (gestures.spaceIsDown = false));
 
-const KNOWLEDGE_BASES = {
-  wikipedia: "Wikipedia’s vital articles",
-  wordnet: "WordNet’s nouns",
-  oven: "the Wikipedia of OVEN",
-};
+let told = null; // by the service about itself, once it is ready
 
 async function sayWhatAnswers() {
   try {
-    const { knowledge_base: name, entities } = await readiness();
-    byId("knowledge").textContent =
-      `Answers come from ${KNOWLEDGE_BASES[name] ?? "this service’s own records"}: ${entities.toLocaleString("en")} of them.`;
+    told = await readiness();
+    setSure(told.sure);
+    await showHoldings(told);
   } catch (error) {
     if (!(error instanceof Problem)) throw error; // a service that is not ready says so where something is asked of it
   }
@@ -322,4 +351,5 @@ showTool();
 sayWhatAnswers();
 route();
 installSources({ open, report });
+await reopen();
 document.body.dataset.ready = "true";

@@ -11,15 +11,15 @@ const LIT = [255, 255, 255, 110];
 export class Proposals {
   #lit = 0;
 
-  /** `regions` is `[{rle, title?}, ...]` of at most 255 regions of a picture of this size. */
+  /** `regions` is `[{rle}, ...]` of at most 255 regions of a picture of this size. */
   constructor(regions, width, height) {
     [this.width, this.height] = [width, height];
     this.labels = new Uint8Array(width * height);
-    this.regions = regions.map(({ rle, title }, index) => {
+    this.regions = regions.map(({ rle }, index) => {
       const inside = new Mask(width, height, decode(rle));
       for (let at = 0; at < inside.data.length; at++) if (inside.data[at]) this.labels[at] = index + 1;
       const { bounds, count } = inside.measure();
-      return { label: index + 1, title: title ?? null, rle, bounds, share: count / inside.data.length };
+      return { label: index + 1, rle, bounds, share: count / inside.data.length };
     });
     this.layer = new Layer({ width, height, data: this.labels });
     this.layer.paint(this.#look);

@@ -67,7 +67,7 @@ export function showProposals(proposals, { take, light }) {
               pointerleave: () => light(null),
             },
           },
-          proposal.title ?? `${where(proposal.bounds, proposals)}, ${percentOf(proposal.share)}`,
+          `${where(proposal.bounds, proposals)}, ${percentOf(proposal.share)}`,
         ),
       ),
     ),

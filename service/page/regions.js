@@ -31,6 +31,14 @@ export class Region {
     this.result = null;
     this.answer = null;
     this.asked = null;
+    this.rle = null;
+  }
+
+  /** The mask as it is sent; null for the whole picture. It is encoded once. */
+  toRle() {
+    if (this.whole) return null;
+    this.rle ??= this.mask.toRle();
+    return this.rle;
   }
 
   get empty() {
@@ -190,6 +198,7 @@ class Stroke {
       return;
     }
     region.mask.data.set(this.#before);
+    region.rle = null;
     if (this.#rect) regions.painted(region, this.#rect);
   }
 }

@@ -6,6 +6,10 @@ const NAME = "wikiclip-single-keys";
 
 /** `actions` maps keys (as `event.key` has them) to what they do; `undo` and `redo` are of their own. */
 export function installShortcuts({ actions, undo, redo, isActive }) {
+  // On a screen that is touched no word speaks of keys.
+  if (matchMedia("(pointer: coarse)").matches) {
+    for (const node of document.querySelectorAll("[title]")) node.title = node.title.replace(/ \([^)]*\)$/, "");
+  }
   const single = byId("single-keys");
   single.checked = localStorage.getItem(NAME) !== "off";
   single.addEventListener("change", () => localStorage.setItem(NAME, single.checked ? "on" : "off"));

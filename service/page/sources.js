@@ -3,7 +3,7 @@
 import { blob, scenes } from "./api.js";
 import { byId, el } from "./dom.js";
 
-/** `open(file, regions)` is called with each picture; `regions` are those a scene comes with. */
+/** `open(file, regions)` is called with each picture; `regions` are those to choose from that a scene comes with. */
 export function installSources({ open, report }) {
   for (const input of document.querySelectorAll("input[type=file]")) {
     input.addEventListener("change", () => {
@@ -46,13 +46,13 @@ async function showScenes(open, report) {
   try {
     const found = await scenes();
     byId("scenes").hidden = found.length === 0;
-    byId("scene-list").replaceChildren(...(await Promise.all(found.map((scene) => sceneButton(scene, open)))));
+    byId("scene-list").replaceChildren(...(await Promise.all(found.map((scene, place) => sceneButton(scene, found.length > 1 ? place + 1 : 0, open)))));
   } catch (error) {
     report(error, () => showScenes(open, report));
   }
 }
 
-async function sceneButton({ name, image, regions, attribution }, open) {
+async function sceneButton({ image, regions, attribution }, number, open) {
   const content = await blob(image);
   const file = new File([content], image.split("/").at(-1), { type: content.type });
   const thumb = el("img", { alt: "", src: URL.createObjectURL(content) });
@@ -60,7 +60,7 @@ async function sceneButton({ name, image, regions, attribution }, open) {
   return el(
     "li",
     {},
-    el("button", { type: "button", class: "scene", on: { click: () => open(file, regions) } }, thumb, `Try “${name}”`),
+    el("button", { type: "button", class: "scene", on: { click: () => open(file, regions) } }, thumb, number ? `Example ${number}` : "Example"),
     el("span", { class: "quiet" }, attribution),
   );
 }

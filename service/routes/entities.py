@@ -14,6 +14,7 @@ from starlette.types import Scope
 from service.engine.answering import Answers
 from service.errors import Cause, Problem
 from service.http.static import SHOWN_ONLY, OpenedFile, WholeFile
+from service.routes.cursors import cursor_of, place_of
 from service.routes.dependencies import serving_of
 from service.routes.openapi import documented
 from service.schemas import EntitiesResponse, EntityOut, NeighboursResponse
@@ -59,10 +60,20 @@ def entities(
         str, Query(max_length=200, description="How the title begins; case and accents do not count.")
     ] = "",
     limit: Annotated[int, Query(ge=1, le=100, description="Entities at most.")] = 20,
+    after: Annotated[str, Query(max_length=4000, description="What the answer before told as `next`.")] = "",
+    pictured: Annotated[
+        bool | None, Query(description="Only those with a picture, or only those without; both where it is absent.")
+    ] = None,
 ) -> EntitiesResponse:
     """The first ones in the order of titles. Of a text that is longer than 2,000 characters they show the beginning."""
-    found = serving.records.entities_titled(title, limit)
-    return EntitiesResponse(entities=[serving.presenter.listed(each) for each in found])
+    records, place = serving.records, place_of(after) if after else None
+    found = records.entities_titled(title, limit + 1, after=place, pictured=pictured)
+    shown = found[:limit]
+    return EntitiesResponse(
+        entities=[serving.presenter.listed(each) for each in shown],
+        count=records.count_titled(title, pictured=pictured),
+        next=cursor_of(shown[-1]) if len(found) > limit else None,
+    )
 
 
 @router.get(

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer import catalogue as module
-from indexer.catalogue import Catalogue
-from indexer.entities import EntityTable, to_batch, write_table
+from indexer.catalogue import Catalogue, Place
+from indexer.entities import PICTURED, EntityTable, to_batch, write_table
 from indexer.errors import CorruptIndex, UnknownEntity
 from indexer.kb.record import Entity
 from indexer.titles import TITLES, fold, write_titles
@@ -46,15 +46,17 @@ class Model:
                 self.living.pop(entity_id, None)
                 if title is not None:
                     self.living[entity_id] = len(self.all)
-                    self.all.append(Entity(entity_id=entity_id, title=title, text=f"as of change {when}"))
+                    images = ("a.png",) * (len(self.all) % 3)
+                    self.all.append(Entity(entity_id, title, f"as of change {when}", images))
                     self.shards[-1].append(self.all[-1])
 
     def deleted(self) -> list[int]:
         return sorted(set(range(len(self.all))) - set(self.living.values()))
 
-    def starting_with(self, prefix: str) -> list[Entity]:
+    def starting_with(self, prefix: str, pictured: bool | None = None) -> list[Entity]:
         order = sorted(self.living.values(), key=lambda number: (fold(self.all[number].title), number))
-        return [self.all[number] for number in order if fold(self.all[number].title).startswith(fold(prefix))]
+        named = [self.all[number] for number in order if fold(self.all[number].title).startswith(fold(prefix))]
+        return [entity for entity in named if pictured is None or bool(entity.images) == pictured]
 
 
 @settings(deadline=None, max_examples=60)
@@ -82,6 +84,12 @@ def test_entities_are_added_replaced_and_removed_as_in_a_dictionary(tmp_path_fac
         expected = model.starting_with(asked)
         assert found.starting_with(asked, limit) == expected[:limit]
         assert found.starting_with(asked, len(expected) + 1) == expected
+    for pictured in (None, True, False):
+        expected = model.starting_with(prefix, pictured)
+        assert found.count(prefix, pictured=pictured) == len(expected)
+        for place, entity in enumerate(expected):
+            after = Place(entity.title, entity.entity_id)
+            assert found.starting_with(prefix, limit, after=after, pictured=pictured) == expected[place + 1 :][:limit]
 
 
 def test_titles_of_several_shards_come_in_one_order(tmp_path: Path):
@@ -90,6 +98,27 @@ def test_titles_of_several_shards_come_in_one_order(tmp_path: Path):
     assert titles == ["egret", "Égret", "egret ", "EGRETS", "Heron", "herons"]
     assert [entity.title for entity in found.starting_with("ÉGR", 2)] == ["egret", "Égret"]
     assert found.starting_with("ibis", 10) == found.starting_with("egret", 0) == []
+
+
+def test_a_list_goes_on_where_it_was_left_though_the_entity_is_gone_or_is_called_otherwise(tmp_path: Path):
+    found = birds(tmp_path, ["egret", "heron", "ibis"], ["stork"], deleted=[1])
+    for gone in (Place("heron", "heron"), Place("Heronry", "ibis")):
+        assert [entity.title for entity in found.starting_with("", 10, after=gone)] == ["ibis", "stork"]
+    assert [entity.title for entity in found.starting_with("i", 10, after=Place("egret", "egret"))] == ["ibis"]
+    assert found.starting_with("e", 10, after=Place("ibis", "ibis")) == []
+
+
+def test_a_shard_from_before_pictures_were_counted_is_read_for_them(tmp_path: Path):
+    pictured = Entity("Q2", "Ibis", "", ("ibis.jpg",))
+    folder = shard(tmp_path / "0", [Entity("Q1", "Heron", ""), pictured, Entity("Q3", "Stork", "")])
+    told = Catalogue([folder], np.empty(0, dtype=np.uint32))
+    (folder / PICTURED).unlink()
+    read = Catalogue([folder], np.empty(0, dtype=np.uint32))
+    for found in (told, read):
+        assert (found.pictured, found.starting_with("", 5, pictured=True)) == (1, [pictured])
+    np.save(folder / PICTURED, np.ones(2, dtype=np.bool_))
+    with pytest.raises(CorruptIndex, match=r"pictured\.npy is not of 3 entities"):
+        Catalogue([folder], np.empty(0, dtype=np.uint32))
 
 
 def test_the_newest_entity_of_an_id_is_found(tmp_path: Path):

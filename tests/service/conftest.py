@@ -225,6 +225,12 @@ def milvus_linker(milvus_settings: Settings) -> Linker:
     return open_linker(milvus_settings)
 
 
+def answer_as(knowledge_base: str, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets the index of a server in this process be of another knowledge base."""
+    index = service.app.state.runtime.serving.linker.index
+    monkeypatch.setattr(index, "manifest", index.manifest.model_copy(update={"knowledge_base": knowledge_base}))
+
+
 @pytest.fixture
 def client(service: Service) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=service.url, timeout=60) as client:

@@ -27,6 +27,8 @@ def test_axe_finds_no_violation(visit: Callable[..., Page], shapes: bytes, schem
     board.drag(BLOCK[:2], BLOCK[2:])
     board.ask()
     page.get_by_text("Box by numbers").click()
+    for summary in page.locator(".results summary").all():
+        summary.click()
     assert violations(page) == [], "with answers"
     board.stage.focus()
     page.keyboard.press("?")
@@ -47,4 +49,4 @@ def test_the_focus_goes_from_the_picture_to_the_question_and_on_to_the_answer(bo
     expect(page.locator(".answer")).to_be_visible()
     expect(page.get_by_role("status").first).to_contain_text("Whole picture")
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Copy as curl"
+    assert page.evaluate("document.activeElement.closest('.answer h3, .answer a, .answer button') !== null")

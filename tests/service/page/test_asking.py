@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -21,6 +22,12 @@ from tests.service.conftest import Service, ready
 from tests.service.page.conftest import BLOCK, DISC, HEIGHT, WIDTH, Board
 
 HEAD = "POST /link HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n"
+
+
+VERDICT = """async (result) => {
+  const { verdictOf } = await import("/page/verdict.js");
+  return verdictOf(result);
+}"""
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -64,11 +71,88 @@ def test_a_low_confidence_is_not_taken_for_knowledge(board: Board, client: httpx
     board.ask()
     (told,) = client.post("/link", files={"image": shapes}).json()["results"]
     verdict = board.page.locator(".verdict")
+    assert board.page.evaluate(VERDICT, told) in ("sure", "probable", "unknown")
     if told["confidence"] < 0.5:
-        expect(verdict).to_contain_text("I do not know what this is")
+        unknown = board.page.evaluate(VERDICT, told) == "unknown"
+        expect(verdict).to_contain_text("I do not know what this is" if unknown else "Probably")
     else:
         expect(verdict).to_have_text(told["candidates"][0]["title"])
     expect(board.page.locator(".sure")).to_contain_text(f"{told['confidence']:.0%} sure")
+
+
+@pytest.mark.parametrize(
+    ("scores", "stands_out"),
+    [
+        ([0.56, 0.5, 0.49, 0.46, 0.45], True),  # 0.06 before the next; the others lie 0.05 apart
+        ([0.54, 0.5, 0.49, 0.46, 0.45], False),
+        ([0.5, 0.5, 0.5, 0.5], False),
+        ([0.6, 0.5, 0.5], True),
+        ([0.6, 0.5], False),  # two do not tell
+        ([0.4, 0.6, 0.3], False),  # a cross-encoder put it first
+        ([], False),
+    ],
+)
+def test_a_candidate_stands_out_by_its_lead(visit: Callable[..., Page], scores: list[float], stands_out: bool) -> None:
+    page, candidates = visit(), [{"score": score} for score in scores]
+    for confidence, otherwise in ((0.25, "unknown"), (None, "unsaid")):
+        expected = "probable" if stands_out else otherwise if scores else "none"
+        assert page.evaluate(VERDICT, {"confidence": confidence, "candidates": candidates}) == expected
+    # Where the confidence is below half of what counts as sure, no lead makes up for it.
+    assert page.evaluate(VERDICT, {"confidence": 0.24, "candidates": candidates}) == ("unknown" if scores else "none")
+
+
+def test_what_counts_as_sure_is_the_services_to_say(
+    visit: Callable[..., Page], start: Callable[[Settings], Service], settings: Settings, shapes: bytes
+) -> None:
+    strict = ready(start(settings.model_copy(update={"sure": 1.0})))
+    board = Board(visit(strict.url))
+    board.open(shapes)
+    board.ask()
+    expect(board.page.locator(".verdict")).to_contain_text(re.compile("^(I do not know|Probably)"))
+    known = {"confidence": 0.99, "candidates": [{"score": 0.5}]}
+    assert board.page.evaluate(VERDICT, known) == "unknown"
+    assert board.page.evaluate(VERDICT, {**known, "confidence": 1}) == "sure"
+
+
+def test_what_stands_out_is_called_probable_and_no_more(board: Board) -> None:
+    script = """async () => {
+      const { resultOf, summary } = await import("/page/cards.js");
+      const candidates = [0.7, 0.5, 0.49].map((score, place) => (
+        { rank: place + 1, entity_id: `id ${place}`, title: `thing ${place}`, text: "", score, url: null,
+          image: null, attribution: null }));
+      const region = { number: 1, name: "Region 1", colour: "#123456", result: { confidence: 0.3, candidates },
+                       answer: { timings_ms: { decode: 1, wait: 0, encode: 1, search: 1, total: 3 } } };
+      const node = resultOf(region, {});
+      region.result = { confidence: null, candidates };
+      const unmeasured = resultOf(region, {}).querySelector(".sure meter");
+      return [node.querySelector(".sure").innerText, unmeasured, summary(region)];
+    }"""
+    shown, meter, said = board.page.evaluate(script)
+    assert "Probably thing 0" in shown
+    assert "That is no proof" in shown
+    assert "30% sure" in shown
+    assert (meter, said) == (None, "Region 1: probably thing 0.")
+
+
+def test_a_card_says_little_until_more_is_asked_for(board: Board) -> None:
+    board.tool("Box")
+    board.drag(DISC[:2], DISC[2:])
+    board.ask()
+    answer = board.page.locator(".answer")
+    card = answer.locator(".card", has=board.page.get_by_role("heading", name="red disc", exact=True))
+    expect(card.get_by_text("Source ↗")).to_be_hidden()
+    expect(card.get_by_text("similarity", exact=False).last).to_be_hidden()
+    card.get_by_text("Source and similarity").click()
+    for each in ("Source ↗", "Tests"):
+        expect(card.get_by_text(each, exact=True)).to_be_visible()
+    expect(card.locator("meter")).to_be_visible()
+    expect(answer.locator(".timings")).to_be_hidden()
+    answer.get_by_text("Details").click()
+    expect(answer.locator(".timings")).to_contain_text("searching")
+    # Without a picture there is no frame for one, and none stays where its file is none.
+    for bare in ("idea", "nothing", "blue block"):
+        for found in answer.locator(".card", has=board.page.get_by_role("heading", name=bare, exact=True)).all():
+            expect(found.locator(".thumb")).to_have_count(0)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +259,9 @@ def test_a_key_is_asked_for_kept_for_the_tab_and_sent_along(
     board.ask()
     # An <img> sends no key: the pictures are fetched.
     expect(page.locator(".card img").first).to_have_js_property("naturalWidth", 96)
-    assert page.evaluate("[sessionStorage.length, localStorage.length]") == [1, 0]
+    stored = page.evaluate("[Object.keys(sessionStorage).sort(), Object.values(sessionStorage), localStorage.length]")
+    assert stored == [["wikiclip-key", "wikiclip-tab"], stored[1], 0]
+    assert key in stored[1]
     page.reload()
     page.wait_for_selector("body[data-ready]")
     board.open(shapes)
@@ -205,6 +291,7 @@ def test_the_command_that_is_copied_gets_the_same_answer(
     board.drag((40, 60), (110, 50), (120, 120), (60, 130), (40, 60))
     board.ask()
     said = board.page.locator("#said")
+    board.page.get_by_text("Details", exact=True).click()
     board.button("Copy JSON").click()
     expect(said).to_have_text("Copy JSON: done.")
     ours = json.loads(board.page.evaluate("navigator.clipboard.readText()"))

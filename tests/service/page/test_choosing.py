@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Page, expect
 from pycocotools import mask as coco_mask
 
+from tests.service.conftest import Service, answer_as
 from tests.service.page.conftest import BLOCK, DISC, HEIGHT, WIDTH, Board, middle
 
 
@@ -107,9 +108,10 @@ def test_things_are_found_and_taken_with_the_pointer_or_with_keys(board: Board) 
 
 
 @pytest.fixture
-def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shapes: bytes) -> Path:
-    """A demo's folder, as `python -m training.demo` writes it."""
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shapes: bytes, service: Service) -> Path:
+    """A demo's folder, as `python -m training.demo` writes it, and an index of the demo's knowledge base."""
     monkeypatch.setenv("WIKICLIP_HOME", str(tmp_path))
+    answer_as("wikipedia", service, monkeypatch)
     folder = tmp_path / "demo"
     folder.mkdir()
     (folder / "scene.png").write_bytes(shapes)
@@ -122,7 +124,9 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shapes: bytes) -> Pat
 def test_a_scene_of_the_demo_comes_with_its_regions(visit: Callable[..., Page]) -> None:
     board = Board(visit())
     expect(board.page.locator("#scenes")).to_contain_text("Tux Paint")
-    board.button("Try", exact=False).click()
+    board.button("Example").click()
+    expect(board.page.locator("#proposals button")).to_have_count(1)
+    expect(board.page.locator(".work")).not_to_contain_text("disc")  # what it shows is not told before it is asked
     board.click(middle(DISC))
     board.ask()
     assert (board.masks()[0] == ellipse(DISC)).all()

@@ -11,22 +11,84 @@ from tests.service.page.test_accessible import violations
 
 
 def test_the_page_says_whose_entries_answer(visit: Callable[..., Page], client: httpx.Client) -> None:
-    told = client.get("/readyz").json()
-    assert told["knowledge_base"] == "jsonl"
-    said = f"Answers come from this service\N{RIGHT SINGLE QUOTATION MARK}s own records: {told['entities']} of them."
-    expect(visit().locator("#knowledge")).to_have_text(said)
+    assert client.get("/readyz").json()["knowledge_base"] == "jsonl"
+    said = (
+        "Answers come from this service\N{RIGHT SINGLE QUOTATION MARK}s own records:"
+        " 11 entries, 9 of them with a picture."
+    )
+    page = visit()
+    expect(page.locator("#knowledge")).to_have_text(said)
+    expect(page.locator("#scenes")).to_be_hidden()
+    shown = page.locator("#holds-list a")
+    expect(shown).to_have_text(["blue block", "blue disc", "green block", "green disc", "orange block", "orange disc"])
+    expect(shown.nth(1).locator("img")).to_have_js_property("naturalWidth", 96)
+    expect(shown.first.locator(".thumb")).to_have_count(0)  # its file is no picture
+    shown.nth(1).click()
+    expect(page.get_by_role("article").get_by_role("heading", name="blue disc")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("entities", "pictured", "said"),
+    [
+        (6522, 409, "6,522 entries, 409 of them with a picture"),
+        (12, 12, "12 entries, all of them with a picture"),
+        (12, 0, "12 entries, none of them with a picture"),
+        (1, 1, "1 entry, with a picture"),
+    ],
+)
+def test_what_it_holds_in_numbers(visit: Callable[..., Page], entities: int, pictured: int, said: str) -> None:
+    script = """async (told) => {
+      const { inNumbers } = await import("/page/holdings.js");
+      return inNumbers(told);
+    }"""
+    assert visit().evaluate(script, {"entities": entities, "pictured": pictured}) == said
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_opens_on_what_has_a_picture_and_goes_on_to_the_rest(visit: Callable[..., Page], scheme: str) -> None:
+    page = visit(path="/#entities")
+    page.emulate_media(color_scheme=scheme)
+    entries, count = page.locator(".entries li"), page.locator("#entries-count")
+    expect(count).to_have_text("11 entries, 9 of them with a picture, which come first.")
+    expect(entries).to_have_count(9)
+    assert violations(page) == []
+    page.get_by_role("button", name="Show those without a picture").press("Enter")
+    expect(entries).to_have_count(11)
+    expect(page.locator(".entries .title").nth(9)).to_have_text("idea")
+    expect(entries.nth(9).get_by_role("link")).to_be_focused()
+    expect(entries.nth(9).locator(".thumb")).to_have_count(0)
+    expect(page.locator("#entries button")).to_be_hidden()
+
+
+def test_more_are_shown_page_by_page(visit: Callable[..., Page]) -> None:
+    """With pages of four, as if the knowledge base had eight times as many."""
+    page = visit()
+    page.route("**/entities?*limit=30*", lambda route: route.continue_(url=route.request.url.replace("=30", "=4")))
+    page.get_by_role("link", name="Knowledge base", exact=True).click()
+    entries, more = page.locator(".entries li"), page.locator("#entries button")
+    for shown, label in ((4, "More"), (8, "More"), (9, "Show those without a picture")):
+        expect(entries).to_have_count(shown)
+        expect(more).to_have_text(label)
+        more.click()
+    expect(entries).to_have_count(11)
+    titles = page.locator(".entries .title").all_inner_texts()
+    assert titles[:9] == sorted(titles[:9])
+    page.get_by_label("Title begins with").fill("red")
+    expect(entries).to_have_count(2)
+    expect(page.locator("#entries-count")).to_have_text("2 entries begin with “red”.")
+    expect(more).to_be_hidden()
 
 
 def test_entries_are_found_by_the_start_of_their_title(visit: Callable[..., Page]) -> None:
     page = visit()
-    page.get_by_role("link", name="Knowledge base").click()
+    page.get_by_role("link", name="Knowledge base", exact=True).click()
     page.get_by_label("Title begins with").fill("red")
     entries = page.locator(".entries li")
     expect(entries).to_have_count(2)
     expect(page.locator(".entries .title")).to_have_text(["red block", "red disc"])
     assert page.url.endswith("/#entities?title=red")
     page.get_by_label("Title begins with").fill("zebra")
-    expect(page.locator("#entries")).to_contain_text("No entry begins with “zebra”.")
+    expect(page.locator("#entries-count")).to_have_text("No entry begins with “zebra”.")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, expect
 
 from tests.service.page.conftest import DISC, Board, Point, middle
+from tests.service.page.test_accessible import violations
 
 
 @pytest.fixture
@@ -49,6 +50,52 @@ def test_a_finger_draws_and_the_answer_is_seen(board: Board) -> None:
     assert abs(columns.mean() - middle(DISC)[0]) < 4
     expect(page.locator(".answer").first).to_be_in_viewport()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_question_is_beside_the_picture_wherever_the_page_is_scrolled_to(board: Board) -> None:
+    ask, page = board.button("What is this?"), board.page
+    expect(board.stage).to_be_in_viewport(ratio=1)
+    expect(ask).to_be_in_viewport(ratio=1)
+    board.ask()
+    page.evaluate("window.scrollTo(0, document.documentElement.scrollHeight)")
+    expect(ask).to_be_in_viewport(ratio=1)
+    last = page.get_by_text("Details", exact=True)
+    assert last.bounding_box()["y"] + last.bounding_box()["height"] <= ask.bounding_box()["y"]  # nothing stays below it
+
+
+def test_a_photograph_can_be_taken_and_no_word_is_of_keys(visit: Callable[..., Page], shapes: bytes) -> None:
+    page = visit()
+    camera = page.locator("label", has_text="Take a photograph")
+    expect(camera).to_be_visible()
+    expect(camera.locator("input")).to_have_attribute("capture", "environment")
+    expect(page.locator("main")).to_contain_text("Choose a picture")
+    board, keys = Board(page), ("Shift", "Ctrl", "wheel", "[", "(", "Shortcuts", "Drop", "paste")
+    for tool in (None, "Brush", "Lasso", "Box", "Move", "Point"):
+        if tool:
+            board.tool(tool)
+        else:
+            assert not [key for key in keys if key in page.locator("main").inner_text()]
+            board.open(shapes)
+        said = page.locator("main").inner_text() + " ".join(
+            page.locator("main [title]").evaluate_all("nodes => nodes.map((node) => node.title)")
+        )
+        assert [key for key in keys if key in said] == [], tool
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_violation_on_a_phone(visit: Callable[..., Page], shapes: bytes, scheme: str) -> None:
+    page = visit()
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    assert violations(page) == [], "empty"
+    board = Board(page)
+    board.open(shapes)
+    board.ask()
+    for summary in page.locator(".results summary").all():
+        summary.click()
+    assert violations(page) == [], "with an answer"
+    page.goto(f"{page.url.partition('#')[0]}#entities")
+    expect(page.locator(".entries li")).to_have_count(9)
+    assert violations(page) == [], "the knowledge base"
 
 
 def test_two_fingers_zoom_and_draw_nothing(board: Board) -> None:

@@ -35,7 +35,28 @@ def test_titles_are_found_by_their_start_in_their_order(client: httpx.Client) ->
     every = [entity["title"] for entity in client.get("/entities").json()["entities"]]
     assert (len(every), every) == (11, sorted(every))
     assert [entity["title"] for entity in client.get("/entities?limit=2").json()["entities"]] == every[:2]
-    assert client.get("/entities?title=zebra").json() == {"entities": []}
+    assert client.get("/entities?title=zebra").json() == {"entities": [], "count": 0, "next": None}
+
+
+@pytest.mark.parametrize("pictured", [True, False, None])
+def test_a_list_is_followed_page_by_page(client: httpx.Client, pictured: bool | None) -> None:
+    asked = {"limit": "3"} if pictured is None else {"limit": "3", "pictured": str(pictured).lower()}
+    every = client.get("/entities", params={**asked, "limit": "100"}).raise_for_status().json()
+    assert every["next"] is None
+    found, after, pages = [], {}, 0
+    while after is not None:
+        page = client.get("/entities", params={**asked, **after}).raise_for_status().json()
+        assert page["count"] == every["count"] == {True: 9, False: 2, None: 11}[pictured]
+        found += page["entities"]
+        after, pages = page["next"] and {"after": page["next"]}, pages + 1
+    assert (found, pages) == (every["entities"], -(-len(found) // 3))
+    # That of "blue-block" is no picture any more: the record names one all the same.
+    assert pictured is None or {entity["entity_id"] in ("no-picture", "no-text") for entity in found} == {not pictured}
+
+
+def test_what_an_index_holds_and_when_the_page_is_sure_are_told_with_readiness(client: httpx.Client) -> None:
+    told = client.get("/readyz").json()
+    assert (told["entities"], told["pictured"], told["sure"]) == (11, 9, 0.5)
 
 
 def test_a_record_gives_back_what_it_was_given(client: httpx.Client) -> None:
@@ -78,6 +99,11 @@ def test_neighbours_are_those_of_brute_force(client: httpx.Client, linker: Linke
         ("/entities?limit=0", Cause.INVALID_REQUEST),
         ("/entities?limit=x", Cause.INVALID_REQUEST),
         ("/entities?title=" + "x" * 201, Cause.INVALID_REQUEST),
+        ("/entities?after=x", Cause.INVALID_REQUEST),
+        ("/entities?after=W10", Cause.INVALID_REQUEST),  # []
+        ("/entities?after=WyJhIiwxXQ", Cause.INVALID_REQUEST),  # ["a",1]
+        ("/entities?after=é", Cause.INVALID_REQUEST),
+        ("/entities?pictured=perhaps", Cause.INVALID_REQUEST),
     ],
 )
 def test_what_is_wrong_is_said(client: httpx.Client, path: str, cause: Cause) -> None:

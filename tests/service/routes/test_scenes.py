@@ -9,20 +9,22 @@ import pytest
 from PIL import Image
 
 from service.errors import Cause
+from tests.service.conftest import Service, answer_as
 from wikiclip.masks import encode_rle
 
 
 @pytest.fixture
-def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of a server in this process."""
+def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: Service) -> Path:
+    """The folder of a server in this process, whose index is of the demo's knowledge base."""
     monkeypatch.setenv("WIKICLIP_HOME", str(tmp_path))
+    answer_as("wikipedia", service, monkeypatch)
     folder = tmp_path / "demo"
     folder.mkdir()
     return folder
 
 
-def test_without_the_demo_there_are_none(client: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WIKICLIP_HOME", str(tmp_path))
+def test_without_the_demo_there_are_none(client: httpx.Client, demo: Path) -> None:
+    demo.rmdir()
     assert client.get("/scenes").raise_for_status().json() == {"scenes": []}
 
 
@@ -48,6 +50,24 @@ def test_a_scene_comes_with_its_masks(client: httpx.Client, demo: Path) -> None:
     assert shown.content == (demo / "scene.png").read_bytes()
     assert shown.headers["content-type"] == "image/png"
     assert "sandbox" in shown.headers["content-security-policy"]
+
+
+def test_a_photograph_comes_without_masks_and_first(client: httpx.Client, demo: Path) -> None:
+    Image.new("RGB", (40, 30)).save(demo / "scene.png")
+    Image.new("RGB", (50, 30)).save(demo / "photograph.png")
+    (demo / "violin.json").write_text(json.dumps(encode_rle(np.ones((30, 40), dtype=np.bool_))))
+    found = client.get("/scenes").raise_for_status().json()["scenes"]
+    assert [(scene["name"], len(scene["regions"])) for scene in found] == [("photograph", 0), ("scene", 1)]
+
+
+def test_an_index_of_ones_own_is_not_tried_on_them(
+    client: httpx.Client, demo: Path, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new("RGB", (40, 30), (9, 9, 9)).save(demo / "scene.png")
+    assert len(client.get("/scenes").json()["scenes"]) == 1
+    answer_as("jsonl", service, monkeypatch)
+    assert client.get("/scenes").raise_for_status().json() == {"scenes": []}
+    assert client.get("/scenes/scene.png").json()["type"] == Cause.UNKNOWN_SCENE.type
 
 
 @pytest.mark.parametrize(
