@@ -23,7 +23,7 @@ from rich.console import Console
 from torch import Tensor
 
 from indexer.kinds.brute import BruteForce
-from indexer.kinds.torch_exact import TorchExact
+from indexer.kinds.gpu.torch_exact import TorchExact
 from wikiclip.base.command import run
 from wikiclip.base.errors import WikiClipError
 

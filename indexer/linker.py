@@ -21,7 +21,7 @@ from indexer.asked import AskedRegions, shown_part
 from indexer.errors import NoIndex
 from indexer.kb.record import Entity, describe
 from indexer.kinds.milvus.server import MilvusServer
-from indexer.records import Candidate, Nearest
+from indexer.records.records import Candidate, Nearest
 from indexer.search import EntityIndex
 from indexer.version import read_version
 from wikiclip.base.devices import move_to_gpu

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.kinds import kind_of
+from indexer.kinds.gpu.placement import place
 from indexer.kinds.kind import GroupingSearcher, Searcher
 from indexer.kinds.milvus.server import MilvusServer
-from indexer.kinds.placement import place
-from indexer.records import Candidate as Candidate
-from indexer.records import Nearest, Records, expect_counts
+from indexer.records.records import Candidate as Candidate
+from indexer.records.records import Nearest, Records, expect_counts
 from indexer.shard import ROWS, entity_of_row
 from indexer.version import Version, read_version
 from wikiclip.base.machine import DeviceChoice

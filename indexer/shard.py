@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from indexer.arrays import read_array
 from indexer.embedding.chunks import StoredChunk
-from indexer.entities import HASHES, NUMBERS, TABLE, write_table
 from indexer.errors import CorruptIndex
 from indexer.kinds.kind import IndexKind
 from indexer.manifest import ShardStamp
-from indexer.titles import TITLES, write_titles
+from indexer.records.table import HASHES, NUMBERS, TABLE, write_table
+from indexer.records.titles import TITLES, write_titles
 
 ROWS = "rows.npy"
 # Besides the index kind's own: those that are read for as long as they are open, and all.

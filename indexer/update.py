@@ -14,12 +14,10 @@ import numpy as np
 import typer
 
 from indexer.assemble import fill_shards, with_rows
-from indexer.catalogue import Catalogue
 from indexer.embedding.chunks import StoredChunk, problems_of, read_problems, write_problems
 from indexer.embedding.embed import embed
 from indexer.embedding.plan import Plan, make_plan, open_workshop, workshop_of
 from indexer.embedding.replicas import open_replicas
-from indexer.entities import from_batch
 from indexer.errors import UnknownEntity
 from indexer.kb.jsonl import JsonLines
 from indexer.kb.record import BadRecord
@@ -28,6 +26,8 @@ from indexer.kinds.kind import IndexKind
 from indexer.kinds.milvus.server import Uri, named_server
 from indexer.kinds.milvus.upkeep import expect_server, follow_with_alias
 from indexer.manifest import Counts, Manifest, stamp_files
+from indexer.records.catalogue import Catalogue
+from indexer.records.table import from_batch
 from indexer.self_check import expect_rows_find_themselves
 from indexer.version import DELETED, PROBLEMS, Version, make_current, newest, only_builder, publish, read_version
 from wikiclip.base.command import run

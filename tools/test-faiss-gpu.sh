@@ -13,4 +13,4 @@ bash tools/venv.sh "$venv" "${PYTHON:-python3}"
 "$venv/bin/python" -c 'import faiss; print(f"FAISS {faiss.__version__}, {faiss.get_num_gpus()} GPUs, {faiss.get_compile_options()}")'
 # The conftest files further up are for tests that need torch.
 PYTHONPATH=. exec "$venv/bin/python" -m pytest -rs -p no:cacheprovider --confcutdir=tests/indexer/kinds \
-    tests/indexer/kinds/test_faiss_gpu.py tests/indexer/kinds/test_faiss_gpu_lists.py
+    tests/indexer/kinds/gpu/test_faiss_exact.py tests/indexer/kinds/gpu/test_faiss_lists.py

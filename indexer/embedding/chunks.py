@@ -15,8 +15,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from indexer.arrays import read_array
-from indexer.entities import TABLE, read_batches, to_batch, write_batches
 from indexer.kb.record import BadRecord, Entity
+from indexer.records.table import TABLE, read_batches, to_batch, write_batches
 from wikiclip.base.files import shared_folder
 
 CHUNKS = "chunks"

@@ -17,8 +17,8 @@ from indexer.embedding.chunks import Chunk
 from indexer.embedding.pending import BATCH_ROWS, PendingChunk, workers
 from indexer.embedding.plan import CHUNK_RECORDS
 from indexer.embedding.replicas import Replicas
-from indexer.entities import to_batch
 from indexer.kb.record import BadRecord, Entity, KnowledgeBase
+from indexer.records.table import to_batch
 from wikiclip.base.errors import WikiClipError
 
 READ = 100_000  # records that the sample is drawn from; to read six million takes minutes

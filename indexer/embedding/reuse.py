@@ -7,10 +7,10 @@ import numpy as np
 
 from indexer.embedding.chunks import PROBLEMS, ROWS, VECTORS, StoredChunk, stored_chunk
 from indexer.embedding.plan import Plan
-from indexer.entities import TABLE
 from indexer.kinds import KINDS, MILVUS, kind_of
 from indexer.kinds.kind import IndexKind
 from indexer.kinds.milvus.server import MilvusServer
+from indexer.records.table import TABLE
 from indexer.version import Version, newest
 from wikiclip.base.files import appearing_folder, link
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from indexer.records import Candidate, Records
+from indexer.records.records import Candidate, Records
 from service.engine.linked import Explained, Linked, Segmented
 from service.engine.presenting import Presenter
 from service.errors import Problem

@@ -9,7 +9,7 @@ import numpy as np
 
 from indexer.kb.record import Entity
 from indexer.linker import Found
-from indexer.records import Candidate, Records
+from indexer.records.records import Candidate, Records
 from service.schemas import (
     CandidateOut,
     EntityOut,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.linker import LinkQuery, Ranked
-from indexer.records import Nearest
+from indexer.records.records import Nearest
 from indexer.reranking import Reranker
 from service.engine.serving import Serving
 from service.schemas import ResultOut

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from indexer.errors import CorruptIndex, IndexUnreachable
 from indexer.linker import Linker
-from indexer.records import Candidate, Records
+from indexer.records.records import Candidate, Records
 from indexer.search import EntityIndex
 from indexer.self_check import expect_rows_find_themselves
 from indexer.version import read_version

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from indexer import errors
 from indexer.linker import LinkQuery, Ranked
-from indexer.records import Nearest
+from indexer.records.records import Nearest
 from service.engine.linked import Linked
 from service.engine.regularly import every
 from service.engine.reordering import as_found

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from indexer import linker
-from indexer.records import Nearest
+from indexer.records.records import Nearest
 from service.engine.cores import one_thread
 from service.engine.course import Course, Step, Timed, Way, timed
 from service.engine.crew import Crew

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from indexer.records import Candidate, Nearest, Records
+from indexer.records.records import Candidate, Nearest, Records
 from indexer.version import read_version
 from service.engine.presenting import Presenter
 from service.errors import not_loaded

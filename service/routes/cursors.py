@@ -4,8 +4,8 @@ import base64
 import binascii
 import json
 
-from indexer.catalogue import Place
 from indexer.kb.record import Entity
+from indexer.records.catalogue import Place
 from service.errors import Cause, Problem
 
 TITLE_LENGTH = 200  # characters of a title; only where the entity is gone are they all there is to go by

@@ -14,14 +14,14 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from indexer.entities import HASHES, NUMBERS, TABLE, read_batches
 from indexer.errors import CorruptIndex, UnknownEntity
 from indexer.kinds import KINDS
 from indexer.kinds.inverted import CODES, Inverted
 from indexer.manifest import Manifest, stamp_files
+from indexer.records.table import HASHES, NUMBERS, TABLE, read_batches
+from indexer.records.titles import TITLES
 from indexer.search import EntityIndex
 from indexer.shard import ROWS
-from indexer.titles import TITLES
 from indexer.version import DELETED, MANIFEST, Version, publish
 
 WIDTH = 16

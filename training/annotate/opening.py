@@ -9,8 +9,8 @@ from PIL import Image
 
 from indexer.errors import UnknownEntity
 from indexer.kb.nouns import WORDNET, read_nouns
+from indexer.records.titles import fold
 from indexer.search import EntityIndex
-from indexer.titles import fold
 from training.annotate.references.kinds import Kinds, SeveralKinds
 from training.annotate.references.wikidata import WikidataKinds
 from training.annotate.references.wordnet import WordNetKinds

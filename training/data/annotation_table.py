@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 from tqdm import tqdm
 
-from indexer.entities import EntityTable
 from indexer.errors import BadRecordFound, UnknownEntity
+from indexer.records.table import EntityTable
 from training.data.annotation import AnnotatedSet, Annotation, Split, Task
 from training.data.problems import ProblemCode, Problems, checked, summary
 from wikiclip.base.errors import WikiClipError

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from indexer.arrays import read_array
-from indexer.entities import EntityTable, to_batch, write_table
 from indexer.errors import CorruptIndex
 from indexer.kb.record import Entity, KnowledgeBase, describe
+from indexer.records.table import EntityTable, to_batch, write_table
 from wikiclip.base.files import appearing_folder
 from wikiclip.base.locks import locked
 from wikiclip.base.paths import features_home

@@ -58,9 +58,9 @@ class Milvus:
             IndexUnreachable: the server does not answer.
         """
         from indexer.embedding.chunks import StoredChunk
-        from indexer.entities import from_batch
         from indexer.kinds.milvus.collection import Named, create_collection, fill_partition
         from indexer.kinds.milvus.stamp import read_collection, read_rows, stamp_rows
+        from indexer.records.table import from_batch
 
         stamp, width = read_collection(shared), vectors_NM.shape[1]
         told = StoredChunk(folder)

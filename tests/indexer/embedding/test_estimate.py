@@ -9,9 +9,9 @@ from indexer.embedding.chunks import StoredChunk
 from indexer.embedding.embed import embed
 from indexer.embedding.estimate import Stratum, duration, estimate, size
 from indexer.embedding.plan import make_plan, open_workshop
-from indexer.entities import TABLE
 from indexer.kb.jsonl import JsonLines
 from indexer.kb.record import Entity
+from indexer.records.table import TABLE
 from tests.indexer.conftest import on_cpu
 from wikiclip.base.errors import WikiClipError
 from wikiclip.model import WikiClip

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.entities import EntityTable, to_batch, write_table
 from indexer.kb.record import BadRecord, Entity
+from indexer.records.table import EntityTable, to_batch, write_table
 from training.data import annotation_table
 from training.data.annotation import Annotation
 from training.data.annotation_table import COUNTS, TABLE, open_annotations

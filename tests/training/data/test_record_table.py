@@ -7,9 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from indexer.entities import TABLE
 from indexer.kb.jsonl import JsonLines
 from indexer.kb.record import BadRecord, Entity
+from indexer.records.table import TABLE
 from training.data.record_table import CHARACTERS, open_table
 
 

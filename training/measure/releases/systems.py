@@ -19,9 +19,9 @@ from typing import Annotated
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from indexer.entities import EntityTable
 from indexer.kb.jsonl import first_fault
 from indexer.kb.lines import expect_one_object_a_line, read_lines
+from indexer.records.table import EntityTable
 from training.data.annotated import AnnotatedData
 from training.measure.answers import Ranks
 from training.measure.ranking import NOT_FOUND, RANKS

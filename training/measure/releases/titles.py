@@ -11,8 +11,8 @@ from pathlib import Path
 import tantivy
 from tqdm import tqdm
 
-from indexer.entities import EntityTable
-from indexer.titles import fold
+from indexer.records.table import EntityTable
+from indexer.records.titles import fold
 from wikiclip.base.errors import WikiClipError, first_line
 from wikiclip.base.files import appearing_folder
 from wikiclip.base.locks import locked

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.entities import EntityTable, to_batch, write_table
 from indexer.kb.record import Entity
+from indexer.records.table import EntityTable, to_batch, write_table
 from training.measure.releases.codes import read_codes
 from training.measure.releases.systems import NAMED, System, read_system
 from training.measure.releases.titles import open_titles

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-import indexer.kinds.group_maxima as group_maxima
-from indexer.kinds.group_maxima import GROUP, GroupMaxima
+import indexer.kinds.gpu.group_maxima as group_maxima
+from indexer.kinds.gpu.group_maxima import GROUP, GroupMaxima
 
 SLACK = 2e-3  # of unit vectors in half precision
 

@@ -13,15 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import indexer.kinds.placement as placement
-from indexer.kinds import KINDS, faiss_gpu_lists
+import indexer.kinds.gpu.placement as placement
+from indexer.kinds import KINDS
 from indexer.kinds.brute import BruteForce
 from indexer.kinds.codes import finding_lists_by
-from indexer.kinds.faiss_gpu import MOST, gpu_count
-from indexer.kinds.faiss_gpu_lists import FaissGpuLists, can_clone, clone_on_gpus
+from indexer.kinds.gpu import faiss_lists
+from indexer.kinds.gpu.faiss_exact import MOST, gpu_count
+from indexer.kinds.gpu.faiss_lists import FaissGpuLists, can_clone, clone_on_gpus
+from indexer.kinds.gpu.placement import place
 from indexer.kinds.inverted import InvertedSearcher
 from indexer.kinds.kind import Searcher
-from indexer.kinds.placement import place
 
 SQ8 = KINDS["balanced-sq8"]
 BUILT_FOR_GPUS = hasattr(faiss, "StandardGpuResources")
@@ -113,7 +114,7 @@ def test_without_a_gpu_the_lists_stay_on_the_cpu_and_say_so(tmp_path: Path, make
 
 @gpu_wheel
 def test_every_name_that_is_used_is_in_this_faiss():
-    tree = ast.parse(inspect.getsource(faiss_gpu_lists))
+    tree = ast.parse(inspect.getsource(faiss_lists))
     used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and _named(node.value, "faiss")}
     assert {"GpuMultipleClonerOptions", "INDICES_64_BIT", "index_cpu_to_gpus_list"} <= used
     assert {name for name in used if not hasattr(faiss, name)} == set()

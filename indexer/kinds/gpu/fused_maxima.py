@@ -1,8 +1,8 @@
 """The best rough score in each group of rows by one kernel, which multiplies and keeps the best: no score is written.
 
 torch's product writes the scores of 64 queries, 10% of the rows' bytes at a width of 1,280, and reads them again for
-their maxima (`indexer.kinds.torch_exact`). Here a block of rows is read once for up to 128 queries, its scores stay in
-registers, and 1 in 16 of them is written.
+their maxima (`indexer.kinds.gpu.torch_exact`). Here a block of rows is read once for up to 128 queries, its scores
+stay in registers, and 1 in 16 of them is written.
 
 Importing this takes Triton, which comes with torch's builds for GPUs. With TRITON_INTERPRET=1 the kernel runs on a CPU,
 slowly.
@@ -15,7 +15,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from indexer.kinds.group_maxima import GROUP
+from indexer.kinds.gpu.group_maxima import GROUP
 
 ROWS = 128  # of a block, as many scores of which as of queries fit into registers
 NUMBERS = 64  # of the width that are multiplied at once

@@ -11,11 +11,11 @@ import faiss
 import numpy as np
 import pytest
 
-import indexer.kinds.faiss_gpu as faiss_gpu
+import indexer.kinds.gpu.faiss_exact as faiss_gpu
 from indexer.kinds import KINDS
 from indexer.kinds.brute import BruteForce
-from indexer.kinds.faiss_gpu import MOST, FaissGpuExact, empty_on_gpus, fill, gpu_count
-from indexer.kinds.placement import place
+from indexer.kinds.gpu.faiss_exact import MOST, FaissGpuExact, empty_on_gpus, fill, gpu_count
+from indexer.kinds.gpu.placement import place
 
 FP16 = KINDS["exact-fp16"]
 BUILT_FOR_GPUS = hasattr(faiss, "StandardGpuResources")
@@ -109,7 +109,7 @@ def test_a_gpu_that_cannot_be_used_leaves_the_index_on_the_cpu(
     tmp_path: Path, make, texts, monkeypatch: pytest.MonkeyPatch
 ):
     """FAISS counts a GPU that it then does not get, as with a driver that fails."""
-    monkeypatch.setattr("indexer.kinds.placement.gpu_count", lambda: 1)
+    monkeypatch.setattr("indexer.kinds.gpu.placement.gpu_count", lambda: 1)
     index = make(FP16, tmp_path, texts(1, 300, 24))
     placed, says = place(index, "exact-fp16")
     assert placed is index

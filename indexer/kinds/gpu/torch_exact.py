@@ -5,7 +5,7 @@ Reading the rows is what a search must do: 15.5 GB for 6,063,945 rows of width 1
 1. Every row gets a rough score by a product in half precision, and only the best score of each 16 rows is kept. For 64
    queries the scores are 0.78 GB, written once and read once: 10% of the rows. (In single precision 20%; torch's top-k
    would read them three times and more.) The maxima are 0.05 GB, moved about five times until the best are found: 2%.
-   Where one kernel that does both is quicker, the scores are never written (`indexer.kinds.group_maxima`).
+   Where one kernel that does both is quicker, the scores are never written (`indexer.kinds.gpu.group_maxima`).
 2. The groups with the best maxima are looked at row by row, with the query as it came and sums in single precision:
    23 groups for k = 10, so 0.06 GB of rows, moved three times, and their products, 0.12 GB, moved twice: 3%.
 3. What was not looked at has a rough maximum. Where it could, with all the rounding there is, reach the k-th score
@@ -25,10 +25,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from indexer.kinds.group_maxima import GROUP, GroupMaxima
+from indexer.kinds.gpu.group_maxima import GROUP, GroupMaxima
+from indexer.kinds.gpu.spread import shares, spread
 from indexer.kinds.kind import Hits
 from indexer.kinds.order import best_first
-from indexer.kinds.spread import shares, spread
 
 QUERIES_AT_ONCE = 256  # for which the rows are read once
 ALIGNED = 8  # numbers: what tensor cores want widths to be a multiple of

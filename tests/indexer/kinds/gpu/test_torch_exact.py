@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-import indexer.kinds.torch_exact as torch_exact
+import indexer.kinds.gpu.torch_exact as torch_exact
 from indexer.kinds import KINDS
 from indexer.kinds.brute import BruteForce
-from indexer.kinds.spread import shares, spread
-from indexer.kinds.torch_exact import GROUP, TorchExact, bytes_on_each
+from indexer.kinds.gpu.spread import shares, spread
+from indexer.kinds.gpu.torch_exact import GROUP, TorchExact, bytes_on_each
 
 CPU = torch.device("cpu")
 FP16 = KINDS["exact-fp16"]

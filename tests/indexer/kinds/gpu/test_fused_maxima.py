@@ -11,11 +11,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import indexer.kinds.group_maxima as group_maxima
-import indexer.kinds.torch_exact as torch_exact
+import indexer.kinds.gpu.group_maxima as group_maxima
+import indexer.kinds.gpu.torch_exact as torch_exact
 from indexer.kinds.brute import BruteForce
-from indexer.kinds.group_maxima import GROUP
-from indexer.kinds.torch_exact import TorchExact
+from indexer.kinds.gpu.group_maxima import GROUP
+from indexer.kinds.gpu.torch_exact import TorchExact
 
 pytest.importorskip("triton", reason="there is no Triton here: tools/test-triton.sh")
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -23,7 +23,7 @@ DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 @pytest.fixture(scope="module")
 def fused() -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-    from indexer.kinds.fused_maxima import fused_maxima
+    from indexer.kinds.gpu.fused_maxima import fused_maxima
 
     return fused_maxima
 

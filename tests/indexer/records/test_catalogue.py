@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer import catalogue as module
-from indexer.catalogue import Catalogue, Place
-from indexer.entities import PICTURED, EntityTable, to_batch, write_table
 from indexer.errors import CorruptIndex, UnknownEntity
 from indexer.kb.record import Entity
-from indexer.titles import TITLES, fold, write_titles
+from indexer.records import catalogue as module
+from indexer.records.catalogue import Catalogue, Place
+from indexer.records.table import PICTURED, EntityTable, to_batch, write_table
+from indexer.records.titles import TITLES, fold, write_titles
 
 TITLE = st.text("aAéÉe\u0301ß ", max_size=3) | st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
 ID = st.sampled_from(["Q1", "Q2", "Q3", "Q10", "é", "\U0001f426"])

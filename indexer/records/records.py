@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from indexer.catalogue import Catalogue, Place
-from indexer.entities import TABLE
 from indexer.errors import CorruptIndex
 from indexer.kb.record import Entity
 from indexer.manifest import MANIFEST
 from indexer.open_files import OpenFiles
 from indexer.picture_paths import picture_file
+from indexer.records.catalogue import Catalogue, Place
+from indexer.records.table import TABLE
 from indexer.shard import MAPPED
 from indexer.version import DELETED, Version
 

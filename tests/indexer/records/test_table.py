@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer import entities as module
-from indexer.entities import TABLE, EntityTable, to_batch, write_table
 from indexer.errors import CorruptIndex, UnknownEntity
 from indexer.kb.record import Entity
+from indexer.records import table as module
+from indexer.records.table import TABLE, EntityTable, to_batch, write_table
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 ENTITIES = st.lists(

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-import indexer.kinds.placement as placement
+import indexer.kinds.gpu.placement as placement
 from indexer.kinds import KINDS
 from indexer.kinds.exact import ExactSearcher
+from indexer.kinds.gpu.placement import place
+from indexer.kinds.gpu.torch_exact import TorchExact
 from indexer.kinds.kind import Hits, Searcher
-from indexer.kinds.placement import place
-from indexer.kinds.torch_exact import TorchExact
 
 FP16 = KINDS["exact-fp16"]
 without_gpu = pytest.mark.skipif(torch.cuda.is_available() or torch.backends.mps.is_available(), reason="a GPU is here")

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from indexer.arrays import expect_each_once, read_array
-from indexer.entities import TABLE, EntityTable, from_batch, read_batches
+from indexer.records.table import TABLE, EntityTable, from_batch, read_batches
 
 TITLES = "titles.npy"
 

@@ -19,10 +19,10 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.kinds.gpu.spread import shares, spread
 from indexer.kinds.half import decode
 from indexer.kinds.kind import Hits, Searcher
 from indexer.kinds.order import best_first
-from indexer.kinds.spread import shares, spread
 
 MOST = 2048  # hits: what FAISS's selection on a GPU goes up to
 SPARE = 16  # hits asked for beside k, so that equal scores about the k-th can be put in order

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.kinds.codes import finding_lists_by
-from indexer.kinds.faiss_gpu import MOST
+from indexer.kinds.gpu.faiss_exact import MOST
 from indexer.kinds.inverted import InvertedSearcher
 from indexer.kinds.kind import Hits
 

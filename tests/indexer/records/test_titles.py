@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.entities import TABLE, EntityTable, to_batch, write_table
 from indexer.errors import CorruptIndex
 from indexer.kb.record import Entity
-from indexer.titles import TITLES, Titles, fold, write_titles
+from indexer.records.table import TABLE, EntityTable, to_batch, write_table
+from indexer.records.titles import TITLES, Titles, fold, write_titles
 
 ANY = st.text(st.characters(), max_size=6)  # with halves of surrogate pairs: a prefix may hold one
 CLOSE = st.text("aAéÉe\u0301ßsi\u0130Σς が\U0001f426\ue000", max_size=4)  # few letters: many equal titles, many hits

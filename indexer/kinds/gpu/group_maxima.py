@@ -64,7 +64,7 @@ class GroupMaxima:
 
 def _kernel() -> Callable[[Tensor, Tensor], Tensor]:
     """Raises ImportError where there is no Triton."""
-    made: Callable[[Tensor, Tensor], Tensor] = importlib.import_module("indexer.kinds.fused_maxima").fused_maxima
+    made: Callable[[Tensor, Tensor], Tensor] = importlib.import_module("indexer.kinds.gpu.fused_maxima").fused_maxima
     return made
 
 

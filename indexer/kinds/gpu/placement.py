@@ -10,8 +10,8 @@ from functools import partial
 import numpy as np
 
 from indexer.kinds.exact import ExactSearcher
-from indexer.kinds.faiss_gpu import FaissGpuExact, empty_on_gpus, fill, gpu_count
-from indexer.kinds.faiss_gpu_lists import FaissGpuLists, can_clone, clone_on_gpus
+from indexer.kinds.gpu.faiss_exact import FaissGpuExact, empty_on_gpus, fill, gpu_count
+from indexer.kinds.gpu.faiss_lists import FaissGpuLists, can_clone, clone_on_gpus
 from indexer.kinds.inverted import InvertedSearcher
 from indexer.kinds.kind import Searcher
 from indexer.kinds.milvus.searcher import MilvusSearcher
@@ -74,7 +74,7 @@ def _through_faiss(searcher: ExactSearcher) -> tuple[Searcher, str]:
 def _through_torch(searcher: ExactSearcher) -> tuple[Searcher, str]:
     import torch  # takes a second, which those who search on the CPU should not wait
 
-    from indexer.kinds.torch_exact import TorchExact, bytes_on_each, scratch_bytes
+    from indexer.kinds.gpu.torch_exact import TorchExact, bytes_on_each, scratch_bytes
 
     if torch.cuda.is_available():
         devices = [torch.device("cuda", number) for number in range(torch.cuda.device_count())]

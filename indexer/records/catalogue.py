@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.entities import EntityTable
 from indexer.errors import CorruptIndex, UnknownEntity
 from indexer.kb.record import Entity
-from indexer.titles import Titles, fold
+from indexer.records.table import EntityTable
+from indexer.records.titles import Titles, fold
 
 BLOCK = 1024  # numbers looked at in one step for whether they are wanted
 

@@ -1,0 +1,1 @@
+"""Indexes on GPUs, and where an index is searched."""

@@ -1,0 +1,1 @@
+"""The records of an index version: entities by number, id or title."""
