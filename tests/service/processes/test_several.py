@@ -44,7 +44,7 @@ def home(index_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def short_path() -> Iterator[Path]:
-    """A folder in which sockets may lie: their paths have 107 bytes, of which tests that run beside others take most."""
+    """A folder that sockets may lie in: a path of theirs has 107 bytes, of which pytest's own folders take most."""
     with tempfile.TemporaryDirectory(prefix="w-", dir="/tmp") as name:
         yield Path(name)
 
