@@ -23,6 +23,7 @@ from wikiclip.mention import View, cut_out, full_picture, masked_crop
 from wikiclip.model import VIEWS_ON_CPU, PreparedEntity, PreparedMention, WikiClip
 from wikiclip.pictures import Picture
 from wikiclip.presets import MentionConfig, MentionForm, Preset, SpaceConfig
+from wikiclip.views import MentionViews
 
 Vectors = NDArray[np.float32]
 
@@ -67,7 +68,10 @@ def model(request: pytest.FixtureRequest) -> WikiClip:
 
 
 def with_mentions(model: WikiClip, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> WikiClip:
-    monkeypatch.setattr(model, "preset", replace(model.preset, mention=MentionConfig(**changes)))
+    preset = replace(model.preset, mention=MentionConfig(**changes))
+    views = MentionViews(preset, size=model.vision.image_size, tower=lambda: model.vision)
+    monkeypatch.setattr(model, "preset", preset)
+    monkeypatch.setattr(model, "views", views)
     return model
 
 

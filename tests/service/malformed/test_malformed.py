@@ -38,6 +38,7 @@ def test_every_cause_that_a_caller_can_bring_about_is_in_the_table() -> None:
         Cause.INTERNAL_ERROR,
         Cause.NOT_READY,
         Cause.INDEX_DAMAGED,
+        Cause.INDEX_UNREACHABLE,
         Cause.SEARCH_FAILED,
         Cause.BUSY,
         Cause.UNREADABLE_IMAGE,
