@@ -57,7 +57,8 @@ class PendingChunk:
     earlier stretches.
 
     A picture that cannot be read is listed and left out; an entity that has no other is embedded from its text. How
-    rows are batched depends on the stretch alone, so the same stretch gives the same bytes.
+    rows are batched depends on the stretch alone, so the same stretch gives the same vectors, up to the last bits that
+    a processor's library may round by where numbers lie in memory.
 
     Args:
         image_root, follow_links: the knowledge base's.

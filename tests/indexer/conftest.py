@@ -1,8 +1,9 @@
 """Small knowledge bases and index versions, made with the real parts."""
 
+import io
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from indexer.embedding.plan import Plan, open_workshop
 from indexer.embedding.replicas import Replicas
 from indexer.kb.record import BadRecord, Entity
 from indexer.kinds import kind_of
+from indexer.search import EntityIndex
 from indexer.version import Version, publish
 from wikiclip.model import WikiClip
 from wikiclip.presets import PRESETS
@@ -70,6 +72,30 @@ def published_as(kind: str, version: Version, home: Path) -> Version:
     copied = home / "building" / kind
     shutil.copytree(version.folder, copied)
     return publish(copied, version.manifest.model_copy(update={"kind": kind}), home)
+
+
+def assert_same_files(one: Mapping[str, bytes], other: Mapping[str, bytes]) -> None:
+    """The same files with the same bytes, but for vectors: some processors' libraries add numbers up in an order that
+    depends on where in memory these happen to lie."""
+    assert one.keys() == other.keys()
+    for name, content in one.items():
+        if content == other[name]:
+            continue
+        assert name.endswith(".npy"), f"{name} differs"
+        ours, theirs = (np.load(io.BytesIO(each)) for each in (content, other[name]))
+        assert ours.dtype == theirs.dtype == np.float16, f"{name} differs, and holds no vectors"
+        np.testing.assert_allclose(ours, theirs, atol=2e-3, err_msg=name)
+
+
+def assert_same_versions(one: Version, other: Version) -> None:
+    """The same in all but the last bits of vectors: ids, rows, records and problems to the byte."""
+    assert (one.manifest.plan, one.manifest.counts) == (other.manifest.plan, other.manifest.counts)
+    assert one.manifest.files.keys() == other.manifest.files.keys()
+    apart = {name for name, stamp in one.manifest.files.items() if other.manifest.files[name] != stamp}
+    assert all(name.endswith("/exact.faiss") for name in apart), apart
+    ours, theirs = (EntityIndex.open(version.folder.parents[1]).rows for version in (one, other))
+    rows_N = np.arange(len(ours))
+    np.testing.assert_allclose(ours.vectors(rows_N), theirs.vectors(rows_N), atol=2e-3)
 
 
 def on_cpu(model: WikiClip) -> Replicas:
