@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import benchmarks_home
-from benchmarks.searching.memory_pages import most_anonymous_memory
+from benchmarks.search.memory_pages import most_anonymous_memory
 from indexer.kb.oven import RECORD_FILES, Oven
 from training.data.annotation_table import TABLE, open_annotations
 from training.data.record_table import open_table

@@ -22,9 +22,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.serving.flood import Answered, Flood, flood
-from benchmarks.serving.mishaps import MISHAPS, Mishap, Scene
-from benchmarks.serving.servers import answered, server
+from benchmarks.serve.flood import Answered, Flood, flood
+from benchmarks.serve.mishaps import MISHAPS, Mishap, Scene
+from benchmarks.serve.servers import answered, server
 from wikiclip.base.command import run
 from wikiclip.base.files import write_text
 from wikiclip.base.paths import index_home

@@ -19,8 +19,8 @@ from rich.table import Table
 from tqdm import tqdm
 
 from benchmarks import benchmarks_home
-from benchmarks.searching.memory_pages import most_anonymous_memory
-from benchmarks.searching.vectors import make_vector_set
+from benchmarks.search.memory_pages import most_anonymous_memory
+from benchmarks.search.vectors import make_vector_set
 from indexer.build import Choice, make
 from indexer.embedding.chunks import Chunk, stored_chunk
 from indexer.embedding.plan import CHUNK_RECORDS, Plan, open_workshop
@@ -59,7 +59,7 @@ def filling(
 
 
 def measure(size: int, index: str) -> dict[str, Any]:
-    """Writes chunks of made-up entities with `benchmarks.searching.vectors`, and makes a version of them."""
+    """Writes chunks of made-up entities with `benchmarks.search.vectors`, and makes a version of them."""
     model = WikiClip.load("tiny")
     vectors_NM = make_vector_set(model, size).rows()
     home = benchmarks_home() / "filling"

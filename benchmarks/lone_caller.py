@@ -20,9 +20,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.serving.bare import BareCaller
-from benchmarks.serving.pictures import many_requests
-from benchmarks.serving.servers import server
+from benchmarks.serve.bare import BareCaller
+from benchmarks.serve.pictures import many_requests
+from benchmarks.serve.servers import server
 from indexer.linker import Linker
 from wikiclip.base.command import run
 from wikiclip.base.files import write_text

@@ -1,7 +1,7 @@
 """What a build of OVEN's six million records would have embedded, without the days that the encoders take here.
 
 Every record of the file is read and checked as `indexer.build` does it, and put into the build's own workshop in chunks
-of its own form, with vectors from `benchmarks.searching.vectors` in place of encoded ones. The first chunks are left
+of its own form, with vectors from `benchmarks.search.vectors` in place of encoded ones. The first chunks are left
 out: the build finds the others finished, encodes these, and does everything after the encoder at full size.
 """
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from benchmarks import benchmarks_home
-from benchmarks.searching.vectors import make_vector_set
+from benchmarks.search.vectors import make_vector_set
 from indexer.embedding.chunks import Chunk, stored_chunk
 from indexer.embedding.plan import make_plan, open_workshop
 from indexer.kb.oven import RECORD_FILES, Oven

@@ -21,9 +21,9 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from benchmarks.serving.callers import capacity_of
-from benchmarks.serving.flood import Answered, Flood, flood
-from benchmarks.serving.servers import Server, server
+from benchmarks.serve.callers import capacity_of
+from benchmarks.serve.flood import Answered, Flood, flood
+from benchmarks.serve.servers import Server, server
 from wikiclip.base.command import run
 from wikiclip.base.files import write_text
 from wikiclip.base.paths import index_home

@@ -17,9 +17,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.serving.callers import capacity_of
-from benchmarks.serving.flood import Flood, flood
-from benchmarks.serving.servers import Server, server
+from benchmarks.serve.callers import capacity_of
+from benchmarks.serve.flood import Flood, flood
+from benchmarks.serve.servers import Server, server
 from indexer.version import make_current, publish, read_version
 from wikiclip.base.command import run
 from wikiclip.base.files import write_text

@@ -26,7 +26,7 @@ from benchmarks.hostile.asking import Caller
 from benchmarks.hostile.crowd import crowd
 from benchmarks.hostile.memory import most_bytes
 from benchmarks.hostile.rounds import PROBE, Failure, Seen, Task, ids, send_round
-from benchmarks.serving.servers import Server, server
+from benchmarks.serve.servers import Server, server
 from service.settings import Settings
 from wikiclip.base.command import run
 from wikiclip.base.files import write_text

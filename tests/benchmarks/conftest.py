@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.searching.encoded import encoded_home
-from benchmarks.searching.vectors import VectorSet, make_vector_set
+from benchmarks.search.encoded import encoded_home
+from benchmarks.search.vectors import VectorSet, make_vector_set
 from wikiclip.model import WikiClip
 
 ROWS, CHUNK = 2000, 128

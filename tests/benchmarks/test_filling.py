@@ -10,7 +10,7 @@ import benchmarks.filling as filling
 import benchmarks.oven_chunks as oven_chunks
 from benchmarks.overhead import times
 from benchmarks.release.records import write_records
-from benchmarks.searching.vectors import VectorSet
+from benchmarks.search.vectors import VectorSet
 from indexer.build import build
 from indexer.embedding.plan import make_plan
 from indexer.kb import KnowledgeBaseName

@@ -4,7 +4,7 @@ import selectors
 import socket
 import threading
 
-from benchmarks.serving.flood import Line
+from benchmarks.serve.flood import Line
 
 
 def test_a_connection_that_is_closed_while_idle_is_no_answer_and_opened_again() -> None:

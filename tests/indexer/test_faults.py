@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.killing.processes import Task, open_starter
+from benchmarks.kills.processes import Task, open_starter
 from indexer.search import EntityIndex
 from indexer.version import Version, read_version
 from tests.indexer.conftest import assert_same_files

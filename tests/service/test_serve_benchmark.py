@@ -13,11 +13,11 @@ from PIL import Image
 from benchmarks.faults import see
 from benchmarks.lone_caller import lone_caller
 from benchmarks.overload import overload
-from benchmarks.serve import Row, serve
-from benchmarks.serving.callers import Task, ask
-from benchmarks.serving.loop import ways
-from benchmarks.serving.mishaps import MISHAPS
-from benchmarks.serving.pictures import SIZE, many_requests
+from benchmarks.serve.__main__ import Row, serve
+from benchmarks.serve.callers import Task, ask
+from benchmarks.serve.loop import ways
+from benchmarks.serve.mishaps import MISHAPS
+from benchmarks.serve.pictures import SIZE, many_requests
 from benchmarks.soak import soak
 from tests.service.conftest import Service
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 COMMAND = """
 import json, sys
 from pathlib import Path
-from benchmarks.killing.steps import count_steps
+from benchmarks.kills.steps import count_steps
 from training.oven import app
 from wikiclip.base.command import run
 

@@ -19,8 +19,8 @@ from benchmarks.hostile.bombs.crowds import CROWD_BOMBS
 from benchmarks.hostile.bombs.meter import MOST_S, Cost, Ended, cost
 from benchmarks.hostile.bombs.pictures import PICTURE_BOMBS
 from benchmarks.hostile.bombs.regions import REGION_BOMBS
-from benchmarks.serving.callers import ROOT
-from benchmarks.serving.servers import server
+from benchmarks.serve.callers import ROOT
+from benchmarks.serve.servers import server
 from wikiclip.base.command import run
 from wikiclip.base.files import write_text
 from wikiclip.base.paths import index_home

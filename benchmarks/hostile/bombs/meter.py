@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.hostile.asking import Caller
 from benchmarks.hostile.bombs.bomb import MEGABYTE, Throw
 from benchmarks.hostile.bombs.crowds import HEALTH
-from benchmarks.serving.servers import Server
+from benchmarks.serve.servers import Server
 
 MOST_S = 30.0  # of a core, after which the server is ended
 ENOUGH_S = 4.0  # of a core, which other programs hardly add to

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tqdm import tqdm
 
-from benchmarks.killing.steps import count_steps
+from benchmarks.kills.steps import count_steps
 from benchmarks.release.faults import Fault
 from benchmarks.release.publishing import Plan
 from benchmarks.release.words import words

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.searching.memory_pages import cached, drop_pages
+from benchmarks.search.memory_pages import cached, drop_pages
 from indexer.kinds.rerank import FETCHES, VECTORS, VectorStore
 from indexer.kinds.scattered import ScatteredRows, disk_waits
 
