@@ -14,14 +14,11 @@ import pytest
 import indexer.kinds.gpu.faiss_exact as faiss_gpu
 from indexer.kinds import KINDS
 from indexer.kinds.brute import BruteForce
-from indexer.kinds.gpu.faiss_exact import MOST, FaissGpuExact, empty_on_gpus, fill, gpu_count
+from indexer.kinds.gpu.faiss_exact import MOST, FaissGpuExact, empty_on_gpus, fill
 from indexer.kinds.gpu.placement import place
+from tests.indexer.kinds.gpu.needs import gpu_wheel, with_gpu, without_gpu
 
 FP16 = KINDS["exact-fp16"]
-BUILT_FOR_GPUS = hasattr(faiss, "StandardGpuResources")
-gpu_wheel = pytest.mark.skipif(not BUILT_FOR_GPUS, reason="this FAISS was not built for GPUs: tools/test-faiss-gpu.sh")
-without_gpu = pytest.mark.skipif(gpu_count() > 0, reason="a GPU is here")
-with_gpu = pytest.mark.skipif(gpu_count() == 0, reason="FAISS sees no GPU")
 
 
 def flat_shards(width: int, parts: int):

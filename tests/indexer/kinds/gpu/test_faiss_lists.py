@@ -18,17 +18,14 @@ from indexer.kinds import KINDS
 from indexer.kinds.brute import BruteForce
 from indexer.kinds.codes import finding_lists_by
 from indexer.kinds.gpu import faiss_lists
-from indexer.kinds.gpu.faiss_exact import MOST, gpu_count
+from indexer.kinds.gpu.faiss_exact import MOST
 from indexer.kinds.gpu.faiss_lists import FaissGpuLists, can_clone, clone_on_gpus
 from indexer.kinds.gpu.placement import place
 from indexer.kinds.inverted import InvertedSearcher
 from indexer.kinds.kind import Searcher
+from tests.indexer.kinds.gpu.needs import gpu_wheel, with_gpu, without_gpu
 
 SQ8 = KINDS["balanced-sq8"]
-BUILT_FOR_GPUS = hasattr(faiss, "StandardGpuResources")
-gpu_wheel = pytest.mark.skipif(not BUILT_FOR_GPUS, reason="this FAISS was not built for GPUs: tools/test-faiss-gpu.sh")
-without_gpu = pytest.mark.skipif(gpu_count() > 0, reason="a GPU is here")
-with_gpu = pytest.mark.skipif(gpu_count() == 0, reason="FAISS sees no GPU")
 
 
 def dealt_out(host: InvertedSearcher, parts: int):

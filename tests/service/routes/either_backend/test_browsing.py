@@ -8,24 +8,7 @@ import pytest
 
 from indexer.linker import Linker
 from service.errors import Cause
-from tests.milvus import BACKENDS
-from tests.service.conftest import ODD_ID, Service
-
-
-@pytest.fixture(scope="module", params=BACKENDS)
-def in_milvus(request: pytest.FixtureRequest) -> bool:
-    return str(request.param).startswith("milvus")
-
-
-@pytest.fixture(scope="module")
-def service(request: pytest.FixtureRequest, service: Service, in_milvus: bool) -> Service:
-    """Of either backend."""
-    return request.getfixturevalue("milvus_service") if in_milvus else service
-
-
-@pytest.fixture(scope="module")
-def linker(request: pytest.FixtureRequest, linker: Linker, in_milvus: bool) -> Linker:
-    return request.getfixturevalue("milvus_linker") if in_milvus else linker
+from tests.service.conftest import ODD_ID
 
 
 def test_titles_are_found_by_their_start_in_their_order(client: httpx.Client) -> None:

@@ -14,26 +14,8 @@ from service import examples
 from service.app import create_app
 from service.errors import Cause, Problem
 from service.settings import Settings
-from tests.milvus import BACKENDS
-from tests.service.conftest import Service
 
 ODD_ID = "path/to an?odd#id%2F"
-
-
-@pytest.fixture(scope="module", params=BACKENDS)
-def in_milvus(request: pytest.FixtureRequest) -> bool:
-    return str(request.param).startswith("milvus")
-
-
-@pytest.fixture(scope="module")
-def service(request: pytest.FixtureRequest, service: Service, in_milvus: bool) -> Service:
-    """Of either backend."""
-    return request.getfixturevalue("milvus_service") if in_milvus else service
-
-
-@pytest.fixture(scope="module")
-def linker(request: pytest.FixtureRequest, linker: Linker, in_milvus: bool) -> Linker:
-    return request.getfixturevalue("milvus_linker") if in_milvus else linker
 
 
 def encoded(data: bytes) -> str:
