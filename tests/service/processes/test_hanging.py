@@ -1,4 +1,4 @@
-"""Processes that hang: they are told from those that work, ended and replaced, and their own requests alone are lost."""
+"""Processes that hang: they are ended and replaced, and their own requests alone are lost."""
 
 import os
 import signal

@@ -1,13 +1,10 @@
 """A service of several processes, as callers and operators see it: nothing is other than with one process, but that a
 process may die."""
 
-import base64
 import json
 import os
 import shutil
 import signal
-import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -24,11 +21,9 @@ from service.http.key_ring import Key, Role, checksum
 from service.settings import Settings
 from tests.service.conftest import ODD_ID, Service, ready
 from tests.service.processes.family import Family, counted, family, is_alive, is_ready, wait_until
+from tests.service.processes.load import BOX, IMAGE, Load
 
 pytestmark = pytest.mark.slow
-
-IMAGE = base64.b64encode(examples.picture()).decode()
-BOX = {"box": [6, 4, 24, 24]}
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +35,6 @@ def home(index_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     other = f"20990101t000000000000-{version.id.partition('-')[2]}"
     shutil.copytree(version.folder, version.folder.parent / other)
     return copy
-
-
-@pytest.fixture
-def short_path() -> Iterator[Path]:
-    """A folder that sockets may lie in: a path of theirs has 107 bytes, of which pytest's own folders take most."""
-    with tempfile.TemporaryDirectory(prefix="w-", dir="/tmp") as name:
-        yield Path(name)
 
 
 @pytest.fixture(scope="module")
@@ -122,58 +110,6 @@ def test_answers_are_those_of_one_process(several: Family, alone: Service) -> No
             assert _plain(other.json()) == _plain(one.json()), path
     one, other = (httpx.get(f"{url}/readyz").json() for url in (alone.url, several.url))
     assert _plain(other) == _plain(one)
-
-
-class Load:
-    """Callers who ask again and again, each on a connection that it keeps, while the block runs.
-
-    Attributes:
-        seen: statuses; "again" where a connection broke and the second try was answered.
-        versions: index versions of the answers.
-    """
-
-    def __init__(self, url: str, callers: int = 4) -> None:
-        self._url, self._callers = url, callers
-        self._ends = threading.Event()
-        self.seen: Counter[str] = Counter()
-        self.versions: Counter[str] = Counter()
-        self._lock = threading.Lock()
-
-    def __enter__(self) -> "Load":
-        self._threads = [threading.Thread(target=self._ask) for _ in range(self._callers)]
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ends.set()
-        for thread in self._threads:
-            thread.join()
-
-    def wait_for(self, answers: int) -> None:
-        """Until there were so many more."""
-        before = self.seen.total()
-        wait_until(lambda: self.seen.total() >= before + answers)
-
-    def _ask(self) -> None:
-        with httpx.Client(base_url=self._url, timeout=60) as client:
-            while not self._ends.is_set():
-                again = False
-                try:
-                    answer = client.post("/link", json={"image": IMAGE, "regions": [BOX, None]})
-                except httpx.TransportError:
-                    again = True
-                    try:
-                        answer = client.post("/link", json={"image": IMAGE, "regions": [BOX, None]})
-                    except httpx.TransportError as error:
-                        with self._lock:
-                            self.seen[repr(error)] += 1
-                        continue
-                with self._lock:
-                    self.seen["again" if again and answer.status_code == 200 else str(answer.status_code)] += 1
-                    if answer.status_code == 200:
-                        assert len(answer.json()["results"]) == 2
-                        self.versions[answer.json()["index_version"]] += 1
 
 
 def _swap(home: Path) -> str:
