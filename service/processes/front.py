@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import os
 import signal
 from collections.abc import Callable
 from functools import partial
@@ -180,7 +181,7 @@ class Front:
                 await self._versions.take(facts)
             except (WikiClipError, OSError, ValueError) as error:
                 logger.error("The index version %s cannot be shown: %s", facts.version, error)
-                raise SystemExit(1) from None  # another try is the supervisor's
+                os._exit(1)  # another try is the supervisor's
             self._control.tell(messages.Opened(facts.version))
         self._state = state
         self._engines.use(state.engines)

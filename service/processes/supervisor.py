@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -106,9 +107,10 @@ class Forks:
         self.context: Any = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(PRELOADED)
         # A signal to the whole group must not end it: that would look as if all others had died.
-        before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         forkserver.ensure_running()
-        signal.signal(signal.SIGTERM, before)
+        # Before the supervisor takes it: what `multiprocessing` keeps in a folder goes, also where this is process 1.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
     def plan(self) -> tuple[Settings, Plan]:
         """The settings, and what they come to on this machine. Raises WikiClipError where one of them is wrong."""

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -176,6 +177,39 @@ def test_a_damaged_version_is_refused_by_all(several: Family, home: Path) -> Non
         (home / "next").replace(home / CURRENT)
         shutil.rmtree(home / "versions" / damaged)
     wait_until(lambda: httpx.get(f"{several.url}/readyz").json()["refused"] is None)
+
+
+def test_an_engine_that_does_not_find_its_version_any_more_opens_the_current_one(
+    index_home: Path, tmp_path: Path, short_path: Path
+) -> None:
+    home = tmp_path / "index"
+    shutil.copytree(index_home, home)
+    first = read_version(home)
+    other = f"20990101t000000000000-{first.id.partition('-')[2]}"
+    shutil.copytree(first.folder, first.folder.parent / other)
+    with family(home, short_path, follow_s=600) as running:
+        assert _swap(home) == other
+        shutil.rmtree(first.folder)
+        assert httpx.get(f"{running.url}/readyz").json()["index_version"] == first.id
+        os.kill(*running.engines, signal.SIGKILL)
+        wait_until(lambda: httpx.get(f"{running.url}/readyz").json().get("index_version") == other)
+        for _ in range(6):
+            answer = httpx.post(f"{running.url}/link", json={"image": IMAGE}, timeout=60)
+            assert (answer.status_code, answer.json()["index_version"]) == (200, other)
+
+
+def test_callers_who_go_away_leave_nothing(several: Family) -> None:
+    """While their bodies come, and while an engine has what they asked."""
+    port = int(several.url.rpartition(":")[2])
+    body = json.dumps({"image": IMAGE, "regions": [None] * 32}).encode()
+    head = b"POST /link HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    for sent in (head % len(body) + body, head % 20_000_000 + b"x" * 1_000_000):
+        for _ in range(40):
+            with socket.create_connection(("127.0.0.1", port)) as caller:
+                caller.sendall(sent)
+    wait_until(lambda: counted(several.url, "wikiclip_body_bytes") == 0)
+    wait_until(lambda: counted(several.url, "wikiclip_queue_depth") == 0)
+    assert httpx.post(f"{several.url}/link", json={"image": IMAGE}, timeout=60).status_code == 200
 
 
 def test_counters_add_up_and_keep_what_the_dead_had_counted(several: Family) -> None:
