@@ -1,6 +1,7 @@
 """Several processes over an index whose vectors are in Milvus: the engine alone asks the server."""
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from indexer.version import read_version
 from service.settings import Settings
 from tests.milvus import own_server
 from tests.service.conftest import Service, ready
-from tests.service.processes.family import family, wait_until
+from tests.service.processes.family import counted, family, is_alive, wait_until
 from tests.service.processes.load import BOX, IMAGE, Load
 
 pytestmark = pytest.mark.slow
@@ -101,3 +102,25 @@ def test_a_version_that_is_out_of_reach_is_tried_again(
             assert httpx.get(f"{running.url}/readyz").json()["refused"] is None
             assert httpx.post(f"{running.url}/link", json=ASKED[1], timeout=60).status_code == 200
             assert running.pids("wikiclip-") == pids
+
+
+def test_an_engine_that_is_stuck_in_a_search_is_replaced(
+    settings: Settings, in_milvus_at: Callable[[MilvusServer, Path], Path], tmp_path: Path, short_path: Path
+) -> None:
+    """Its event loop goes on, and says so: what its threads are at tells that it hangs."""
+    with own_server(tmp_path / "milvus") as milvus:
+        home = in_milvus_at(MilvusServer(milvus.uri), tmp_path / "index")
+        waits = {"milvus_timeout_s": 600, "deadline_s": 4, "silence_s": 4}
+        with family(home, short_path, milvus_uri=milvus.uri, **waits) as running:
+            (stuck,), fronts = running.engines, running.fronts
+            assert milvus.process is not None
+            milvus.process.send_signal(signal.SIGSTOP)
+            try:
+                answer = httpx.post(f"{running.url}/link", json=ASKED[0], timeout=60)
+                assert answer.status_code == 504
+                wait_until(lambda: not is_alive(stuck), 60)
+            finally:
+                milvus.process.send_signal(signal.SIGCONT)
+            wait_until(lambda: httpx.post(f"{running.url}/link", json=ASKED[0], timeout=60).status_code == 200)
+            assert running.fronts == fronts
+            assert counted(running.url, "wikiclip_process_restarts_total") == 1
