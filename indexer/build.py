@@ -24,7 +24,7 @@ from indexer.kinds.choose import choose, choose_in_milvus
 from indexer.kinds.kind import IndexKind
 from indexer.kinds.milvus.kind import Milvus
 from indexer.kinds.milvus.server import MilvusServer, Uri, named_server
-from indexer.kinds.milvus.upkeep import expect_server, follow_with_alias, forget_what_is_lost
+from indexer.kinds.milvus.upkeep import drop_stopped, expect_server, follow_with_alias, forget_what_is_lost
 from indexer.search import EntityIndex
 from indexer.self_check import expect_rows_find_themselves
 from indexer.version import PROBLEMS, Version, make_current, newest, only_builder, publish, read_version
@@ -187,7 +187,9 @@ class Job:
         else:
             before = None if anew else embedded_before(plan, home)
             if before is None:
-                workshop = open_workshop(plan, home, fresh=anew)
+                if anew:
+                    clear(workshop_of(plan, home), home, self.choice.milvus)
+                workshop = open_workshop(plan, home)
                 chunks = executor.embed(self.source, plan, workshop, strict=self.strict)
             else:
                 if self.strict:
@@ -198,12 +200,28 @@ class Job:
             version = make(workshop, chunks, plan, self.choice, home, force=self.force)
         follow_with_alias(version, self.choice.milvus)
         for suffix in ("", UNPACKED):  # whatever a build left that was killed, too
-            remove_folder(workshop_of(plan, home, suffix=suffix))
+            try:
+                clear(workshop_of(plan, home, suffix=suffix), home, self.choice.milvus)
+            except WikiClipError as error:  # the version is published: what is in the way of this one is none of its
+                typer.echo(
+                    f"What a stopped build left in Milvus stays until `versions prune --unfinished`: {error}", err=True
+                )
         report(version, strict=self.strict)
 
     def _anew(self, plan: Plan) -> bool:
         """What was embedded for a version that was held back is what --force publishes."""
         return self.force and not (workshop_of(plan, self.home) / HELD_BACK).exists()
+
+
+def clear(workshop: Path, home: Path, milvus: MilvusServer | None) -> None:
+    """Removes a workshop, and the collections of builds that were stopped in it.
+
+    Raises:
+        WikiClipError: there are such, and their server is not named or does not answer; nothing is removed then.
+    """
+    for name in drop_stopped(workshop, home, milvus):
+        typer.echo(f"Removed the collection {name} from Milvus, which a stopped build left.")
+    remove_folder(workshop)
 
 
 class Choice:

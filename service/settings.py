@@ -126,6 +126,10 @@ class Settings(BaseSettings):
         PositiveInt | Literal["auto"],
         Field(description="That take connections and read, beside engines; 1 does everything in one; auto by cores."),
     ] = 1
+    silence_s: Annotated[
+        float,
+        Field(ge=0, description="Seconds without a sign of life after which a process is replaced; 0 waits for ever."),
+    ] = 60.0
     picture_cache_bytes: Annotated[
         NonNegativeInt, Field(description="Memory for decoded pictures that may be sent again.")
     ] = 128 * MIB

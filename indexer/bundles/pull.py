@@ -279,8 +279,9 @@ class Pull:
             write_text(self._home / SEEN, json.dumps({**seen, self._remote.uri: statement.serial}, indent=2) + "\n")
 
 
-def prune_pulled(home: Path, *, keep: int) -> None:
-    """Removes versions that were pulled, but the current one and the newest `keep` others. What was made here stays.
+def prune_pulled(home: Path, *, keep: int, answering: str | None = None) -> None:
+    """Removes versions that were pulled, but the current one, the newest `keep` others, and one that answers: the
+    process that opens it anew shall find it. What was made here stays.
 
     Raises:
         IndexBusy: another process builds into the folder.
@@ -289,7 +290,8 @@ def prune_pulled(home: Path, *, keep: int) -> None:
         current = read_version(home).id
         pulled = [name for name in version_ids(home) if name != current and was_pulled(home / VERSIONS / name)]
         for name in pulled[keep:]:
-            remove_folder(home / VERSIONS / name)
+            if name != answering:
+                remove_folder(home / VERSIONS / name)
 
 
 def place_checkpoint(files: Mapping[str, Path], folder: Path) -> None:

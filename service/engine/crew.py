@@ -39,6 +39,7 @@ class Crew:
     Attributes:
         lock: guards the queues of all stages.
         busy: how many workers are at work.
+        busy_s: for how many seconds the one has been at its batch that is at it for longest.
     """
 
     def __init__(self, workers: int, *, cores: int = 1, elsewhere: Callable[[], int] = lambda: 0) -> None:
@@ -48,6 +49,7 @@ class Crew:
         self._stages: list[Stage[Any, Any]] = []  # the most urgent first
         self._calls = [threading.Condition(self.lock) for _ in range(workers)]
         self._idle: list[int] = []  # a heap of workers that wait to be called
+        self._began: dict[int, float] = {}  # when workers began with what they are at
         self._closed = False
         self._holds = False  # whether something waits for what other processes make
         self._threads = [
@@ -55,6 +57,11 @@ class Crew:
         ]
         for thread in self._threads:
             thread.start()
+
+    @property
+    def busy_s(self) -> float:
+        with self.lock:
+            return time.monotonic() - min(self._began.values()) if self._began else 0.0
 
     def stage(
         self,
@@ -137,6 +144,7 @@ class Crew:
                     heapify(self._idle)
             batch = stage.take()
             self.busy += 1
+            self._began[worker] = time.monotonic()
             if self._idle and self._most_urgent() is not None:
                 self._call_first()
         try:
@@ -144,4 +152,5 @@ class Crew:
         finally:
             with self.lock:
                 self.busy -= 1
+                del self._began[worker]
         return True

@@ -156,6 +156,11 @@ class Pipeline:
         """
         return self._inside + coming < self._settings.queue
 
+    @property
+    def busy_s(self) -> float:
+        """See `Crew.busy_s`."""
+        return self._crew.busy_s
+
     def close(self, *, seconds: float | None = None) -> None:
         """Finishes what was accepted; see `Crew.close`."""
         self._crew.close(seconds=seconds)

@@ -78,17 +78,18 @@ class Puller:
                 self.look(again=True)
                 pause = RETRY_S if pause < RETRY_S else self._settings.pull_s  # what a pull does not mend stays so
 
-    def follow(self, *, damaged: bool = False) -> None:
+    def follow(self, *, answering: str, damaged: bool = False) -> None:
         """Looks once, on a thread that gives way to all others from then on.
 
         Args:
-            damaged: whether the version that answers was found damaged, so that it is fetched again.
+            answering: the version that does: it is kept, whatever comes after it.
+            damaged: whether it was found damaged, so that it is fetched again.
         """
         _give_way()
         with suppress(Stopped):
-            self.look(again=damaged)
+            self.look(again=damaged, answering=answering)
 
-    def look(self, *, again: bool = False) -> bool:
+    def look(self, *, again: bool = False, answering: str | None = None) -> bool:
         """Pulls the version that the remote points at, where it is another than the current one; returns whether
         nothing failed. A failure is logged once.
 
@@ -109,7 +110,7 @@ class Puller:
             )
             try:
                 self._pause(0)
-                self._pull(traffic, again=again)
+                self._pull(traffic, again=again, answering=answering)
             except PullBusy:  # another process does it, and its version is followed as any
                 return False
             except Stopped:
@@ -128,7 +129,7 @@ class Puller:
         if (traffic := self._traffic) is not None:
             traffic.stop()
 
-    def _pull(self, traffic: Traffic, *, again: bool) -> None:
+    def _pull(self, traffic: Traffic, *, again: bool, answering: str | None) -> None:
         home = self._settings.index
         pulling = Pull(self._remote, home, traffic, key=self._key, pictures=self._settings.pull_pictures)
         here = self._here()
@@ -140,7 +141,7 @@ class Puller:
             logger.warning("The index version %s was pulled, %.1f MB.", pulled.version.id, pulled.bytes / 1e6)
             self._metrics.pull(taken=True)
             with suppress(IndexBusy):  # the next pull does it
-                prune_pulled(home, keep=KEPT)
+                prune_pulled(home, keep=KEPT, answering=answering)
 
     def _fail(self, why: str) -> None:
         if why != self._why:
@@ -148,14 +149,14 @@ class Puller:
             self._metrics.pull(taken=False)
         self._why = why
 
-    def _here(self) -> Version | None:
+    def _here(self, version: str | None = None) -> Version | None:
         with suppress(NoIndex, CorruptIndex):
-            return read_version(self._settings.index)
+            return read_version(self._settings.index, version)
         return None
 
-    def with_checkpoint(self) -> Settings:
-        """The settings, which name the checkpoint that was pulled along with the version that is here."""
-        here = self._here()
+    def with_checkpoint(self, version: str | None = None) -> Settings:
+        """The settings, which name the checkpoint that was pulled along with a version; the current one if None."""
+        here = self._here(version)
         if here is None or not (checkpoints_home() / here.manifest.model.fingerprint).is_dir():
             return self._settings
         return self._settings.model_copy(update={"model": here.manifest.model.fingerprint})

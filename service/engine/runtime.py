@@ -136,7 +136,7 @@ class Runtime:
         torch.set_num_threads(self.settings.threads)
         cv2.setNumThreads(self.settings.threads)
         try:
-            settings = self.settings if self.puller is None else self.puller.with_checkpoint()
+            settings = self.settings if self.puller is None else self.puller.with_checkpoint(self._version)
             if self.puller is None or self._version is not None:
                 serving = open_serving(settings, version=self._version)
             else:
@@ -163,7 +163,7 @@ class Runtime:
     def pull(self) -> None:
         """Looks once whether there is something to pull; on a thread of its own, which it gives the lowest priority."""
         if self.puller is not None:
-            self.puller.follow(damaged=self.serving.is_damaged)
+            self.puller.follow(answering=self.serving.version, damaged=self.serving.is_damaged)
 
     def close(self, *, seconds: float | None = None) -> None:
         """Finishes what was accepted; see `Crew.close`. A pull ends where it is."""

@@ -16,7 +16,7 @@ import zmq
 
 from service.engine.allocator import keep_freed_memory
 from service.processes.gathering import sampled
-from service.processes.messages import Beat, FromSupervisor, Taken, Told, ToSupervisor, encode, read_order
+from service.processes.messages import Beat, FromSupervisor, How, Taken, Told, ToSupervisor, encode, read_order
 from service.processes.seats import CONTROL, Seat
 from service.processes.wire import Wire
 from service.telemetry import logs, tracing
@@ -34,7 +34,7 @@ def settle(seat: Seat, title: str) -> None:
     threading.Thread(target=_die_with_the_supervisor, args=(seat.folder,), name="orphan", daemon=True).start()
     keep_freed_memory()
     logs.configure(seat.log_level, seat.settings.log_format)
-    tracing.configure()
+    tracing.configure(seat.name)
 
 
 def _die_with_the_supervisor(folder: Path) -> None:
@@ -50,7 +50,7 @@ class Control:
 
     Args:
         ordered: is given what the supervisor says of itself.
-        problem: tells how the process is, by the code of a problem.
+        how: tells how the process is.
     """
 
     def __init__(
@@ -59,9 +59,10 @@ class Control:
         metrics: Metrics,
         ordered: Callable[[Any], None],
         *,
-        problem: Callable[[], str | None] = lambda: None,
+        how: Callable[[], How],
     ) -> None:
-        self._metrics, self._ordered, self._problem = metrics, ordered, problem
+        self._metrics, self._ordered, self._how = metrics, ordered, how
+        self._pause_s = min(BEAT_S, seat.settings.silence_s / 4 or BEAT_S)
         self._asked: dict[int, asyncio.Future[tuple[Taken | Told, bytes]]] = {}
         self._numbers = count()
         self._wire = Wire(zmq.DEALER, self._received, name=seat.name)
@@ -87,13 +88,13 @@ class Control:
 
     def beat(self) -> None:
         """Says how the process is, and what it has counted."""
-        self.tell(Beat(self._problem(), sampled(self._metrics)))
+        self.tell(Beat(self._how(), sampled(self._metrics)))
 
     async def beat_on(self) -> None:
         """Says it again and again."""
         while True:
             self.beat()
-            await asyncio.sleep(BEAT_S)
+            await asyncio.sleep(self._pause_s)
 
     def close(self) -> None:
         """Nothing is heard any more."""

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import os
+from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
@@ -20,7 +21,7 @@ from service.engine.regularly import every
 from service.engine.reordering import as_found
 from service.engine.runtime import Runtime, in_own_thread
 from service.engine.serving import UNOPENED, Serving
-from service.errors import Problem, index_damaged, index_unreachable
+from service.errors import Cause, Problem, index_damaged, index_unreachable
 from service.processes import messages
 from service.processes.child import Control, settle
 from service.processes.memory import Board
@@ -49,6 +50,7 @@ def run(seat: EngineSeat) -> None:
         os.environ["CUDA_VISIBLE_DEVICES"] = str(seat.gpu) if visible is None else visible.split(",")[seat.gpu]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(Engine(seat).serve())
+    tracing.send_rest()
 
 
 class Engine:
@@ -72,14 +74,13 @@ class Engine:
 
     async def serve(self) -> None:
         """Loads, answers, and returns when it was told to."""
-        self._control = Control(self._seat, self._metrics, self._orders.put_nowait, problem=self._problem)
+        self._control = Control(self._seat, self._metrics, self._orders.put_nowait, how=self._how)
+        beats = [asyncio.create_task(self._control.beat_on()), asyncio.create_task(self._watch())]
         try:
-            await in_own_thread(self._runtime.load)
+            await self._until_told_to_stop(in_own_thread(self._runtime.load))
         except WikiClipError as error:
             self._control.tell(messages.NotLoaded(str(error)))
-            while not isinstance(await self._orders.get(), messages.Stop):
-                pass
-            return
+            await self._until_told_to_stop(asyncio.Event().wait())
         gc.collect()
         gc.freeze()  # model and index stay: a collection need not look at them again
         self._wire = Wire(zmq.ROUTER, self._received)
@@ -89,8 +90,7 @@ class Engine:
         assert probe is not None
         pulls_s = self._seat.settings.pull_s if self._runtime.puller else 0
         looks = [
-            asyncio.create_task(self._control.beat_on()),
-            asyncio.create_task(self._watch()),
+            *beats,
             asyncio.create_task(every(self._seat.settings.probe_s, probe.look)),
             # One of the engines does it, and for all.
             asyncio.create_task(every(pulls_s, partial(in_own_thread, self._runtime.pull))),
@@ -103,18 +103,36 @@ class Engine:
             await asyncio.wait(list(self._tasks.values()), timeout=LEAVE_S)
         await asyncio.to_thread(self._runtime.close, seconds=LEAVE_S)
 
+    async def _until_told_to_stop(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Ends the process where it is told to stop before the work is done. Raises what the work raises."""
+        working = asyncio.ensure_future(work)
+        while True:
+            order = asyncio.ensure_future(self._orders.get())
+            await asyncio.wait({working, order}, return_when=asyncio.FIRST_COMPLETED)
+            if not order.done():
+                order.cancel()
+                working.result()
+                return
+            if isinstance(order.result(), messages.Stop):
+                os._exit(0)  # nothing interrupts a library that loads, and nothing is lost with it
+            await self._follow(order.result())
+
     async def _watch(self) -> None:
         """Tells the supervisor at once where the engine falls ill or is well again."""
         told = None
         while True:
             await asyncio.sleep(WATCH_S)
-            if (problem := self._problem()) != told:
-                told = problem
+            how = self._how()
+            if (now := (how.problem, how.doing)) != told:
+                told = now
                 self._control.beat()
 
-    def _problem(self) -> str | None:
+    def _how(self) -> messages.How:
+        if not self._runtime.is_ready:
+            puller = self._runtime.puller
+            return messages.How(Cause.NOT_READY.code, None if puller is None else puller.progress)
         problem = self._runtime.why_not_ready()
-        return None if problem is None else problem.cause.code
+        return messages.How(None if problem is None else problem.cause.code, busy_s=self._runtime.pipeline.busy_s)
 
     def _facts(self) -> messages.Facts:
         serving = self._runtime.serving

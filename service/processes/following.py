@@ -92,6 +92,10 @@ class Following:
             self._family.tell_named(name, messages.Commit(self.version))
         self._settle(name, None)
 
+    def forget(self) -> None:
+        """The version that answered cannot be had any more: the next one that is loaded is the one."""
+        self.version, self.answering = None, frozenset()
+
     def prepared(self, name: str, report: messages.Prepared) -> None:
         """A process has opened a version, or cannot."""
         self._is_passing |= report.passing
@@ -137,7 +141,7 @@ class Following:
 
     def _is_damaged(self) -> bool:
         damaged = Cause.INDEX_DAMAGED.code
-        return any(child.problem == damaged for child in self._family.loaded_engines())
+        return any(child.how.problem == damaged for child in self._family.loaded_engines())
 
     def _refuse(self, refused: Refused) -> None:
         if refused != self.refused:

@@ -166,6 +166,11 @@ class Forwarding:
         """Whether one more request would find a place; see `Pipeline.has_room`."""
         return self._inside.total + coming < self._settings.queue
 
+    @property
+    def busy_s(self) -> float:
+        """See `Crew.busy_s`."""
+        return self._crew.busy_s
+
     def close(self, *, seconds: float | None = None) -> None:
         """Finishes what was accepted; see `Crew.close`."""
         self._crew.close(seconds=seconds)

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import os
 import signal
 from collections.abc import Callable
 from functools import partial
@@ -22,10 +23,11 @@ from service.processes.shown import Shown, Versions
 from service.schemas import Readiness, RefusedOut, Reloaded
 from service.server import make_server
 from service.settings import Settings
+from service.telemetry import tracing
 from service.telemetry.metrics import Metrics
 from wikiclip.base.errors import WikiClipError
 
-EMPTY = messages.State([], None, 0, None, Cause.NOT_READY.code)
+EMPTY = messages.State([], None, 0, None, Cause.NOT_READY.code, None)
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ def run(seat: FrontSeat) -> None:
     )
     server, _ = make_server(settings, parts=parts)
     server.run(sockets=[seat.listening])
+    tracing.send_rest()
 
 
 class Front:
@@ -80,18 +83,21 @@ class Front:
     @property
     def pipeline(self) -> Forwarding:
         """Raises Problem where nothing is loaded."""
-        _ = self._versions.now
+        if not self.is_ready:
+            raise self._not_loaded()
         return self._pipeline
 
     @property
     def serving(self) -> Shown:
         """What answers now. Raises Problem where nothing is loaded."""
+        if not self.is_ready:
+            raise self._not_loaded()
         return self._versions.now
 
     def why_not_ready(self) -> Problem | None:
         """What `/readyz` answers; None where mentions are linked."""
         if not self.is_ready or self._state.problem == Cause.NOT_READY.code:
-            return not_loaded(failed=False)
+            return self._not_loaded()
         if self._state.problem is None:
             return index_damaged() if self._versions.now.is_damaged else None
         cause = BY_CODE[self._state.problem]
@@ -102,7 +108,7 @@ class Front:
     def readiness(self) -> Readiness:
         """What `/readyz` tells where it is ready. Raises Problem where nothing is loaded."""
         if (facts := self._state.facts) is None:
-            raise not_loaded(failed=False)
+            raise self._not_loaded()
         refused = None if self._state.refused is None else RefusedOut(index_version=self._state.refused[0])
         return Readiness.model_validate_json(facts.about).model_copy(update={"refused": refused})
 
@@ -125,7 +131,7 @@ class Front:
         """Does what the supervisor says, until it is cancelled."""
         self._loop = asyncio.get_running_loop()
         orders: asyncio.Queue[Any] = asyncio.Queue()
-        self._control = Control(self._seat, self.metrics, orders.put_nowait)
+        self._control = Control(self._seat, self.metrics, orders.put_nowait, how=self._how)
         self._control.tell(messages.Hello())
         try:
             async with asyncio.TaskGroup() as group:
@@ -140,6 +146,12 @@ class Front:
     def close(self, *, seconds: float | None = None) -> None:
         """Finishes what was accepted; see `Crew.close`."""
         self._pipeline.close(seconds=seconds)
+
+    def _how(self) -> messages.How:
+        return messages.How(busy_s=self._pipeline.busy_s)
+
+    def _not_loaded(self) -> Problem:
+        return not_loaded(failed=False, what=self._state.doing)
 
     async def _follow(self, order: Any) -> None:
         assert self._control is not None
@@ -169,7 +181,7 @@ class Front:
                 await self._versions.take(facts)
             except (WikiClipError, OSError, ValueError) as error:
                 logger.error("The index version %s cannot be shown: %s", facts.version, error)
-                raise SystemExit(1) from None  # another try is the supervisor's
+                os._exit(1)  # another try is the supervisor's
             self._control.tell(messages.Opened(facts.version))
         self._state = state
         self._engines.use(state.engines)

@@ -223,10 +223,24 @@ class Prepared(Message):
     passing: bool = False
 
 
-class Beat(Message):
-    """How an engine is (the code of a problem, None where it is well), and the samples of a process's metrics."""
+class How(msgspec.Struct, array_like=True):
+    """How a process is.
 
-    problem: str | None
+    Attributes:
+        problem: what an engine has, by its code; None where it is well.
+        doing: what it does before it has loaded, as a sentence.
+        busy_s: for how long it has been at what it is at.
+    """
+
+    problem: str | None = None
+    doing: str | None = None
+    busy_s: float = 0.0
+
+
+class Beat(Message):
+    """A sign of life: how a process is, and the samples of its metrics."""
+
+    how: How
     families: list[Any]
 
 
@@ -266,6 +280,7 @@ class State(Message):
         refused: the version (None where none can be read) that was published and is not served, and why.
         swaps: how often a version was taken over.
         problem: why the service is not ready, by its code.
+        doing: what is done about that, as a sentence.
     """
 
     engines: list[str]
@@ -273,6 +288,7 @@ class State(Message):
     swaps: int
     refused: tuple[str | None, str] | None
     problem: str | None
+    doing: str | None
 
 
 class Prepare(Message):

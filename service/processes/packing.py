@@ -5,6 +5,7 @@ encoder knows that it has seen them.
 """
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -79,5 +80,4 @@ def _laid_out(mentions: Sequence[PreparedMention]) -> tuple[Contents, list[NDArr
 
 
 def _seen(held: memoryview, placed: Placed) -> NDArray[Any]:
-    count = int(np.prod(placed.shape))
-    return np.frombuffer(held, placed.kind, count, placed.start).reshape(placed.shape)
+    return np.frombuffer(held, placed.kind, prod(placed.shape), placed.start).reshape(placed.shape)

@@ -12,6 +12,7 @@ from pathlib import Path
 from service.processes.memory import Board, Memory
 from service.settings import Settings, read_settings
 from service.telemetry.logs import LogLevel
+from service.telemetry.metrics import Metrics
 from wikiclip.base.errors import WikiClipError
 
 CONTROL = "control"  # the supervisor's socket
@@ -74,10 +75,13 @@ def run_engine(seat: EngineSeat) -> None:
 
 def run_planner(answer: multiprocessing.connection.Connection) -> None:
     """A process that reads the settings and looks at the machine, which takes torch, and answers both or an error."""
+    from service.engine.puller import Puller
     from service.processes.plan import plan
 
     try:
         settings = read_settings()
+        if settings.pull_from:
+            Puller(settings, Metrics())  # so that a fault in it is said once, and before anything starts
         answer.send((settings, plan(settings)))
     except WikiClipError as error:
         answer.send(error)

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -48,6 +49,7 @@ LONGEST_FOLDER = 80  # bytes of its path: a socket's may have 107, its name with
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.05, 10.0  # before a process is started again: twice as long each time
 WELL_S = 30.0  # after which a process is one that does not die at once
 MOST_AT_START = 5  # times that a process may die before anything was ready
+LISTEN_S = 0.5  # between looks at who has given no sign of life
 TOLD_S = 1.0  # for which processes may be late to tell their metrics
 ENGINES_LEAVE_S = 5.0
 
@@ -62,7 +64,8 @@ class Child:
         name: as it calls itself to the supervisor.
         facts: what an engine answers by; None before it has loaded.
         version: what a front can show.
-        problem: how an engine is.
+        how: how it says that it is.
+        silent_s: for how long it has given no sign of life.
         families: what it has counted, when it last said so.
     """
 
@@ -74,7 +77,8 @@ class Child:
     started: float
     facts: messages.Facts | None = None
     version: str | None = None
-    problem: str | None = None
+    how: messages.How = field(default_factory=messages.How)
+    silent_s: float = 0.0
     families: list[Family] = field(default_factory=list)
     beaten: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -103,9 +107,10 @@ class Forks:
         self.context: Any = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(PRELOADED)
         # A signal to the whole group must not end it: that would look as if all others had died.
-        before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         forkserver.ensure_running()
-        signal.signal(signal.SIGTERM, before)
+        # Before the supervisor takes it: what `multiprocessing` keeps in a folder goes, also where this is process 1.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
     def plan(self) -> tuple[Settings, Plan]:
         """The settings, and what they come to on this machine. Raises WikiClipError where one of them is wrong."""
@@ -181,9 +186,13 @@ class Supervisor:
             self._start("engine", number)
         for number in range(self._plan.fronts):
             self._start("front", number)
-        follow = asyncio.create_task(every(self._settings.follow_s, self.following.look))
+        looks = [
+            asyncio.create_task(every(self._settings.follow_s, self.following.look)),
+            asyncio.create_task(every(self._settings.silence_s and LISTEN_S, self._end_who_hangs)),
+        ]
         await self._ends.wait()
-        follow.cancel()
+        for look in looks:
+            look.cancel()
         await self._leave()
         return self._was_ready
 
@@ -237,6 +246,15 @@ class Supervisor:
         self._children[name] = child
         asyncio.get_running_loop().add_reader(child.descriptor, self._died, child)
 
+    async def _end_who_hangs(self) -> None:
+        """Replaces whoever gave no sign of life, or has been at one thing for longer than anybody waits for it."""
+        most_s = self._settings.silence_s
+        for child in list(self._children.values()):
+            child.silent_s += LISTEN_S  # and not by the clock: while this process did not run, it heard nobody
+            if max(child.silent_s, child.how.busy_s - self._settings.deadline_s) >= most_s:
+                logger.error("A process (%s, %d) hangs and is ended.", child.name, child.process.pid)
+                signal.pidfd_send_signal(child.descriptor, signal.SIGKILL)
+
     def _died(self, child: Child) -> None:
         asyncio.get_running_loop().remove_reader(child.descriptor)
         os.close(child.descriptor)
@@ -279,7 +297,8 @@ class Supervisor:
         if isinstance(report, messages.Hello):
             self.tell(child, messages.Stop() if self._stopping else self._state())
         elif isinstance(report, messages.Beat):
-            child.problem, child.families = report.problem, [tuple(each) for each in report.families]
+            child.how, child.families = report.how, [tuple(each) for each in report.families]
+            child.silent_s = 0.0
             child.beaten.set()
             self._publish()
         elif isinstance(report, messages.Loaded):
@@ -301,8 +320,10 @@ class Supervisor:
         logger.error("%s", why)
         if not self._was_ready:
             self._ends.set()
-        else:
-            self.tell(child, messages.Stop())
+            return
+        if not any(self.loaded_engines()):
+            self.following.forget()  # its files are gone or damaged: the next engine opens, or pulls, what is current
+        self.tell(child, messages.Stop())
 
     def _do(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -374,13 +395,14 @@ class Supervisor:
     def _state(self) -> messages.State:
         versions = self.following.answering
         answer = [child for child in self.loaded_engines() if child.facts and child.facts.version in versions]
-        well = [child for child in answer if child.problem is None]
+        well = [child for child in answer if child.how.problem is None]
         facts = self.following.facts
-        problem = None if well else answer[0].problem if answer else Cause.NOT_READY.code
+        problem = None if well else answer[0].how.problem if answer else Cause.NOT_READY.code
+        doing = None if answer else next((each.how.doing for each in self._of("engine") if each.how.doing), None)
         engines = [str(self._folder / child.name) for child in well or answer]
         refused = self.following.refused
         told = None if refused is None else (refused.version, refused.why)
-        return messages.State(engines, facts, self.following.swaps, told, problem)
+        return messages.State(engines, facts, self.following.swaps, told, problem, doing)
 
     def _note_ready(self) -> None:
         """Says once that the service is ready, when all of it is."""

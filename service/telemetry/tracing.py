@@ -18,12 +18,16 @@ INSTALLED = find_spec("opentelemetry") is not None and find_spec("opentelemetry.
 if INSTALLED:
     from opentelemetry import propagate, trace
     from opentelemetry.context import attach, detach, get_current
+    from opentelemetry.sdk.trace import TracerProvider
 
     TRACER = trace.get_tracer(NAME)
 
 
-def configure() -> None:
+def configure(instance: str | None = None) -> None:
     """Sends spans to the endpoint that OpenTelemetry's own variables name.
+
+    Args:
+        instance: which of several processes this is.
 
     Raises:
         WikiClipError: an endpoint is named, and the extra is not installed.
@@ -32,17 +36,25 @@ def configure() -> None:
         return
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-        from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, SERVICE_NAME, Resource
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError as error:
         raise WikiClipError(
             f"{ENDPOINT} is set, and nothing is installed that could send: pip install '.[otel]'."
         ) from error
 
-    provider = TracerProvider(resource=Resource.create({SERVICE_NAME: os.environ.get("OTEL_SERVICE_NAME", NAME)}))
+    told = {SERVICE_NAME: os.environ.get("OTEL_SERVICE_NAME", NAME)}
+    if instance is not None:
+        told[SERVICE_INSTANCE_ID] = instance
+    provider = TracerProvider(resource=Resource.create(told))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
+
+
+def send_rest() -> None:
+    """Sends what was not sent yet: processes that `multiprocessing` starts end without doing it by themselves."""
+    if INSTALLED and isinstance(provider := trace.get_tracer_provider(), TracerProvider):
+        provider.shutdown()
 
 
 def context() -> Any:

@@ -141,10 +141,15 @@ def exists(connection: Connection, name: str) -> bool:
     return bool(connection.ask(lambda: connection.client.has_collection(name), what="look for a collection"))
 
 
+def aliases(connection: Connection, name: str) -> list[str]:
+    """The aliases that name a collection."""
+    return list(connection.ask(lambda: connection.client.list_aliases(name)["aliases"], what="list aliases"))
+
+
 def drop(connection: Connection, name: str) -> None:
     """Removes a collection, and the aliases that name it."""
     client = connection.client
-    for alias in connection.ask(lambda: client.list_aliases(name)["aliases"], what="list aliases"):
+    for alias in aliases(connection, name):
         connection.ask(partial(client.drop_alias, alias), what="remove an alias")
     connection.ask(lambda: client.drop_collection(name, timeout=PATIENT_S), what="remove a collection")
 
@@ -152,7 +157,7 @@ def drop(connection: Connection, name: str) -> None:
 def point_alias(connection: Connection, alias: str, name: str) -> None:
     """Makes an alias name a collection, in one step."""
     client = connection.client
-    if alias in connection.ask(lambda: client.list_aliases(name)["aliases"], what="list aliases"):
+    if alias in aliases(connection, name):
         return
     known = connection.ask(lambda: client.list_aliases()["aliases"], what="list aliases")
     change = client.alter_alias if alias in known else client.create_alias

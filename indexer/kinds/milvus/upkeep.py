@@ -17,7 +17,7 @@ from indexer.kinds.milvus.connection import Connection, connected
 from indexer.kinds.milvus.kind import Milvus
 from indexer.kinds.milvus.server import MilvusServer, alias_of_environment, milvus_server
 from indexer.kinds.milvus.stamp import FILE, read_collection, read_rows
-from indexer.version import SHARDS, SHARED, Version
+from indexer.version import SHARDS, SHARED, VERSIONS, Version
 
 
 def expect_server(kind: IndexKind, version: Version | None = None) -> None:
@@ -68,8 +68,24 @@ def follow_with_alias(version: Version, milvus: MilvusServer | None = None) -> N
     collection.point_alias(_connection(milvus), alias_of_environment(), read_collection(version.shared).collection)
 
 
-def drop_unnamed(gone: Iterable[Path], kept: Iterable[Path], milvus: MilvusServer | None = None) -> list[str]:
+def drop_stopped(workshop: Path, home: Path, milvus: MilvusServer | None = None) -> list[str]:
+    """Removes the collections of builds that were stopped in a workshop which is about to go. One stays that a version
+    of `home` names, finished or not, or an alias: somebody has published it elsewhere.
+
+    Returns, raises:
+        as `drop_unnamed` does.
+    """
+    stopped = list(workshop.glob("version-milvus-*"))
+    return drop_unnamed(stopped, (home / VERSIONS).glob("*"), milvus, aliased=False)
+
+
+def drop_unnamed(
+    gone: Iterable[Path], kept: Iterable[Path], milvus: MilvusServer | None = None, *, aliased: bool = True
+) -> list[str]:
     """Removes what the folders of versions name in the server that are about to go, and no folder that is kept.
+
+    Args:
+        aliased: also collections that an alias names, with it.
 
     Returns:
         The names of the collections that were removed.
@@ -90,7 +106,7 @@ def drop_unnamed(gone: Iterable[Path], kept: Iterable[Path], milvus: MilvusServe
         if name in named:
             for partition in sorted(partitions - named[name]):
                 collection.drop_partition(connection, name, partition)
-        else:
+        elif aliased or not collection.aliases(connection, name):
             collection.drop(connection, name)
             dropped.append(name)
     return dropped

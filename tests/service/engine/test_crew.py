@@ -292,3 +292,19 @@ def test_every_job_goes_through_all_stages_once(
     assert set(range(len(weights))) - gone <= set(stayed)
     assert sorted(passed) == sorted((number, item) for number in range(len(stages)) for item in stayed)
     assert most <= workers
+
+
+def test_who_is_at_one_batch_for_long_is_told() -> None:
+    held = Held()
+    with crew_of(2) as crew:
+        assert crew.busy_s == 0
+        began = time.monotonic()
+        slow = crew.stage(held, capacity=1).submit(0)
+        assert held.entered.acquire(timeout=WAIT_S)
+        entered = time.monotonic()
+        crew.stage(names, capacity=1).submit(0).result(WAIT_S)
+        time.sleep(0.05)
+        assert time.monotonic() - entered <= crew.busy_s <= time.monotonic() - began
+        held.gate.set()
+        slow.result(WAIT_S)
+    assert crew.busy_s == 0

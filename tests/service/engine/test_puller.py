@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -13,35 +12,22 @@ from typing import Any
 
 import httpx
 import pytest
-from typer.testing import CliRunner
 
-from indexer.bundles.push import Push
-from indexer.bundles.remote import Remote
-from indexer.bundles.signing import SigningKey, make_keys
-from indexer.bundles.traffic import Traffic
-from indexer.update import app as update_app
-from indexer.version import read_version, version_ids
+from indexer.bundles.signing import make_keys
+from indexer.version import version_ids
 from service import examples
 from service.settings import Settings
 from tests.service.conftest import Service, ready
+from tests.service.pushed import Versions, make_versions, push
 from wikiclip.base.errors import WikiClipError
-from wikiclip.checkpoint import checkpoint_folder
 
 CONTENT = json.dumps({"image": base64.b64encode(examples.picture()).decode(), "top_k": 20}).encode()
 POST = {"content": CONTENT, "headers": {"content-type": "application/json"}}
 
 
 @pytest.fixture(scope="module")
-def versions(index_home: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """A folder with three versions, of which each but the first has an entity more, and their ids."""
-    folder = tmp_path_factory.mktemp("versions")
-    home = Path(shutil.copytree(index_home, folder / "index"))
-    for number in range(2):
-        line = {"entity_id": f"new-{number}", "title": f"new {number}", "text": f"A thing of the number {number}."}
-        (folder / "changes.jsonl").write_text(json.dumps(line) + "\n")
-        done = CliRunner().invoke(update_app, ["--out", str(home), "--records", str(folder / "changes.jsonl")])
-        assert done.exception is None, done.exception
-    return home, version_ids(home)[::-1]
+def versions(index_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Versions:
+    return make_versions(index_home, tmp_path_factory.mktemp("versions"))
 
 
 @pytest.fixture
@@ -56,13 +42,6 @@ def following(settings: Settings, remote: Path, tmp_path: Path) -> Settings:
     """Knows nothing but where to pull from: not even the checkpoint."""
     told = {"pull_from": str(remote), "pull_s": 0.2, "follow_s": 0.2, "probe_s": 0.2, "model": "none"}
     return settings.model_copy(update={**told, "index": tmp_path / "var" / "index"})
-
-
-def push(remote: Path, versions: tuple[Path, list[str]], number: int, key: Path | None = None) -> str:
-    home, ids = versions
-    pushing = Push(Remote(str(remote)), Traffic(), key=None if key is None else SigningKey(key))
-    pushing.version(read_version(home, ids[number]), checkpoint_folder(Settings().model), current=True)
-    return ids[number]
 
 
 def state(service: Service) -> dict[str, Any]:
@@ -88,7 +67,7 @@ def metric(service: Service, name: str) -> float:
 
 @pytest.mark.slow
 def test_from_an_address_alone_it_pulls_serves_and_swaps_under_load(
-    start: Callable[[Settings], Service], following: Settings, remote: Path, versions: tuple[Path, list[str]]
+    start: Callable[[Settings], Service], following: Settings, remote: Path, versions: Versions
 ) -> None:
     first = push(remote, versions, 0)
     service = start(following.model_copy(update={"pull_bytes_per_s": 6_000_000}))
@@ -129,7 +108,7 @@ def test_what_is_not_signed_is_refused_said_once_and_taken_once_it_is(
     start: Callable[[Settings], Service],
     following: Settings,
     remote: Path,
-    versions: tuple[Path, list[str]],
+    versions: Versions,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -151,7 +130,7 @@ def test_what_is_not_signed_is_refused_said_once_and_taken_once_it_is(
 
 @pytest.mark.slow
 def test_a_version_that_was_damaged_here_is_fetched_again(
-    start: Callable[[Settings], Service], following: Settings, remote: Path, versions: tuple[Path, list[str]]
+    start: Callable[[Settings], Service], following: Settings, remote: Path, versions: Versions
 ) -> None:
     version = push(remote, versions, 0)
     service = ready(start(following))
@@ -165,7 +144,7 @@ def test_a_version_that_was_damaged_here_is_fetched_again(
 
 @pytest.mark.slow
 def test_what_lies_here_answers_while_the_remote_is_away(
-    start: Callable[[Settings], Service], following: Settings, remote: Path, versions: tuple[Path, list[str]]
+    start: Callable[[Settings], Service], following: Settings, remote: Path, versions: Versions
 ) -> None:
     version = push(remote, versions, 0)
     ready(start(following))

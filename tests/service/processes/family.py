@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -51,8 +52,13 @@ class Family:
 
 
 @contextmanager
-def family(index: Path, folder: Path, **settings: object) -> Iterator[Family]:
-    """Two fronts and an engine over an index, while the block runs."""
+def family(index: Path, folder: Path, *, wait: bool = True, **settings: object) -> Iterator[Family]:
+    """Two fronts and an engine over an index, while the block runs.
+
+    Args:
+        wait: until it is ready; else it is there once it listens.
+        settings: of the service, without their prefix; names in capitals are of other variables.
+    """
     log = folder / "log"
     environment = {
         **os.environ,
@@ -61,18 +67,26 @@ def family(index: Path, folder: Path, **settings: object) -> Iterator[Family]:
         "WIKICLIP_THREADS": "1",
         "WIKICLIP_FOLLOW_S": "0.2",
         "TMPDIR": str(folder),
-        **{f"WIKICLIP_{name.upper()}": str(value) for name, value in settings.items()},
+        **{name if name.isupper() else f"WIKICLIP_{name.upper()}": str(value) for name, value in settings.items()},
     }
+    port = 0 if wait else free_port()
     with log.open("wb") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "service", "--port", "0"], env=environment, stdout=subprocess.PIPE, stderr=stderr
+            [sys.executable, "-m", "service", "--port", str(port)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
         )
     try:
         assert process.stdout is not None
-        line = process.stdout.readline().decode()
-        found = re.search(r"http://127\.0\.0\.1:\d+", line)
-        assert found is not None, log.read_text()
-        yield Family(found[0], process, log)
+        url = f"http://127.0.0.1:{port}"
+        if wait:
+            found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline().decode())
+            assert found is not None, log.read_text()
+            url = found[0]
+        else:
+            wait_until(lambda: listens(port) or process.poll() is not None)
+        yield Family(url, process, log)
     finally:
         left = Family("", process, log).pids()
         if process.poll() is None:
@@ -85,6 +99,23 @@ def family(index: Path, folder: Path, **settings: object) -> Iterator[Family]:
         for pid in left:  # of a family that did not clean up, so that a failed test leaves nothing either
             if is_alive(pid):
                 wait_until(lambda pid=pid: not is_alive(pid), 10)  # type: ignore[misc]
+
+
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def listens(port: int) -> bool:
+    """Whether somebody does."""
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def is_alive(pid: int) -> bool:

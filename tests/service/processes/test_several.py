@@ -1,13 +1,11 @@
 """A service of several processes, as callers and operators see it: nothing is other than with one process, but that a
 process may die."""
 
-import base64
 import json
 import os
 import shutil
 import signal
-import tempfile
-import threading
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -24,11 +22,9 @@ from service.http.key_ring import Key, Role, checksum
 from service.settings import Settings
 from tests.service.conftest import ODD_ID, Service, ready
 from tests.service.processes.family import Family, counted, family, is_alive, is_ready, wait_until
+from tests.service.processes.load import BOX, IMAGE, Load
 
 pytestmark = pytest.mark.slow
-
-IMAGE = base64.b64encode(examples.picture()).decode()
-BOX = {"box": [6, 4, 24, 24]}
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +36,6 @@ def home(index_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     other = f"20990101t000000000000-{version.id.partition('-')[2]}"
     shutil.copytree(version.folder, version.folder.parent / other)
     return copy
-
-
-@pytest.fixture
-def short_path() -> Iterator[Path]:
-    """A folder that sockets may lie in: a path of theirs has 107 bytes, of which pytest's own folders take most."""
-    with tempfile.TemporaryDirectory(prefix="w-", dir="/tmp") as name:
-        yield Path(name)
 
 
 @pytest.fixture(scope="module")
@@ -124,58 +113,6 @@ def test_answers_are_those_of_one_process(several: Family, alone: Service) -> No
     assert _plain(other) == _plain(one)
 
 
-class Load:
-    """Callers who ask again and again, each on a connection that it keeps, while the block runs.
-
-    Attributes:
-        seen: statuses; "again" where a connection broke and the second try was answered.
-        versions: index versions of the answers.
-    """
-
-    def __init__(self, url: str, callers: int = 4) -> None:
-        self._url, self._callers = url, callers
-        self._ends = threading.Event()
-        self.seen: Counter[str] = Counter()
-        self.versions: Counter[str] = Counter()
-        self._lock = threading.Lock()
-
-    def __enter__(self) -> "Load":
-        self._threads = [threading.Thread(target=self._ask) for _ in range(self._callers)]
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ends.set()
-        for thread in self._threads:
-            thread.join()
-
-    def wait_for(self, answers: int) -> None:
-        """Until there were so many more."""
-        before = self.seen.total()
-        wait_until(lambda: self.seen.total() >= before + answers)
-
-    def _ask(self) -> None:
-        with httpx.Client(base_url=self._url, timeout=60) as client:
-            while not self._ends.is_set():
-                again = False
-                try:
-                    answer = client.post("/link", json={"image": IMAGE, "regions": [BOX, None]})
-                except httpx.TransportError:
-                    again = True
-                    try:
-                        answer = client.post("/link", json={"image": IMAGE, "regions": [BOX, None]})
-                    except httpx.TransportError as error:
-                        with self._lock:
-                            self.seen[repr(error)] += 1
-                        continue
-                with self._lock:
-                    self.seen["again" if again and answer.status_code == 200 else str(answer.status_code)] += 1
-                    if answer.status_code == 200:
-                        assert len(answer.json()["results"]) == 2
-                        self.versions[answer.json()["index_version"]] += 1
-
-
 def _swap(home: Path) -> str:
     """Makes the other version current, by rename."""
     current = (home / CURRENT).read_text().strip()
@@ -240,6 +177,39 @@ def test_a_damaged_version_is_refused_by_all(several: Family, home: Path) -> Non
         (home / "next").replace(home / CURRENT)
         shutil.rmtree(home / "versions" / damaged)
     wait_until(lambda: httpx.get(f"{several.url}/readyz").json()["refused"] is None)
+
+
+def test_an_engine_that_does_not_find_its_version_any_more_opens_the_current_one(
+    index_home: Path, tmp_path: Path, short_path: Path
+) -> None:
+    home = tmp_path / "index"
+    shutil.copytree(index_home, home)
+    first = read_version(home)
+    other = f"20990101t000000000000-{first.id.partition('-')[2]}"
+    shutil.copytree(first.folder, first.folder.parent / other)
+    with family(home, short_path, follow_s=600) as running:
+        assert _swap(home) == other
+        shutil.rmtree(first.folder)
+        assert httpx.get(f"{running.url}/readyz").json()["index_version"] == first.id
+        os.kill(*running.engines, signal.SIGKILL)
+        wait_until(lambda: httpx.get(f"{running.url}/readyz").json().get("index_version") == other)
+        for _ in range(6):
+            answer = httpx.post(f"{running.url}/link", json={"image": IMAGE}, timeout=60)
+            assert (answer.status_code, answer.json()["index_version"]) == (200, other)
+
+
+def test_callers_who_go_away_leave_nothing(several: Family) -> None:
+    """While their bodies come, and while an engine has what they asked."""
+    port = int(several.url.rpartition(":")[2])
+    body = json.dumps({"image": IMAGE, "regions": [None] * 32}).encode()
+    head = b"POST /link HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    for sent in (head % len(body) + body, head % 20_000_000 + b"x" * 1_000_000):
+        for _ in range(40):
+            with socket.create_connection(("127.0.0.1", port)) as caller:
+                caller.sendall(sent)
+    wait_until(lambda: counted(several.url, "wikiclip_body_bytes") == 0)
+    wait_until(lambda: counted(several.url, "wikiclip_queue_depth") == 0)
+    assert httpx.post(f"{several.url}/link", json={"image": IMAGE}, timeout=60).status_code == 200
 
 
 def test_counters_add_up_and_keep_what_the_dead_had_counted(several: Family) -> None:

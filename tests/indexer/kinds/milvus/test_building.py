@@ -271,6 +271,67 @@ def test_an_update_of_what_the_server_lost_is_refused_before_anything_is_embedde
     assert "is whole" in run(versions_app, "verify")
 
 
+@pytest.mark.parametrize("then", ["force", "another kind", "aliased"])
+def test_what_a_stopped_build_left_in_the_server_goes_with_its_workshop(
+    tmp_path: Path,
+    run: Callable[..., str],
+    arguments: list[object],
+    server: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    then: str,
+) -> None:
+    def stop(*_: object) -> None:
+        raise Killed
+
+    run(build_app, *arguments, "--backend", "milvus")
+    published = collection_of(tmp_path / "index")
+    before = {*server.client.list_collections()}
+    with monkeypatch.context() as stopped:
+        stopped.setattr(building, "publish", stop)
+        with pytest.raises(Killed):
+            run(build_app, *arguments, "--backend", "milvus", "--force")
+    (left,) = {*server.client.list_collections()} - before
+    if then == "aliased":
+        server.client.create_alias(left, "somebody_elses")
+    asked = ["--index", "hnsw"] if then == "another kind" else ["--force"]
+    said = run(build_app, *arguments, "--backend", "milvus", *asked)
+    own = collection_of(tmp_path / "index")
+    after = {*server.client.list_collections()}
+    assert {published, own} < after
+    assert own != left
+    assert (left in after) == (then == "aliased")
+    assert (f"Removed the collection {left}" in said) == (then != "aliased")
+    assert aliased(server) == own
+    if then == "aliased":
+        server.client.drop_alias("somebody_elses")
+
+
+def test_what_a_stopped_build_left_stays_named_while_its_server_is_away(
+    tmp_path: Path,
+    run: Callable[..., str],
+    arguments: list[object],
+    server: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def stop(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as stopped:
+        stopped.setattr(building, "publish", stop)
+        with pytest.raises(Killed):
+            run(build_app, *arguments, "--backend", "milvus")
+    (stamp,) = (tmp_path / "index" / "building").glob("*/version-milvus-flat/shared")
+    left = read_collection(stamp).collection
+    with monkeypatch.context() as away:
+        away.delenv("WIKICLIP_MILVUS_URI")
+        with pytest.raises(WikiClipError, match="say where, with --uri"):
+            run(build_app, *arguments, "--force")
+        assert "stays until `versions prune --unfinished`" in run(build_app, *arguments)
+    assert read_collection(stamp).collection == left
+    assert f"Removed the collection {left}" in run(versions_app, "prune", "--unfinished")
+    assert left not in server.client.list_collections()
+
+
 def test_what_a_stopped_build_left_in_the_server_is_pruned(
     tmp_path: Path,
     run: Callable[..., str],
