@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.errors import TookTooLong
 from indexer.kb.record import Entity
 from indexer.words.file import Words
 from indexer.words.folding import Asked
-from indexer.words.opened import SECONDS, Expression, ShardWords, TookTooLong
+from indexer.words.opened import SECONDS, Expression, ShardWords
 from indexer.words.ranking import Tier, expression_of, rank_in_block, tier_of
 
 BLOCK = 128  # records that are ranked together
@@ -42,6 +43,12 @@ class WordsPlace(NamedTuple):
     length: int
     number: int
     taken: int
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether there can be such a place."""
+        tier, length, number, taken = self
+        return 0 <= tier <= max(Tier) and 0 <= length < 2**16 and -1 <= number < 2**32 and 0 <= taken <= BLOCK
 
 
 class FoundEntity(NamedTuple):

@@ -44,7 +44,12 @@ _kinds = _Kinds()
 
 def words_of(text: str) -> list[str]:
     """The words of a text, folded, in their order."""
-    return fold(text).translate(_kinds).split()
+    return spaced(fold(text)).split()
+
+
+def spaced(folded: str) -> str:
+    """A folded text with nothing but spaces between its words."""
+    return folded.translate(_kinds)
 
 
 def tokens_of(words: list[str]) -> dict[str, None]:
@@ -61,7 +66,11 @@ def tokens_of(words: list[str]) -> dict[str, None]:
 
 def parts_of(word: str) -> list[str]:
     """A word, or its runs of characters of scripts that set no spaces and what is between them."""
-    return [part if is_unspaced(part) else part[:LONGEST_WORD] for part in _runs.split(word) if part]
+    return [part for part in _runs.split(word) if part]
+
+
+def _short(part: str) -> str:
+    return part if is_unspaced(part) else part[:LONGEST_WORD]
 
 
 def is_unspaced(part: str) -> bool:
@@ -71,7 +80,7 @@ def is_unspaced(part: str) -> bool:
 
 def _tokens(part: str) -> Iterator[str]:
     if not is_unspaced(part):
-        yield part
+        yield part[:LONGEST_WORD]
         return
     for first, second in zip(part, [*part[1:], ""], strict=True):
         yield first
@@ -102,7 +111,7 @@ class Asked:
     def of(cls, question: str) -> "Asked | None":
         """The words of a question, the last of which may go on; None where there is no word in it."""
         words = words_of(question[:LONGEST_QUESTION])
-        every = [part for word in words[: MOST_WORDS + 1] for part in parts_of(word)]
+        every = [_short(part) for word in words[: MOST_WORDS + 1] for part in parts_of(word)]
         parts = every[:MOST_WORDS]
         if not parts:
             return None
@@ -143,5 +152,5 @@ def first_tokens(words: list[str]) -> list[str]:
     """The tokens that a title begins with: a word, or a character and a pair."""
     if not words:
         return []
-    part = parts_of(words[0])[0]
+    part = _short(parts_of(words[0])[0])
     return [part] if not is_unspaced(part) else list(dict.fromkeys([part[0], part[:2]]))

@@ -21,9 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.arrays import expect_each_once, read_array
-from indexer.errors import CorruptIndex
+from indexer.errors import CorruptIndex, TookTooLong
 from indexer.words.file import APPLICATION, FILE, FORMAT, ORDER, Words
-from wikiclip.base.errors import WikiClipError
 
 SECONDS = 5.0  # a query may take; it is bounded by its rows, unless the disk is slow or the file means ill
 STEPS = 10_000  # of SQLite's machine between looks at the clock
@@ -35,10 +34,6 @@ LEAST_FETCHED, MOST_FETCHED = 32, 4_096  # rows in one step
 FAULTS = (sqlite3.Error, OverflowError, TypeError, ValueError, MemoryError)
 
 Table = Literal["names", "texts"]
-
-
-class TookTooLong(WikiClipError):
-    """A query of words was not done in time."""
 
 
 @dataclass(frozen=True)

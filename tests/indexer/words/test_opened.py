@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.errors import CorruptIndex
+from indexer.errors import CorruptIndex, TookTooLong
 from indexer.kb.record import Entity
 from indexer.records.table import to_batch, write_table
 from indexer.words import opened
 from indexer.words.file import FILE, ORDER, Words, write_words
-from indexer.words.opened import Expression, ShardWords, TookTooLong, kept_words
+from indexer.words.opened import Expression, ShardWords, kept_words
 
 COUNT = 400
 HERON = Expression("names", '"theron"')
