@@ -21,9 +21,10 @@ from indexer.kb.record import Entity
 from indexer.words.file import Words
 from indexer.words.folding import Asked
 from indexer.words.opened import SECONDS, Expression, ShardWords
-from indexer.words.ranking import Tier, expression_of, rank_in_block, tier_of
+from indexer.words.ranking import Tier, begins_so, expression_of, in_texts, indexed, rank_in_block, sharing, tier_of
 
-BLOCK = 128  # records that are ranked together
+BLOCK = 64  # records that are ranked together
+PROBED = 32  # records that tell how a start is best looked up
 MOST_ROWS, MOST_CANDIDATES = 32_768, 1_024  # of a shard, looked at and read at most before an answer is given
 
 Wanted = Callable[[NDArray[Any]], NDArray[np.bool_]]  # which of some numbers [K] may be found
@@ -179,7 +180,7 @@ class Finder:
     @contextmanager
     def _rows(self, asked: Asked, tier: Tier, after: WordsPlace, wanted: Wanted) -> Iterator[Iterator[_Row]]:
         """Rows of all shards in one order, while the block runs."""
-        expression = expression_of(asked, tier)
+        expression = expression_of(asked, tier, whole_start=self._is_rare(asked, tier))
         with ExitStack() as stack:
             yield heapq.merge(
                 *(
@@ -187,6 +188,21 @@ class Finder:
                     for shard, first in zip(self._shards, self._firsts, strict=True)
                 )
             )
+
+    def _is_rare(self, asked: Asked, tier: Tier) -> bool:
+        """Whether a start is better looked up by all of its letters, for which postings are read and merged, than by
+        as many as there is a list for, whose records are read: few of those hold it."""
+        known = indexed(asked, tier)
+        start = in_texts(asked).start if tier is Tier.TEXT else asked.start
+        if known is None or start is None or known == start:
+            return False
+        shard = self._shards[0]
+        numbers = [
+            int(key & np.uint64(2**32 - 1))
+            for places_K in shard.rows(sharing(known, tier), 0, PROBED)
+            for key in shard.order_E[places_K]
+        ]
+        return 4 * sum(begins_so(self._entity(number), start, tier) for number in numbers) < len(numbers)
 
     def _of_shard(
         self, shard: ShardWords, first: int, asked: Expression, after: WordsPlace, wanted: Wanted

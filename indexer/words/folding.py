@@ -7,9 +7,7 @@ script sets no spaces, each character is a token and each two neighbours are one
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from unicodedata import category
-
-from indexer.records.titles import fold
+from unicodedata import category, combining, normalize
 
 MOST_WORDS = 16  # of a question; what follows them is not looked for
 LONGEST_WORD = 48  # characters that count
@@ -22,38 +20,46 @@ UNSPACED = (
 _runs = re.compile(f"([{UNSPACED}]+)")
 
 
-class _Kinds(dict[int, str]):
-    """What a folded character becomes in a text whose words have spaces between; each is looked up once."""
+class _Spaced(dict[int, str]):
+    """What a character becomes, in a text that is decomposed, where there shall be nothing but spaces between words.
+
+    Each is looked up once. The whole is as quick as `fold` alone, which it does, too.
+    """
 
     def __missing__(self, code: int) -> str:
-        character, kind = chr(code), category(chr(code))
-        if kind == "Cf" or 0xFE00 <= code <= 0xFE0F or 0xE0100 <= code <= 0xE01EF or 0x1F3FB <= code <= 0x1F3FF:
-            found = ""  # a hyphen that may be broken at, joiners, variants of a sign
-        elif kind[0] in "LNM" or kind in ("Co", "Cn"):
-            found = character
-        elif kind[0] == "S" and code > 0x7F and kind != "Sk":
-            found = f" {character} "  # a pictograph is a word
-        else:
-            found = " "
+        found = "" if combining(chr(code)) else "".join(map(_spaced, chr(code).casefold()))
         self[code] = found
         return found
 
 
-_kinds = _Kinds()
+def _spaced(folded: str) -> str:
+    code, kind = ord(folded), category(folded)
+    if kind == "Cf" or 0xFE00 <= code <= 0xFE0F or 0xE0100 <= code <= 0xE01EF or 0x1F3FB <= code <= 0x1F3FF:
+        return ""  # a hyphen that may be broken at, joiners, variants of a sign
+    if kind[0] in "LNM" or kind in ("Co", "Cn"):
+        return folded
+    if kind[0] == "S" and code > 0x7F and kind != "Sk":
+        return f" {folded} "  # a pictograph is a word
+    return " "
+
+
+_table = _Spaced()
 
 
 def words_of(text: str) -> list[str]:
     """The words of a text, folded, in their order."""
-    return spaced(fold(text)).split()
+    return spaced(text).split()
 
 
-def spaced(folded: str) -> str:
-    """A folded text with nothing but spaces between its words."""
-    return folded.translate(_kinds)
+def spaced(text: str) -> str:
+    """A text folded as titles are, with nothing but spaces between its words."""
+    return (text if text.isascii() else normalize("NFKD", text)).translate(_table)
 
 
 def tokens_of(words: list[str]) -> dict[str, None]:
     """The tokens of words, each once, in their order."""
+    if "".join(words).isascii() and max(map(len, words), default=0) <= LONGEST_WORD:
+        return dict.fromkeys(words)  # as below, several times faster
     found: dict[str, None] = {}
     for word in words:
         if word.isascii():
@@ -131,9 +137,9 @@ class Asked:
 
     def suits(self, tokens: dict[str, None]) -> bool:
         """Whether these are all that is asked for."""
-        return all(token in tokens for token in self.tokens) and (
-            self.start is None or any(token.startswith(self.start) for token in tokens)
-        )
+        if not all(token in tokens for token in self.tokens):
+            return False
+        return self.start is None or f" {self.start}" in f" {' '.join(tokens)}"
 
     def begins(self, words: list[str]) -> bool:
         """Whether a title of these words begins with the first word."""

@@ -5,7 +5,6 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from indexer.kb.record import Entity
-from indexer.records.titles import fold
 from indexer.words.file import TEXT_LENGTH
 from indexer.words.finding import FoundEntity
 from indexer.words.folding import LONGEST_WORD, Asked, is_unspaced, parts_of, spaced
@@ -151,4 +150,4 @@ def _folded(text: str) -> tuple[str, list[int]]:
 
 @lru_cache(maxsize=2**16)
 def _fold_one(character: str) -> str:
-    return spaced(fold(character))
+    return spaced(character)

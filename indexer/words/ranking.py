@@ -47,21 +47,47 @@ def in_texts(asked: Asked) -> Asked:
     return replace(asked, tokens=(*asked.tokens, asked.start), start=None)
 
 
-def expression_of(asked: Asked, tier: Tier) -> Expression:
-    """What an index is asked for those of a tier. Some may be of another: a start is looked up by its first letters."""
+def expression_of(asked: Asked, tier: Tier, *, whole_start: bool) -> Expression:
+    """What an index is asked for those of a tier. Some may be of another: a start is looked up by its first letters.
+
+    Args:
+        whole_start: a start is looked up by all of its letters.
+    """
     if tier is Tier.TEXT:
         asked = in_texts(asked)
-        return Expression("texts", _all("", asked.tokens, asked.start, TEXT_STARTS))
-    first = _start(FIRST, asked.first, NAME_STARTS) if asked.starts else _token(FIRST, asked.first)
+        return Expression("texts", _all("", asked, TEXT_STARTS, whole_start))
+    first = _token(FIRST, asked.first)
+    if asked.starts:
+        first = _start(FIRST, asked.first, NAME_STARTS, whole_start)
     # What is no more than a beginning of the start must not shut anything out.
-    is_exact = asked.start is None or len(asked.start) in NAME_STARTS
-    title = _all(TITLE, asked.tokens, asked.start, NAME_STARTS)
+    is_exact = whole_start or indexed(asked, tier) == asked.start
+    title = _all(TITLE, asked, NAME_STARTS, whole_start)
     if tier is Tier.BEGINNING:
         return Expression("names", first if asked.starts else f"{first} AND {title}")
     if tier is Tier.TITLE:
         return Expression("names", f"({title}) NOT {first}" if is_exact else title)
-    names = _all(NAME, asked.tokens, asked.start, NAME_STARTS)
+    names = _all(NAME, asked, NAME_STARTS, whole_start)
     return Expression("names", f"({names}) NOT ({title})" if is_exact else names)
+
+
+def indexed(asked: Asked, tier: Tier) -> str | None:
+    """As much of a start as a tier's index has a list of rows for."""
+    if tier is Tier.TEXT:
+        asked = in_texts(asked)
+    return None if asked.start is None else _indexed(asked.start, TEXT_STARTS if tier is Tier.TEXT else NAME_STARTS)
+
+
+def sharing(indexed: str, tier: Tier) -> Expression:
+    """The records with a word that begins so, of those that a tier is looked for in."""
+    return Expression(
+        "texts" if tier is Tier.TEXT else "names", f"{_token('' if tier is Tier.TEXT else TITLE, indexed)}*"
+    )
+
+
+def begins_so(entity: Entity, start: str, tier: Tier) -> bool:
+    """Whether a word of an entity begins with all of a start, of those that a tier is looked for in."""
+    told = (entity.title, *entity.aliases, entity.text[:TEXT_LENGTH]) if tier is Tier.TEXT else (entity.title,)
+    return any(word.startswith(start) for word in tokens_of(words_of(" ".join(told))))
 
 
 def rank_in_block(entity: Entity, asked: Asked, tier: Tier) -> tuple[float, ...]:
@@ -90,10 +116,10 @@ def _bm25(entity: Entity, asked: Asked) -> float:
     return sum(count * (K1 + 1) / (count + short) for count in counts)
 
 
-def _all(mark: str, tokens: Sequence[str], start: str | None, lengths: Sequence[int]) -> str:
-    each = [_token(mark, token) for token in tokens]
-    if start is not None:
-        each.append(_start(mark, start, lengths))
+def _all(mark: str, asked: Asked, lengths: Sequence[int], whole_start: bool) -> str:
+    each = [_token(mark, token) for token in asked.tokens]
+    if asked.start is not None:
+        each.append(_start(mark, asked.start, lengths, whole_start))
     return " AND ".join(each)
 
 
@@ -101,6 +127,9 @@ def _token(mark: str, token: str) -> str:
     return f'"{mark}{token}"'
 
 
-def _start(mark: str, start: str, lengths: Sequence[int]) -> str:
-    """By as many of its letters as there is an index for: without one all its postings would be read and merged."""
-    return f"{_token(mark, start[: max(n for n in lengths if n <= len(start))])}*"
+def _start(mark: str, start: str, lengths: Sequence[int], whole_start: bool) -> str:
+    return f"{_token(mark, start if whole_start else _indexed(start, lengths))}*"
+
+
+def _indexed(start: str, lengths: Sequence[int]) -> str:
+    return start[: max(n for n in lengths if n <= len(start))]
