@@ -54,7 +54,7 @@ def screenshots(
             page.locator(".why canvas").nth(1).wait_for()
             page.locator(".answer").first.scroll_into_view_if_needed()
             save(page, out / f"why-{scheme}.webp")
-        page = opened(browser, f"{url}/#entities?title=violin", WIDE, "light")
+        page = opened(browser, f"{url}/#entities?q=violin", WIDE, "light")
         page.get_by_role("link", name="violin", exact=False).first.click()
         page.get_by_role("heading", name="Nearest entries").wait_for()
         save(page, out / "record.webp")

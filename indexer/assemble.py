@@ -18,6 +18,7 @@ from indexer.kinds.training import SAMPLE_ROWS
 from indexer.manifest import Counts, Manifest, ModelStamp, ShardStamp, stamp_files
 from indexer.shard import stamp_shard, write_shard
 from indexer.version import DELETED, PROBLEMS, SHARDS, SHARED
+from indexer.words.file import Words
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.files import appearing_folder
 
@@ -25,7 +26,13 @@ SHARD_BYTES = 2**29  # of a shard's vectors in half precision
 
 
 def assemble(
-    workshop: Path, chunks: int, plan: Plan, kind: IndexKind, *, shard_rows: int | None = None
+    workshop: Path,
+    chunks: int,
+    plan: Plan,
+    kind: IndexKind,
+    *,
+    shard_rows: int | None = None,
+    words: Words = Words.TEXTS,
 ) -> tuple[Path, Manifest]:
     """Fills a folder in the workshop with all that a search needs, and describes it.
 
@@ -34,11 +41,12 @@ def assemble(
 
     Args:
         shard_rows: about the most rows of a shard, which holds whole chunks; if None, what `SHARD_BYTES` hold.
+        words: which words of the records are kept.
 
     Raises:
         WikiClipError: the chunks hold no entity, or the disk is full.
     """
-    folder = version_folder(workshop, kind)
+    folder = version_folder(workshop, kind, words)
     (folder / SHARDS).mkdir(parents=True, exist_ok=True)
     for path in folder.iterdir():
         if path.is_file():  # of a process that was killed on the point of publishing: a manifest, and all read-only
@@ -51,7 +59,7 @@ def assemble(
         raise WikiClipError(f"No record could be read; {folder / PROBLEMS} lists why for each of {problems}.")
 
     _once(folder / SHARED, lambda partial: kind.train(_sample(stored, rows), rows=rows, folder=partial))
-    stamps = fill_shards(folder, stored, plan, kind, shard_rows=shard_rows)
+    stamps = fill_shards(folder, stored, plan, kind, shard_rows=shard_rows, words=words)
     manifest = Manifest(
         plan=plan.id,
         knowledge_base=plan.knowledge_base,
@@ -65,9 +73,9 @@ def assemble(
     return folder, manifest
 
 
-def version_folder(workshop: Path, kind: IndexKind) -> Path:
-    """Where a version of a kind is filled."""
-    return workshop / f"version-{kind.name}"
+def version_folder(workshop: Path, kind: IndexKind, words: Words) -> Path:
+    """Where a version of a kind that keeps such words is filled."""
+    return workshop / f"version-{kind.name}-{words}"
 
 
 def fill_shards(
@@ -78,6 +86,7 @@ def fill_shards(
     *,
     first: int = 0,
     shard_rows: int | None = None,
+    words: Words = Words.TEXTS,
 ) -> list[ShardStamp]:
     """Puts chunks with rows into shards below a version's folder, and counts those from `first`.
 
@@ -90,7 +99,10 @@ def fill_shards(
         tqdm(stretches, desc="Filling shards", unit=" shards", disable=len(stretches) < 2)
     ):
         name = f"{SHARDS}/{first + number:05d}"
-        _once(folder / name, functools.partial(write_shard, chunks=stretch, kind=kind, shared=folder / SHARED))
+        _once(
+            folder / name,
+            functools.partial(write_shard, chunks=stretch, kind=kind, shared=folder / SHARED, words=words),
+        )
         stamps.append(stamp_shard(folder / name, name=name, image_root=plan.image_root, follow_links=plan.follow_links))
     return stamps
 

@@ -28,6 +28,8 @@ from indexer.kinds.milvus.upkeep import drop_stopped, expect_server, follow_with
 from indexer.search import EntityIndex
 from indexer.self_check import expect_rows_find_themselves
 from indexer.version import PROBLEMS, Version, make_current, newest, only_builder, publish, read_version
+from indexer.words.file import Words
+from indexer.words.kept import words_of_version
 from wikiclip.base.command import run
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.files import remove_folder
@@ -83,6 +85,9 @@ def build(
         float | None,
         typer.Option(min=0.01, help="What `auto` may plan for an open index; half of this machine's if left out."),
     ] = None,
+    words: Annotated[
+        Words, typer.Option(help="Whose words records are found by: titles and other names, texts too, or none.")
+    ] = Words.TEXTS,
     device: Annotated[
         DeviceChoice, typer.Option(help="Where to embed; auto takes all GPUs where there are some.")
     ] = "auto",
@@ -111,7 +116,11 @@ def build(
 ) -> None:
     """Embed a knowledge base and publish it as a new index version. A build that was stopped goes on where it was."""
     choice = Choice(
-        index, memory() // 2 if memory_gb is None else int(memory_gb * 1e9), backend=backend, milvus=named_server(uri)
+        index,
+        memory() // 2 if memory_gb is None else int(memory_gb * 1e9),
+        backend=backend,
+        milvus=named_server(uri),
+        words=words,
     )
     home = out or index_home()
     mine = None if part is None else Part.parse(part)
@@ -229,13 +238,20 @@ class Choice:
 
     Args:
         milvus: the server, if one is named.
+        words: which words of the records are to be kept.
 
     Raises:
         WikiClipError: there is no such kind.
     """
 
     def __init__(
-        self, name: str, memory: int, *, backend: Backend = Backend.FAISS, milvus: MilvusServer | None = None
+        self,
+        name: str,
+        memory: int,
+        *,
+        backend: Backend = Backend.FAISS,
+        milvus: MilvusServer | None = None,
+        words: Words = Words.TEXTS,
     ) -> None:
         in_milvus = f"milvus-{name}"
         if backend is Backend.MILVUS and in_milvus in MILVUS:
@@ -245,11 +261,17 @@ class Choice:
         if backend is Backend.MILVUS and self._named is not None and self._named.name not in MILVUS:
             short = ", ".join(kind.removeprefix("milvus-") for kind in MILVUS)
             raise WikiClipError(f"With --backend milvus, --index is one of auto, {short}; {name} is a kind of FAISS's.")
-        self._memory, self.milvus = memory, milvus
+        self._memory, self.milvus, self.words = memory, milvus, words
 
-    def allows(self, kind: str) -> bool:
-        """Whether an index of this kind will do: none of a kind that is gone."""
-        return kind in self._among if self._named is None else self._named.name == kind
+    def allows(self, version: Version) -> bool:
+        """Whether an index of this kind will do: none of a kind that is gone, none that keeps other words.
+
+        Raises:
+            CorruptIndex: its words are none.
+        """
+        kind = version.manifest.kind
+        fits = kind in self._among if self._named is None else self._named.name == kind
+        return fits and words_of_version(version) is self.words
 
     def kind(self, rows: int, width: int) -> IndexKind:
         """The kind, and why it was chosen, printed."""
@@ -296,8 +318,8 @@ def make(workshop: Path, chunks: int, plan: Plan, choice: Choice, home: Path, *,
     """
     rows = sum(len(chunk.vectors()) for chunk in with_rows(workshop, chunks))
     kind = choice.kind(rows, plan.dimension)
-    forget_what_is_lost(version_folder(workshop, kind), kind, width=plan.dimension)
-    folder, manifest = assemble(workshop, chunks, plan, kind)
+    forget_what_is_lost(version_folder(workshop, kind, choice.words), kind, width=plan.dimension)
+    folder, manifest = assemble(workshop, chunks, plan, kind, words=choice.words)
     if not force:
         expect_no_collapse(manifest.counts.entities, plan, home)
     expect_rows_find_themselves(EntityIndex(Version("unpublished", folder, manifest), milvus=choice.milvus).rows)
@@ -332,7 +354,7 @@ def expect_no_collapse(entities: int, plan: Plan, home: Path) -> None:
 
 def made_before(plan: Plan, home: Path, choice: Choice) -> Version | None:
     """The newest version that was made by this plan, is of a kind that will do, and is whole."""
-    return newest(home, lambda one: one.manifest.plan == plan.id and choice.allows(one.manifest.kind))
+    return newest(home, lambda one: one.manifest.plan == plan.id and choice.allows(one))
 
 
 def report(version: Version, *, strict: bool) -> None:

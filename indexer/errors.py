@@ -15,6 +15,10 @@ class IndexUnreachable(WikiClipError):
     """The server that keeps an index's vectors does not answer; it may a moment later."""
 
 
+class TookTooLong(WikiClipError):
+    """A look-up in an index was given up: its disk is too slow, or its file means ill."""
+
+
 class WrongModel(WikiClipError):
     """The index was made with another checkpoint than the one that asks."""
 

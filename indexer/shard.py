@@ -18,6 +18,7 @@ from indexer.kinds.kind import IndexKind
 from indexer.manifest import ShardStamp
 from indexer.records.table import HASHES, NUMBERS, TABLE, write_table
 from indexer.records.titles import TITLES, write_titles
+from indexer.words.file import Words, write_words
 
 ROWS = "rows.npy"
 # Besides the index kind's own: those that are read for as long as they are open, and all.
@@ -25,18 +26,22 @@ MAPPED = (TABLE, HASHES, NUMBERS, TITLES)
 FILES = (*MAPPED, ROWS)
 
 
-def write_shard(folder: Path, chunks: Sequence[StoredChunk], kind: IndexKind, shared: Path) -> None:
+def write_shard(
+    folder: Path, chunks: Sequence[StoredChunk], kind: IndexKind, shared: Path, words: Words = Words.TEXTS
+) -> None:
     """Fills an empty folder with the entities and rows of some chunks. Holds their vectors in memory and, of what is
-    told of them, a block of the table (64 MB) or their titles (some 75 MB a million).
+    told of them, a block of the table (64 MB), their titles (some 75 MB a million), or a part of their words (128 MB).
 
     Args:
         shared: the folder of what the kind's shards share.
+        words: which words are kept.
 
     Raises:
         WikiClipError: the disk is full or cannot be written.
     """
     write_table((batch for chunk in chunks for batch in chunk.entities()), folder)
     write_titles(folder)
+    write_words(folder, words)
     start, owners = 0, []
     for chunk in chunks:
         owners.append(chunk.entity_of_row() + np.uint32(start))

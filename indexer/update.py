@@ -30,6 +30,7 @@ from indexer.records.catalogue import Catalogue
 from indexer.records.table import from_batch
 from indexer.self_check import expect_rows_find_themselves
 from indexer.version import DELETED, PROBLEMS, Version, make_current, newest, only_builder, publish, read_version
+from indexer.words.kept import words_of_version
 from wikiclip.base.command import run
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.files import link, remove_folder
@@ -193,7 +194,7 @@ def changed(
     stamps = list(base.manifest.shards)
     if changes.plan is not None and changes.chunks:
         first = len(stamps)
-        stamps += fill_shards(folder, changes.chunks, changes.plan, kind, first=first)
+        stamps += fill_shards(folder, changes.chunks, changes.plan, kind, first=first, words=words_of_version(base))
         new = [folder / stamp.folder for stamp in stamps[first:]]
         expect_rows_find_themselves(kind.open(new, folder / base.shared.name, width=base.manifest.dimension))
     entities = sum(stamp.entities for stamp in stamps) - len(deleted_E)

@@ -1,6 +1,6 @@
 """What the service answers, as JSON."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -156,6 +156,30 @@ class ExplainResponse(ExplanationOut):
 class EntitiesResponse(BaseModel):
     entities: Annotated[list[EntityOut], Field(description="In the order of their titles.")]
     count: Annotated[int, Field(description="How many there are, those before and after these included.")]
+    next: Annotated[str | None, Field(description="What to send as `after` for what follows; null at the end.")]
+
+
+class FoundIn(BaseModel):
+    """A title, another name or a part of a text, with the words that were looked for."""
+
+    where: Literal["title", "alias", "text"]
+    pieces: Annotated[
+        list[str],
+        Field(description="What it says, cut up: the first piece was not looked for, the second was, and so in turn."),
+    ]
+
+
+class FoundEntityOut(EntityOut):
+    found: Annotated[list[FoundIn], Field(description="Where the words are.")]
+
+
+class FoundResponse(BaseModel):
+    """Of a question with `q`."""
+
+    entities: Annotated[
+        list[FoundEntityOut],
+        Field(description="Best first. There may be fewer than were asked for although more follow."),
+    ]
     next: Annotated[str | None, Field(description="What to send as `after` for what follows; null at the end.")]
 
 

@@ -7,6 +7,7 @@ import heapq
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from indexer.errors import CorruptIndex, UnknownEntity
 from indexer.kb.record import Entity
 from indexer.records.table import EntityTable
 from indexer.records.titles import Titles, fold
+from indexer.words.finding import Finder, Page, WordsPlace
 
 BLOCK = 1024  # numbers looked at in one step for whether they are wanted
 
@@ -37,6 +39,7 @@ class Catalogue:
     Args:
         shards: the shards' folders, oldest first.
         deleted_E: the numbers of the entities that are no more, ascending.
+        words: whether the shards keep words.
 
     Attributes:
         numbers: how many numbers there are, those of deleted entities with them.
@@ -48,12 +51,14 @@ class Catalogue:
         CorruptIndex: a folder does not hold a shard's entities, or `deleted_E` does not fit them.
     """
 
-    def __init__(self, shards: Sequence[Path], deleted_E: NDArray[np.uint32]) -> None:
+    def __init__(self, shards: Sequence[Path], deleted_E: NDArray[np.uint32], *, words: bool = False) -> None:
         self._tables = [EntityTable(shard) for shard in shards]
         self._titles = [Titles(shard, table) for shard, table in zip(shards, self._tables, strict=True)]
         self.counts = tuple(len(table) for table in self._tables)
         *firsts, self.numbers = accumulate(self.counts, initial=0)
         self.first_numbers = tuple(firsts)
+        read = partial(_entity, self._tables, self.first_numbers)
+        self._finder = Finder(shards, self.counts, read) if words else None
         if len(deleted_E) and (deleted_E[-1] >= self.numbers or (deleted_E[1:] <= deleted_E[:-1]).any()):
             raise CorruptIndex("deleted.npy lists entities that the shards do not hold; build the index again.")
         # A byte an entity, 6 MB at six million, is asked several times faster than a search in the sorted list.
@@ -73,8 +78,9 @@ class Catalogue:
         Raises:
             IndexError: there is no such number.
         """
-        shard = self.shard_of(number)
-        return self._tables[shard][number - self.first_numbers[shard]]
+        if not 0 <= number < self.numbers:
+            raise IndexError(number)
+        return _entity(self._tables, self.first_numbers, number)
 
     def shard_of(self, number: int) -> int:
         """Which shard an entity lies in.
@@ -122,6 +128,36 @@ class Catalogue:
         found = (self._wanted(first + titles.starting_with(prefix), pictured) for first, titles in self._placed())
         return sum(int(wanted_K.sum()) for wanted_K in found)
 
+    @property
+    def keeps_words(self) -> bool:
+        """Whether `holding` finds anything."""
+        return self._finder is not None
+
+    def holding(
+        self,
+        question: str,
+        limit: int,
+        *,
+        after: WordsPlace | None = None,
+        pictured: bool | None = None,
+        passing_E: NDArray[np.bool_] | None = None,
+    ) -> Page:
+        """The living entities that hold the words of a question, best first; see `Finder.find`, which raises the same.
+
+        Args:
+            after: only what follows this place in the ranks.
+            pictured: only those that name a picture, or only those that name none.
+            passing_E: True where an entity may be found; all may if None.
+        """
+        if self._finder is None:
+            return Page([], None)
+
+        def wanted(numbers_K: NDArray[Any]) -> NDArray[np.bool_]:
+            wanted_K = self._wanted(numbers_K, pictured)
+            return wanted_K if passing_E is None else wanted_K & passing_E[numbers_K]
+
+        return self._finder.find(question, limit, wanted=wanted, after=after)
+
     def _placed(self) -> Iterator[tuple[int, Titles]]:
         """Each shard's first number and its titles."""
         return zip(self.first_numbers, self._titles, strict=True)
@@ -155,3 +191,9 @@ class Catalogue:
             for own in block_K[self._wanted(first + block_K, pictured)].tolist():
                 entity = table[own]
                 yield fold(entity.title), first + own, entity
+
+
+def _entity(tables: Sequence[EntityTable], firsts: Sequence[int], number: int) -> Entity:
+    """Not a method: who holds it holds no catalogue, which could not be let go of at once otherwise."""
+    shard = bisect_right(firsts, number) - 1
+    return tables[shard][number - firsts[shard]]

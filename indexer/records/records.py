@@ -10,6 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from indexer.errors import CorruptIndex
 from indexer.kb.record import Entity
 from indexer.manifest import MANIFEST
@@ -19,6 +22,8 @@ from indexer.records.catalogue import Catalogue, Place
 from indexer.records.table import TABLE
 from indexer.shard import MAPPED
 from indexer.version import DELETED, Version
+from indexer.words.finding import Page, WordsPlace
+from indexer.words.kept import word_files
 
 
 class Candidate(NamedTuple):
@@ -59,8 +64,10 @@ class Records:
         """
         self.version, self.manifest = version.id, version.manifest
         names = (*MAPPED, *mapped)
-        self.files = OpenFiles(version, [f"{stamp.folder}/{name}" for stamp in self.manifest.shards for name in names])
-        self._entities = Catalogue(version.shards, version.deleted())
+        words = word_files(self.manifest)
+        each = [f"{stamp.folder}/{name}" for stamp in self.manifest.shards for name in names]
+        self.files = OpenFiles(version, [*each, *words])
+        self._entities = Catalogue(version.shards, version.deleted(), words=bool(words))
         expect_counts(version, {TABLE: self._entities.counts})
 
     def candidates(self, nearest: Nearest) -> list[Candidate]:
@@ -108,6 +115,35 @@ class Records:
         """How many entities `entities_titled` gives without a limit."""
         self.files.expect_whole()
         return self._entities.count(prefix, pictured=pictured)
+
+    @property
+    def keeps_words(self) -> bool:
+        """Whether entities are found by words; in versions from before that, and where a build left words out, not."""
+        return self._entities.keeps_words
+
+    def entities_holding(
+        self,
+        question: str,
+        limit: int = 20,
+        *,
+        after: WordsPlace | None = None,
+        pictured: bool | None = None,
+        passing_E: NDArray[np.bool_] | None = None,
+    ) -> Page:
+        """The entities that hold the words of a question in title, other names or text, best first.
+
+        The last word may go on. Neither case nor accents count. Whatever a question is, it is words.
+
+        Args:
+            after: only what follows this place in the ranks.
+            pictured: only those that name a picture, or only those that name none.
+            passing_E: by an entity's number, True where it may be found; all may if None.
+
+        Raises:
+            TookTooLong: a disk or a file is at fault.
+        """
+        self.files.expect_whole()
+        return self._entities.holding(question, limit, after=after, pictured=pictured, passing_E=passing_E)
 
     @property
     def pictured(self) -> int:

@@ -97,6 +97,36 @@ def entities(
     Console().print(table)
 
 
+@app.command()
+def find(
+    words: Annotated[str, typer.Argument(help="Words of title, other names or text; the last may go on.")],
+    limit: Annotated[int, typer.Option(min=1, max=100, help="Entities at most.")] = 20,
+    url: Where = URL,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the entities that hold these words, the best first, and where."""
+    with LinkClient(url, key=key) as client:
+        answer = client.find(words, limit=limit)
+    if as_json:
+        typer.echo(answer.model_dump_json(indent=1))
+        return
+    if not answer.entities:
+        typer.echo("No entity holds these words.")
+        return
+    table = Table("title", "id", "where")
+    for found in answer.entities:
+        where = "; ".join(f"{place.where}: {_shown(place.pieces)}" for place in found.found)
+        table.add_row(escape(found.title), escape(found.entity_id), where)
+    Console().print(table)
+
+
+def _shown(pieces: list[str]) -> str:
+    """What was looked for in bold."""
+    escaped = [escape(piece) for piece in pieces]
+    return "".join(f"[bold]{piece}[/bold]" if place % 2 else piece for place, piece in enumerate(escaped))
+
+
 def _numbers(text: str, option: str, *, count: int | None = None) -> list[float]:
     try:
         found = [float(word) for word in text.split(",")]

@@ -11,6 +11,7 @@ from service.schemas import (
     EntitiesResponse,
     EntityOut,
     ExplainResponse,
+    FoundResponse,
     LinkResponse,
     NeighboursResponse,
     SegmentResponse,
@@ -112,6 +113,19 @@ class LinkClient:
         given = {"title": title, "limit": limit, "after": after, "pictured": pictured}
         params = {name: value for name, value in given.items() if value is not None}
         return self._service.ask(EntitiesResponse, "GET", "/entities", params=params)
+
+    def find(
+        self, words: str, *, limit: int = 20, after: str | None = None, pictured: bool | None = None
+    ) -> FoundResponse:
+        """The entities that hold these words in title, other names or text, best first. The last word may go on.
+
+        Args:
+            after: what an answer told as `next`, for those that follow.
+            pictured: only those with a picture, or only those without.
+        """
+        given = {"q": words, "limit": limit, "after": after, "pictured": pictured}
+        params = {name: value for name, value in given.items() if value is not None}
+        return self._service.ask(FoundResponse, "GET", "/entities", params=params)
 
     def neighbours(self, entity_id: str, *, top_k: int = 10) -> NeighboursResponse:
         """The entities nearest to one in the index, itself left out."""

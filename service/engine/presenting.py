@@ -10,11 +10,15 @@ import numpy as np
 from indexer.kb.record import Entity
 from indexer.linker import Found
 from indexer.records.records import Candidate, Records
+from indexer.words.finding import FoundEntity
+from indexer.words.marks import marked
 from service.schemas import (
     CandidateOut,
     EntityOut,
     EntityPictureOut,
     ExplanationOut,
+    FoundEntityOut,
+    FoundIn,
     MentionOut,
     RegionOut,
     ResultOut,
@@ -70,6 +74,11 @@ class Presenter:
         """A record of a list: of a long text the beginning."""
         long = len(entity.text) > LISTED_LENGTH
         return self.entity(entity._replace(text=f"{entity.text[: LISTED_LENGTH - 1]}…") if long else entity)
+
+    def found(self, found: FoundEntity, question: str) -> FoundEntityOut:
+        """A record that was found by words, as a list shows it, and where they are."""
+        places = [FoundIn(where=each.where, pieces=each.pieces) for each in marked(found, question)]
+        return FoundEntityOut(**dict(self.listed(found.entity)), found=places)
 
     def entity(self, entity: Entity) -> EntityOut:
         """A whole record."""

@@ -7,7 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from indexer.errors import CorruptIndex, IndexUnreachable, UnknownEntity
+from indexer.errors import CorruptIndex, IndexUnreachable, TookTooLong, UnknownEntity
 from service.errors import Cause, Problem, index_damaged, index_unreachable
 
 logger = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(UnknownEntity, _answer_unknown_entity)
     app.add_exception_handler(CorruptIndex, _answer_corrupt_index)
     app.add_exception_handler(IndexUnreachable, _answer_unreachable_index)
+    app.add_exception_handler(TookTooLong, _answer_late)
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_exception_handler(RequestValidationError, _answer_parameters)
 
@@ -49,6 +50,11 @@ async def _answer_corrupt_index(_: Request, error: Exception) -> JSONResponse:
 async def _answer_unreachable_index(_: Request, error: Exception) -> JSONResponse:
     logger.error("%s", error)
     return problem_response(index_unreachable())
+
+
+async def _answer_late(_: Request, error: Exception) -> JSONResponse:
+    logger.warning("%s", error)
+    return problem_response(Problem(Cause.DEADLINE, "Ask for less, or try again in a moment."))
 
 
 async def _answer_http(_: Request, error: Exception) -> JSONResponse:

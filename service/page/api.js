@@ -57,7 +57,10 @@ export const explain = (image, region, entity_id) =>
 export const readiness = () => json("/readyz");
 export const scenes = async () => (await json("/scenes")).scenes;
 export const entity = (id, signal) => json(`/entities/${encodeURIComponent(id)}`, { signal });
-/** `asked` is {title, limit, after, pictured}, each as the service takes it; answers {entities, count, next}. */
+/**
+ * `asked` is {title, limit, after, pictured}, each as the service takes it; answers {entities, count, next}. With q in
+ * place of the title, {entities, next}.
+ */
 export const entities = (asked, signal) => json(`/entities?${new URLSearchParams(asked)}`, { signal });
 export const neighbours = async (id, signal) =>
   (await json(`/entities/${encodeURIComponent(id)}/neighbours?top_k=8`, { signal })).candidates;

@@ -1,5 +1,5 @@
-// The knowledge base: what has a picture, entries by the start of their title, and a record with its pictures and its
-// nearest neighbours. The address says what is shown, so that it can be kept and gone back to: #entities?title=... or
+// The knowledge base: what has a picture, entries by words that are in them, and a record with its pictures and its
+// nearest neighbours. The address says what is shown, so that it can be kept and gone back to: #entities?q=... or
 // #entities/ID.
 
 import { entities, entity, neighbours } from "./api.js";
@@ -7,10 +7,11 @@ import { byId, el, outwards } from "./dom.js";
 import { entityPicture, thumb } from "./entity_picture.js";
 import { inNumbers } from "./holdings.js";
 
-const PAUSE_MS = 200; // without a key, before a title is looked for
+const PAUSE_MS = 200; // without a key, before words are looked for
 const SHOWN_TEXT = 2000; // characters of a description, before the rest is asked for
 const SHOWN_NAMES = 20;
-const TITLE = "#entities?title=";
+const WORDS = "#entities?q=";
+const TITLE = "#entities?title="; // of addresses that were kept
 const PAGE = 30; // entries, before more are asked for
 
 export class KnowledgeBase {
@@ -20,7 +21,7 @@ export class KnowledgeBase {
   /** `report(error)` shows what went wrong, `say(text)` tells a screen reader what is shown. */
   constructor(report, say) {
     [this.report, this.say] = [report, say];
-    this.input = byId("title");
+    this.input = byId("words");
     [this.place, this.count] = [byId("entries"), byId("entries-count")];
     this.input.addEventListener("input", () => {
       clearTimeout(this.#timer);
@@ -34,9 +35,9 @@ export class KnowledgeBase {
   }
 
   #search() {
-    const hash = `${TITLE}${encodeURIComponent(this.input.value.trim())}`;
+    const hash = `${WORDS}${encodeURIComponent(this.input.value.trim())}`;
     if (location.hash === hash) this.show(hash);
-    else if (location.hash.startsWith(TITLE)) {
+    else if (location.hash.startsWith(WORDS)) {
       history.replaceState(null, "", hash);
       this.show(hash);
     } else location.hash = hash;
@@ -49,7 +50,10 @@ export class KnowledgeBase {
     const { signal } = this.#running;
     try {
       if (hash.startsWith("#entities/")) await this.#record(decodeURIComponent(hash.slice("#entities/".length)), signal);
-      else await this.#titles(decodeURIComponent(hash.startsWith(TITLE) ? hash.slice(TITLE.length) : ""), signal);
+      else {
+        const form = [WORDS, TITLE].find((each) => hash.startsWith(each)) ?? hash;
+        await this.#list(decodeURIComponent(hash.slice(form.length)), signal);
+      }
     } catch (error) {
       if (error.name === "AbortError") return;
       this.place.replaceChildren();
@@ -58,38 +62,42 @@ export class KnowledgeBase {
     }
   }
 
-  /** Entries whose title begins so; without a beginning all, those that have a picture before those that have none. */
-  async #titles(title, signal) {
-    if (this.input.value.trim() !== title) this.input.value = title;
-    const held = title ? null : await holds(signal);
-    const parts = title
-      ? [{ title }]
+  /** Entries that hold the words; without any all, those that have a picture before those that have none. */
+  async #list(words, signal) {
+    if (this.input.value.trim() !== words) this.input.value = words;
+    const held = words ? null : await holds(signal);
+    const parts = words
+      ? [{ q: words }]
       : [held.pictured && { pictured: true }, held.pictured < held.entities && { pictured: false }].filter(Boolean);
     const list = el("ul", { class: "entries" });
     const more = el("button", { type: "button", class: "more" });
     let after = null;
     const turn = async () => {
-      const found = await entities({ ...parts[0], limit: PAGE, ...(after && { after }) }, signal);
-      after = found.next;
+      let found;
+      do {
+        // One that was long in the looking may show nothing and yet tell where to go on.
+        found = await entities({ ...parts[0], limit: PAGE, ...(after && { after }) }, signal);
+        after = found.next;
+      } while (after && !found.entities.length);
       if (!after) parts.shift();
       more.hidden = parts.length === 0;
       more.textContent = after ? "More" : "Show those without a picture";
       const fresh = found.entities.map(entry);
       list.append(...fresh);
-      return { fresh, count: found.count };
+      return fresh;
     };
     more.addEventListener("click", () => this.#goOn(turn, more));
-    const { count } = await turn();
-    this.place.replaceChildren(...(count ? [list, more] : []));
+    const { length } = await turn();
+    this.place.replaceChildren(...(length ? [list, more] : []));
     const sorted = held?.pictured && held.pictured < held.entities;
-    this.#counts(title ? begin(count, title) : `${inNumbers(held)}${sorted ? ", which come first" : ""}.`);
+    this.#counts(words ? holding(length, words, !more.hidden) : `${inNumbers(held)}${sorted ? ", which come first" : ""}.`);
   }
 
   /** Shows more of a list; who asked with a key goes on at the first of them. */
   async #goOn(turn, more) {
     more.disabled = true;
     try {
-      const { fresh } = await turn();
+      const fresh = await turn();
       this.say(fresh.length === 1 ? "1 more entry." : `${fresh.length} more entries.`);
       fresh[0]?.querySelector("a").focus();
     } catch (error) {
@@ -139,9 +147,25 @@ async function holds(signal) {
   return { pictured: pictured.count, entities: pictured.count + bare.count };
 }
 
-function begin(count, title) {
-  if (!count) return `No entry begins with “${title}”.`;
-  return count === 1 ? `1 entry begins with “${title}”.` : `${count.toLocaleString("en")} entries begin with “${title}”.`;
+function holding(count, words, hasMore) {
+  if (!count) return `No entry holds “${words}”.`;
+  if (hasMore) return `The best ${count} entries that hold “${words}”.`;
+  return count === 1 ? `1 entry holds “${words}”.` : `${count} entries hold “${words}”.`;
+}
+
+/** A text whose second piece, fourth, and so on was looked for. */
+function marked(pieces) {
+  return pieces.map((piece, place) => (place % 2 ? el("mark", {}, piece) : piece));
+}
+
+/** Another name, and what of the text is shown: where words were found, or the beginning. */
+function told(text, found) {
+  const names = found.filter(({ where }) => where === "alias");
+  const part = found.find(({ where }) => where === "text");
+  return [
+    ...names.map(({ pieces }) => el("span", { class: "quiet" }, "Also called ", ...marked(pieces))),
+    el("span", { class: "text" }, ...(part ? marked(part.pieces) : [text])),
+  ];
 }
 
 /** Other names and tags, where there are some. */
@@ -162,7 +186,8 @@ function textOf({ text, lang }) {
   ];
 }
 
-function entry({ entity_id, title, text, image, images = [], score }) {
+function entry({ entity_id, title, text, image, images = [], score, found = [] }) {
+  const named = found.find(({ where }) => where === "title");
   return el(
     "li",
     {},
@@ -173,8 +198,8 @@ function entry({ entity_id, title, text, image, images = [], score }) {
       el(
         "span",
         { class: "about" },
-        el("span", { class: "title" }, title),
-        el("span", { class: "text" }, text),
+        el("span", { class: "title" }, ...(named ? marked(named.pieces) : [title])),
+        ...told(text, found),
         score === undefined ? null : el("span", { class: "quiet" }, `similarity ${score.toFixed(2)}`),
       ),
     ),

@@ -11,13 +11,15 @@ from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import Scope
 
+from indexer.words.finding import FoundEntity
+from indexer.words.ranking import Tier
 from service.engine.answering import Answers
 from service.errors import Cause, Problem
 from service.http.static import SHOWN_ONLY, OpenedFile, WholeFile
-from service.routes.cursors import cursor_of, place_of
+from service.routes.cursors import cursor_of, cursor_of_words, place_of, place_of_words
 from service.routes.dependencies import serving_of
 from service.routes.openapi import documented
-from service.schemas import EntitiesResponse, EntityOut, NeighboursResponse
+from service.schemas import EntitiesResponse, EntityOut, FoundResponse, NeighboursResponse
 from wikiclip.base.regular_files import open_regular
 from wikiclip.picture_files import media_type_of
 
@@ -51,21 +53,30 @@ EntityId = Annotated[str, PathParameter(description="Percent-encoded where it ho
 
 @router.get(
     "/entities",
-    responses=documented(Cause.INVALID_REQUEST, Cause.NOT_READY, Cause.INDEX_DAMAGED),
-    summary="Entities by the start of a title",
+    responses=documented(Cause.INVALID_REQUEST, Cause.NOT_READY, Cause.INDEX_DAMAGED, Cause.DEADLINE),
+    summary="Entities by words, or by the start of a title",
 )
 def entities(
     serving: Annotated[Answers, Depends(serving_of)],
     title: Annotated[
         str, Query(max_length=200, description="How the title begins; case and accents do not count.")
     ] = "",
+    q: Annotated[
+        str | None,
+        Query(description="Words that are in title, other names or text. The last may go on; only 16 are looked for."),
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=100, description="Entities at most.")] = 20,
     after: Annotated[str, Query(max_length=4000, description="What the answer before told as `next`.")] = "",
     pictured: Annotated[
         bool | None, Query(description="Only those with a picture, or only those without; both where it is absent.")
     ] = None,
-) -> EntitiesResponse:
-    """The first ones in the order of titles. Of a text that is longer than 2,000 characters they show the beginning."""
+) -> EntitiesResponse | FoundResponse:
+    """The first ones in the order of titles, or with `q` the best. Of a text that is longer than 2,000 characters they
+    show the beginning."""
+    if q is not None:
+        if title:
+            raise Problem(Cause.INVALID_REQUEST, "Give `q` or `title`, not both.")
+        return _holding(serving, q, limit, after, pictured)
     records, place = serving.records, place_of(after) if after else None
     found = records.entities_titled(title, limit + 1, after=place, pictured=pictured)
     shown = found[:limit]
@@ -74,6 +85,23 @@ def entities(
         count=records.count_titled(title, pictured=pictured),
         next=cursor_of(shown[-1]) if len(found) > limit else None,
     )
+
+
+def _holding(serving: Answers, question: str, limit: int, after: str, pictured: bool | None) -> FoundResponse:
+    """What holds the words of a question; in a version that keeps no words, what is titled so."""
+    records = serving.records
+    if records.keeps_words:
+        page = records.entities_holding(
+            question, limit, after=place_of_words(after) if after else None, pictured=pictured
+        )
+        found, following = page.found, None if page.next is None else cursor_of_words(page.next)
+    else:
+        titled = records.entities_titled(
+            question, limit + 1, after=place_of(after) if after else None, pictured=pictured
+        )
+        found = [FoundEntity(each, Tier.BEGINNING) for each in titled[:limit]]
+        following = cursor_of(titled[limit - 1]) if len(titled) > limit else None
+    return FoundResponse(entities=[serving.presenter.found(each, question) for each in found], next=following)
 
 
 @router.get(

@@ -73,22 +73,29 @@ def test_more_are_shown_page_by_page(visit: Callable[..., Page]) -> None:
     expect(entries).to_have_count(11)
     titles = page.locator(".entries .title").all_inner_texts()
     assert titles[:9] == sorted(titles[:9])
-    page.get_by_label("Title begins with").fill("red")
+    page.get_by_label("Words in the title").fill("red")
     expect(entries).to_have_count(2)
-    expect(page.locator("#entries-count")).to_have_text("2 entries begin with “red”.")
+    expect(page.locator("#entries-count")).to_have_text("2 entries hold “red”.")
     expect(more).to_be_hidden()
 
 
-def test_entries_are_found_by_the_start_of_their_title(visit: Callable[..., Page]) -> None:
+def test_entries_are_found_by_words_which_are_shown(visit: Callable[..., Page]) -> None:
     page = visit()
     page.get_by_role("link", name="Knowledge base", exact=True).click()
-    page.get_by_label("Title begins with").fill("red")
+    page.get_by_label("Words in the title").fill("red")
     entries = page.locator(".entries li")
     expect(entries).to_have_count(2)
-    expect(page.locator(".entries .title")).to_have_text(["red block", "red disc"])
-    assert page.url.endswith("/#entities?title=red")
-    page.get_by_label("Title begins with").fill("zebra")
-    expect(page.locator("#entries-count")).to_have_text("No entry begins with “zebra”.")
+    expect(page.locator(".entries .title")).to_have_text(["red disc", "red block"])
+    assert page.url.endswith("/#entities?q=red")
+    expect(page.locator(".entries mark")).to_have_text(["red", "red"])
+    assert violations(page) == []
+    page.get_by_label("Words in the title").fill("CONTENT cogn")
+    expect(page.locator(".entries .text mark").first).to_have_text("content")
+    page.get_by_label("Words in the title").fill("thou")
+    expect(page.locator(".entries .quiet")).to_have_text("Also called thought")
+    expect(page.locator(".entries .title")).to_have_text(["idea"])
+    page.get_by_label("Words in the title").fill("zebra")
+    expect(page.locator("#entries-count")).to_have_text("No entry holds “zebra”.")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

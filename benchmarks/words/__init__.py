@@ -1,0 +1,1 @@
+"""Finding records by words, at the size that is wanted."""
