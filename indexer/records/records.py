@@ -3,12 +3,16 @@
 What the vectors are searched with stays closed, so that a process which only shows what another one found maps the
 records alone, whose pages all processes share.
 
-Axes: K entity asked for.
+Axes: E entity number, K entity asked for.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from indexer.errors import CorruptIndex
 from indexer.kb.record import Entity
@@ -17,6 +21,8 @@ from indexer.open_files import OpenFiles
 from indexer.picture_paths import picture_file
 from indexer.records.catalogue import Catalogue, Place
 from indexer.records.table import TABLE
+from indexer.records.tag_filter import TagFilter
+from indexer.records.tag_table import TAGS, TagTable
 from indexer.shard import MAPPED
 from indexer.version import DELETED, Version
 
@@ -46,6 +52,7 @@ class Records:
         version: the version's id.
         manifest: what the version says about itself.
         files: those that are mapped. Every method looks at them first, and raises CorruptIndex where one was cut off.
+        tags: of the entities. Look at the files before, as `passing` and every other method here does.
     """
 
     def __init__(self, version: Version, *, mapped: Sequence[str] = ()) -> None:
@@ -58,10 +65,12 @@ class Records:
             CorruptIndex: a file is missing, or does not hold what the manifest says.
         """
         self.version, self.manifest = version.id, version.manifest
-        names = (*MAPPED, *mapped)
-        self.files = OpenFiles(version, [f"{stamp.folder}/{name}" for stamp in self.manifest.shards for name in names])
+        names = [f"{stamp.folder}/{name}" for stamp in self.manifest.shards for name in (*MAPPED, *mapped)]
+        tagged = [f"{stamp.folder}/{TAGS}" for stamp in self.manifest.shards]
+        self.files = OpenFiles(version, [*names, *(name for name in tagged if name in self.manifest.files)])
         self._entities = Catalogue(version.shards, version.deleted())
         expect_counts(version, {TABLE: self._entities.counts})
+        self.tags = self._entities.tags(partial(_tag_tables, version, self._entities.counts))
 
     def candidates(self, nearest: Nearest) -> list[Candidate]:
         """The entities of these numbers with their scores.
@@ -92,22 +101,35 @@ class Records:
             return None
         return picture_file(Path(shard.image_root), images[number], follow_links=shard.follow_links)
 
+    def passing(self, tags: TagFilter) -> NDArray[np.bool_]:
+        """[E], whether the entity of each number lives and passes a filter; shared, and not to be changed."""
+        self.files.expect_whole()
+        return self.tags.passing(tags)
+
     def entities_titled(
-        self, prefix: str, limit: int = 20, *, after: Place | None = None, pictured: bool | None = None
+        self,
+        prefix: str,
+        limit: int = 20,
+        *,
+        after: Place | None = None,
+        pictured: bool | None = None,
+        tags: TagFilter | None = None,
     ) -> list[Entity]:
         """The first entities in the order of titles whose title starts so; neither case nor accents count.
 
         Args:
             after: only what follows this place in the order.
             pictured: only those that name a picture, or only those that name none.
+            tags: only those that pass.
         """
         self.files.expect_whole()
-        return self._entities.starting_with(prefix, limit, after=after, pictured=pictured)
+        among_E = None if tags is None else self.passing(tags)
+        return self._entities.starting_with(prefix, limit, after=after, pictured=pictured, among_E=among_E)
 
-    def count_titled(self, prefix: str, *, pictured: bool | None = None) -> int:
+    def count_titled(self, prefix: str, *, pictured: bool | None = None, tags: TagFilter | None = None) -> int:
         """How many entities `entities_titled` gives without a limit."""
         self.files.expect_whole()
-        return self._entities.count(prefix, pictured=pictured)
+        return self._entities.count(prefix, pictured=pictured, among_E=None if tags is None else self.passing(tags))
 
     @property
     def pictured(self) -> int:
@@ -117,6 +139,14 @@ class Records:
     def __len__(self) -> int:
         """How many entities there are."""
         return len(self._entities)
+
+
+def _tag_tables(version: Version, counts: Sequence[int]) -> list[TagTable]:
+    each = zip(version.manifest.shards, version.shards, counts, strict=True)
+    files = version.manifest.files
+    return [
+        TagTable(folder, entities=count, is_kept=f"{stamp.folder}/{TAGS}" in files) for stamp, folder, count in each
+    ]
 
 
 def expect_counts(version: Version, held: Mapping[str, Sequence[int]]) -> None:

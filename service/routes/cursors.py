@@ -1,4 +1,4 @@
-"""Where a list of entities goes on: a place in the order of titles, as a word that callers hand back as it is."""
+"""Where a list goes on: a place in its order, such as that of titles, as a word that callers hand back as it is."""
 
 import base64
 import binascii
@@ -13,16 +13,26 @@ TITLE_LENGTH = 200  # characters of a title; only where the entity is gone are t
 
 def cursor_of(entity: Entity) -> str:
     """The place of an entity."""
-    place = json.dumps([entity.title[:TITLE_LENGTH], entity.entity_id], separators=(",", ":"))
-    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+    return packed([entity.title[:TITLE_LENGTH], entity.entity_id])
 
 
 def place_of(cursor: str) -> Place:
     """The inverse of `cursor_of`. Raises Problem where a word is none that it made."""
-    try:
-        match json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)):
-            case [str(title), str(entity_id)]:
-                return Place(title, entity_id)
-    except (binascii.Error, ValueError, RecursionError):
-        pass
+    match unpacked(cursor):
+        case [str(title), str(entity_id)]:
+            return Place(title, entity_id)
     raise Problem(Cause.INVALID_REQUEST, "`after` is not what an answer told as `next`.")
+
+
+def packed(place: list[str | int]) -> str:
+    """A place as a word."""
+    told = json.dumps(place, separators=(",", ":"))
+    return base64.urlsafe_b64encode(told.encode()).decode().rstrip("=")
+
+
+def unpacked(word: str) -> object:
+    """The inverse of `packed`; None where the word is none that it made."""
+    try:
+        return json.loads(base64.b64decode(word + "=" * (-len(word) % 4), altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError, RecursionError):
+        return None

@@ -11,12 +11,14 @@ from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import Scope
 
+from indexer.records.tag_filter import TagFilter
 from service.engine.answering import Answers
 from service.errors import Cause, Problem
 from service.http.static import SHOWN_ONLY, OpenedFile, WholeFile
 from service.routes.cursors import cursor_of, place_of
 from service.routes.dependencies import serving_of
 from service.routes.openapi import documented
+from service.routes.wanted_tags import tags_of
 from service.schemas import EntitiesResponse, EntityOut, NeighboursResponse
 from wikiclip.base.regular_files import open_regular
 from wikiclip.picture_files import media_type_of
@@ -64,14 +66,15 @@ def entities(
     pictured: Annotated[
         bool | None, Query(description="Only those with a picture, or only those without; both where it is absent.")
     ] = None,
+    tags: Annotated[TagFilter | None, Depends(tags_of)] = None,
 ) -> EntitiesResponse:
     """The first ones in the order of titles. Of a text that is longer than 2,000 characters they show the beginning."""
     records, place = serving.records, place_of(after) if after else None
-    found = records.entities_titled(title, limit + 1, after=place, pictured=pictured)
+    found = records.entities_titled(title, limit + 1, after=place, pictured=pictured, tags=tags)
     shown = found[:limit]
     return EntitiesResponse(
         entities=[serving.presenter.listed(each) for each in shown],
-        count=records.count_titled(title, pictured=pictured),
+        count=records.count_titled(title, pictured=pictured, tags=tags),
         next=cursor_of(shown[-1]) if len(found) > limit else None,
     )
 
