@@ -10,7 +10,7 @@ Axes: B mention, M width of mention vectors.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import overload
 
@@ -22,6 +22,7 @@ from indexer.errors import NoIndex
 from indexer.kb.record import Entity, describe
 from indexer.kinds.milvus.server import MilvusServer
 from indexer.records.records import Candidate, Nearest
+from indexer.records.tag_filter import AnyTags, TagFilter
 from indexer.search import EntityIndex
 from indexer.version import read_version
 from wikiclip.base.devices import move_to_gpu
@@ -40,11 +41,13 @@ class LinkQuery:
     Attributes:
         top_k: candidates for each mention.
         min_score: leaves out candidates that score less.
+        tags: which entities it is about; None for all.
     """
 
     mentions: tuple[PreparedMention, ...]
     top_k: int
     min_score: float | None
+    tags: TagFilter | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,8 @@ class Found:
     Attributes:
         candidates: best first.
         confidence: how likely the first is right, 0 to 1; None where the checkpoint does not tell, and where the index
-            holds fewer entities than it is told from.
+            holds fewer entities, or fewer of them pass, than it is told from. Of those that pass alone: what is left
+            out by tags counts as not in the index.
     """
 
     candidates: list[Candidate]
@@ -136,6 +140,7 @@ class Linker:
         regions: None = None,
         top_k: int = 10,
         min_score: float | None = None,
+        tags: AnyTags = None,
     ) -> Found: ...
 
     @overload
@@ -147,6 +152,7 @@ class Linker:
         regions: Sequence[object],
         top_k: int = 10,
         min_score: float | None = None,
+        tags: AnyTags = None,
     ) -> list[Found]: ...
 
     def link(
@@ -157,6 +163,7 @@ class Linker:
         regions: Sequence[object] | None = None,
         top_k: int = 10,
         min_score: float | None = None,
+        tags: AnyTags = None,
     ) -> Found | list[Found]:
         """What a region of a picture may be, or each of several `regions`, which one pass encodes.
 
@@ -165,10 +172,11 @@ class Linker:
             region: in a form of `wikiclip.regions.decode`; the whole picture if None.
             top_k: candidates for each region, 1 or more.
             min_score: leaves out candidates that score less.
+            tags: which entities are compared at all: `{"any": [...], "all": [...], "none": [...]}`; see `TagFilter`.
 
         Raises:
             PictureError, RegionError: what was handed over cannot be read.
-            ValueError: a region and regions are given, or `top_k` is below 1.
+            ValueError: a region and regions are given, `top_k` is below 1, or `tags` are not such a mapping.
         """
         if region is not None and regions is not None:
             raise ValueError("link takes a region or several regions, not both")
@@ -176,7 +184,8 @@ class Linker:
             raise ValueError(f"top_k is {top_k}, below 1")
         asked = [region] if regions is None else regions
         file = Path(picture) if isinstance(picture, str) else picture
-        found = self.answer(self.prepare(file, asked, top_k=top_k, min_score=min_score)) if asked else []
+        query = self.prepare(file, asked, top_k=top_k, min_score=min_score, tags=tags) if asked else None
+        found = [] if query is None else self.answer(query)
         return found[0] if regions is None else found
 
     def prepare(
@@ -186,14 +195,17 @@ class Linker:
         *,
         top_k: int = 10,
         min_score: float | None = None,
+        tags: AnyTags = None,
     ) -> LinkQuery:
         """Decodes a picture once and cuts out each region; None stands for the whole picture.
 
         Raises:
             PictureError, RegionError: what was handed over cannot be read.
+            ValueError: `tags` are not as `TagFilter` has them.
         """
+        wanted = TagFilter.of_mapping(tags)
         asked = AskedRegions(regions, self.model)
-        return LinkQuery(tuple(asked.cut(self.read(picture, fit=asked.fit))), top_k, min_score)
+        return LinkQuery(tuple(asked.cut(self.read(picture, fit=asked.fit))), top_k, min_score, wanted)
 
     def read(self, picture: bytes | Path, *, fit: Fit = as_it_is) -> Picture:
         """Raises PictureError, and what `fit` raises."""
@@ -224,13 +236,20 @@ class Linker:
 
     def rank(self, vectors_BM: NDArray[np.float32], queries: Sequence[LinkQuery]) -> list[list[Ranked]]:
         """What `search` finds, by number: nothing is read of the records."""
-        enough = 0 if self.model.confidence is None else self.model.confidence.candidates
-        found = self.index.nearest(vectors_BM, max(enough, *(query.top_k for query in queries)))
-        each = zip(found, self._confidences(found), strict=True)
-        return [
-            [Ranked(_best(nearest, query), confidence) for nearest, confidence in islice(each, len(query.mentions))]
-            for query in queries
-        ]
+        ends = list(accumulate(len(query.mentions) for query in queries))
+        ranked: list[list[Ranked]] = [[] for _ in queries]
+        for tags in dict.fromkeys(query.tags for query in queries):
+            # Those that are about the same entities are searched for together, and with no others.
+            places = [place for place, query in enumerate(queries) if query.tags == tags]
+            rows = [row for place in places for row in range(ends[place] - len(queries[place].mentions), ends[place])]
+            together = vectors_BM if len(places) == len(queries) else vectors_BM[rows]
+            each = iter(self._ranked(together, max(queries[place].top_k for place in places), tags))
+            for place in places:
+                query = queries[place]
+                ranked[place] = [
+                    Ranked(_best(one.nearest, query), one.confidence) for one in islice(each, len(query.mentions))
+                ]
+        return ranked
 
     def found(self, ranked: Ranked) -> Found:
         """The same with the records."""
@@ -240,9 +259,15 @@ class Linker:
         """Encodes and searches: what was found for each mention."""
         return self.search(self.encode([query]), [query])[0]
 
-    def _confidences(self, found: Sequence[Nearest]) -> list[float | None]:
+    def _ranked(self, vectors_BM: NDArray[np.float32], top_k: int, tags: TagFilter | None) -> list[Ranked]:
+        enough = 0 if self.model.confidence is None else self.model.confidence.candidates
+        found = self.index.nearest(vectors_BM, max(enough, top_k), tags=tags)
+        confidences = self._confidences(found, tags)
+        return [Ranked(nearest, confidence) for nearest, confidence in zip(found, confidences, strict=True)]
+
+    def _confidences(self, found: Sequence[Nearest], tags: TagFilter | None) -> list[float | None]:
         told = self.model.confidence
-        if told is None or len(self.index) < told.candidates:
+        if told is None or self.index.count_passing(tags) < told.candidates:
             return [None] * len(found)
         return list(told(np.array([nearest.scores[: told.candidates] for nearest in found])).tolist())
 

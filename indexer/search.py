@@ -1,22 +1,31 @@
 """Search over entities.
 
-Axes: B query, M vector width, K hit.
+Axes: B query, E entity number, M vector width, N row, K hit.
 """
 
+import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from indexer.kinds import kind_of
+from indexer.kinds.among import Among
 from indexer.kinds.gpu.placement import place
-from indexer.kinds.kind import GroupingSearcher, Searcher
+from indexer.kinds.kind import GroupingSearcher, Hits, Searcher
 from indexer.kinds.milvus.server import MilvusServer
 from indexer.records.records import Candidate as Candidate
 from indexer.records.records import Nearest, Records, expect_counts
+from indexer.records.tag_filter import TagFilter
 from indexer.shard import ROWS, entity_of_row
 from indexer.version import Version, read_version
 from wikiclip.base.machine import DeviceChoice
+
+Find = Callable[[NDArray[np.float32], int], Hits]
+AMONG_BYTES = 2**27  # that the rows of filters which are kept may take together: ten of six million rows
 
 
 class EntityIndex(Records):
@@ -42,7 +51,9 @@ class EntityIndex(Records):
         )
         self.rows: Searcher
         self.rows, self.where = place(opened, kind.name, wanted=device)
-        self._one_row_each = len(self._entity_of_row) == len(self._entities) == self._entities.numbers
+        self._row_is_entity = len(self._entity_of_row) == self._entities.numbers  # each has a row, in their order
+        self._among: LRUCache[TagFilter, Among] = LRUCache(AMONG_BYTES, getsizeof=lambda among: 2 * len(among.mask_N))
+        self._lock = threading.Lock()
 
     @classmethod
     def open(
@@ -79,24 +90,34 @@ class EntityIndex(Records):
         found.verify()
         return cls(found, threads=threads, device=device, milvus=milvus)
 
-    def search(self, queries_BM: NDArray[np.float32], k: int) -> list[list[Candidate]]:
+    def search(
+        self, queries_BM: NDArray[np.float32], k: int, *, tags: TagFilter | None = None
+    ) -> list[list[Candidate]]:
         """The k best entities for each query, best first; all of them where the index holds fewer.
 
         An entity with several rows scores the best of them.
 
+        Args:
+            tags: leaves out those that do not pass before anything is compared, so that k others are found.
+
         Raises:
             ValueError: the queries are not finite vectors of the index's width, or k is below 1.
         """
-        return [self.candidates(found) for found in self.nearest(queries_BM, k)]
+        return [self.candidates(found) for found in self.nearest(queries_BM, k, tags=tags)]
 
-    def nearest(self, queries_BM: NDArray[np.float32], k: int) -> list[Nearest]:
+    def nearest(self, queries_BM: NDArray[np.float32], k: int, *, tags: TagFilter | None = None) -> list[Nearest]:
         """What `search` finds, by number: nothing is read of the records. Raises the same."""
         if queries_BM.ndim != 2 or queries_BM.shape[1] != self.manifest.dimension or not np.isfinite(queries_BM).all():
             raise ValueError(f"queries are {queries_BM.shape}, not finite [B, {self.manifest.dimension}]")
         if k < 1:
             raise ValueError(f"k is {k}, below 1")
         self.files.expect_whole()
-        numbers, scores = self._distinct(queries_BM, min(k, len(self._entities)))
+        among, living = None, len(self._entities)
+        if tags is not None:
+            among, living = self._passing_rows(tags)
+            if living == 0:
+                return [Nearest([], []) for _ in queries_BM]
+        numbers, scores = self._distinct(queries_BM, min(k, living), among)
         each = zip(numbers, scores, strict=True)
         return [Nearest(numbers_K.tolist(), scores_K.tolist()) for numbers_K, scores_K in each]
 
@@ -128,25 +149,46 @@ class EntityIndex(Records):
         each = [(number, score) for number, score in zip(*found, strict=True) if number != own][:k]
         return Nearest([number for number, _ in each], [score for _, score in each])
 
+    def count_passing(self, tags: TagFilter | None) -> int:
+        """How many entities pass."""
+        return len(self) if tags is None else int(np.count_nonzero(self.passing(tags)))
+
+    def _passing_rows(self, tags: TagFilter) -> tuple[Among | None, int]:
+        """(rows of the entities that pass, None where all rows are; how many entities pass)."""
+        mask_E = self.passing(tags)
+        with self._lock:
+            among = self._among.get(tags)
+        if among is None:
+            among = Among(mask_E if self._row_is_entity else mask_E[self._entity_of_row])
+            with self._lock:
+                if 2 * len(among.mask_N) <= AMONG_BYTES:
+                    self._among[tags] = among
+        living = among.count if self._row_is_entity else int(np.count_nonzero(mask_E))
+        return (None if among.count == len(among.mask_N) else among), living
+
     def _distinct(
-        self, queries_BM: NDArray[np.float32], k: int
+        self, queries_BM: NDArray[np.float32], k: int, among: Among | None
     ) -> tuple[list[NDArray[np.int64]], list[NDArray[np.float32]]]:
         """(numbers, scores) of the k best living entities of each query.
 
         Asks for more rows than entities until k different ones are among them: the best rows in their order show the
         best entities in theirs, so nothing is missed.
         """
-        if self._one_row_each:
-            hits = self.rows.search(queries_BM, k)
+        search: Find = self.rows.search if among is None else partial(self.rows.search, among=among)
+        all_live = among is not None or len(self._entities) == self._entities.numbers
+        if self._row_is_entity and all_live:
+            hits = search(queries_BM, k)
             found_BK = hits.rows_BK >= 0
             numbers_BK = self._entity_of_row[hits.rows_BK]  # for row -1 the last entity's, which is left out
             return (
                 [numbers_K[found_K] for numbers_K, found_K in zip(numbers_BK, found_BK, strict=True)],
                 [scores_K[found_K] for scores_K, found_K in zip(hits.scores_BK, found_BK, strict=True)],
             )
-        find, most, grouping = self.rows.search, len(self.rows), False
+        find, most, grouping = search, len(self.rows) if among is None else among.count, False
         if isinstance(self.rows, GroupingSearcher):  # makes an entity's rows one itself, but may find too few
-            find, most, grouping = self.rows.search_entities, min(most, self.rows.most), True
+            most = min(most, self.rows.most)
+            if among is None:
+                find, grouping = self.rows.search_entities, True
         fetch = min(most, 2 * k)
         numbers, scores = [np.empty(0, np.int64)] * len(queries_BM), [np.empty(0, np.float32)] * len(queries_BM)
         pending = np.arange(len(queries_BM))
@@ -161,5 +203,5 @@ class EntityIndex(Records):
                 if len(firsts) < k and (grouping or fetch < most):
                     short.append(query)
             pending, fetch = np.array(short, dtype=np.intp), min(most, 4 * fetch)
-            find, grouping = self.rows.search, False
+            find, grouping = search, False
         return numbers, scores

@@ -17,6 +17,7 @@ from indexer.errors import CorruptIndex
 from indexer.kinds.kind import IndexKind
 from indexer.manifest import ShardStamp
 from indexer.records.table import HASHES, NUMBERS, TABLE, write_table
+from indexer.records.tag_table import write_tags
 from indexer.records.titles import TITLES, write_titles
 from indexer.words.file import Words, write_words
 
@@ -30,7 +31,8 @@ def write_shard(
     folder: Path, chunks: Sequence[StoredChunk], kind: IndexKind, shared: Path, words: Words = Words.TEXTS
 ) -> None:
     """Fills an empty folder with the entities and rows of some chunks. Holds their vectors in memory and, of what is
-    told of them, a block of the table (64 MB), their titles (some 75 MB a million), or a part of their words (128 MB).
+    told of them, a block of the table (64 MB), their titles (some 75 MB a million), a part of their words (128 MB) or
+    their tags (4 bytes each).
 
     Args:
         shared: the folder of what the kind's shards share.
@@ -42,6 +44,7 @@ def write_shard(
     write_table((batch for chunk in chunks for batch in chunk.entities()), folder)
     write_titles(folder)
     write_words(folder, words)
+    write_tags(folder)
     start, owners = 0, []
     for chunk in chunks:
         owners.append(chunk.entity_of_row() + np.uint32(start))

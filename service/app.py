@@ -19,7 +19,7 @@ from service.http.key_ring import KeyRing
 from service.http.origin import OwnOrigin
 from service.http.rates import Counted, read_rate
 from service.http.request_log import RequestLog
-from service.routes import entities, linking, openapi, operations, pages, scenes
+from service.routes import entities, linking, openapi, operations, pages, scenes, tags
 from service.routes.together import Together
 from service.settings import Settings
 from service.tally import OwnTally, Tally
@@ -112,7 +112,7 @@ def create_app(
     )
     app.state.metrics = parts.text
     # What is asked most comes first: a request is held against one path after the other.
-    for part in (linking, operations, entities, scenes, openapi, pages):
+    for part in (linking, operations, entities, tags, scenes, openapi, pages):
         app.include_router(part.router)
     problems.install(app)
     open_paths = frozenset((*operations.OPEN, *pages.OPEN))

@@ -7,6 +7,7 @@ from typing import Annotated
 import torch
 import typer
 
+from indexer.records.tag_filter import TagFilter
 from service.engine.serving import open_linker
 from service.offline.finding import Finding
 from service.offline.linking import SetOptions, link_all
@@ -32,6 +33,11 @@ def batch(
     min_score: Annotated[
         float | None, typer.Option(min=-1, max=1, help="Leaves out candidates that score less.")
     ] = None,
+    tags_any: Annotated[
+        list[str] | None, typer.Option(help="Compare only entities with one of these tags; may come often.")
+    ] = None,
+    tags_all: Annotated[list[str] | None, typer.Option(help="Only those with each of these.")] = None,
+    tags_none: Annotated[list[str] | None, typer.Option(help="Only those with none of these.")] = None,
     find: Annotated[
         bool, typer.Option("--find", help="Also link what stands out in each picture, without annotations.")
     ] = False,
@@ -59,7 +65,13 @@ def batch(
         raise WikiClipError("--find proposes regions where there are none: leave out --annotations.")
     source = Folder(images, follow_links=follow_links) if annotations is None else Annotations(annotations, images)
     linker = open_linker(settings)
-    options = SetOptions(top_k=top_k, min_score=min_score, batch=settings.batch, decoders=settings.decoders)
+    options = SetOptions(
+        top_k=top_k,
+        min_score=min_score,
+        tags=TagFilter.of(tags_any or (), tags_all or (), tags_none or ()),
+        batch=settings.batch,
+        decoders=settings.decoders,
+    )
     with Rows(out, index_version=linker.index.version) as rows:
         if find and isinstance(source, Folder):
             tower = linker.model.vision

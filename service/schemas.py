@@ -183,6 +183,17 @@ class FoundResponse(BaseModel):
     next: Annotated[str | None, Field(description="What to send as `after` for what follows; null at the end.")]
 
 
+class TagOut(BaseModel):
+    tag: str
+    entities: Annotated[int, Field(description="How many have it.")]
+
+
+class TagsResponse(BaseModel):
+    tags: list[TagOut]
+    count: Annotated[int, Field(description="How many tags there are, those before and after these included.")]
+    next: Annotated[str | None, Field(description="What to send as `after` for what follows; null at the end.")]
+
+
 class NeighboursResponse(BaseModel):
     candidates: Annotated[list[CandidateOut], Field(description="Nearest first.")]
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.kinds.among import Among
 from indexer.kinds.kind import Hits
 
 
@@ -20,9 +21,12 @@ class BruteForce:
     def __len__(self) -> int:
         return len(self._rows_NM)
 
-    def search(self, queries_BM: NDArray[np.float32], k: int) -> Hits:
+    def search(self, queries_BM: NDArray[np.float32], k: int, *, among: Among | None = None) -> Hits:
         scores_BN = queries_BM @ self._rows_NM.T
-        best_BK = np.argsort(-scores_BN, axis=1, kind="stable")[:, :k]
+        best_BN = np.argsort(-scores_BN, axis=1, kind="stable")
+        if among is not None:  # afterwards, out of all in their order
+            best_BN = best_BN[among.mask_N[best_BN]].reshape(len(queries_BM), among.count)
+        best_BK = best_BN[:, :k]
         missing = ((0, 0), (0, k - best_BK.shape[1]))
         return Hits(
             np.pad(best_BK, missing, constant_values=-1),

@@ -13,6 +13,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.kinds.among import Among
 from indexer.kinds.files import read_faiss, write_faiss
 from indexer.kinds.half import BLOCK_ROWS
 from indexer.kinds.kind import Cost, Hits
@@ -98,17 +99,18 @@ class ExactSearcher:
     def __len__(self) -> int:
         return int(self._starts[-1])
 
-    def search(self, queries_BM: NDArray[np.float32], k: int) -> Hits:
+    def search(self, queries_BM: NDArray[np.float32], k: int, *, among: Among | None = None) -> Hits:
         queries_BM = np.ascontiguousarray(queries_BM, dtype=np.float32)
         faiss.omp_set_num_threads(self._threads)
-        shortlist = self._shortlist() if len(queries_BM) >= SEVERAL else None
-        listed_N = None if shortlist is None else shortlist.rows(queries_BM, k)
-        if listed_N is None:
-            scores_BK, rows_BK = self._index.search(queries_BM, k)
+        listed_N = self._listed(queries_BM, k, among)
+        if listed_N is not None:
+            scores_BR, places_BR = self._with(listed_N).search(queries_BM, k)
+            rows_BR = np.where(places_BR < 0, -1, np.append(listed_N, -1)[places_BR])
+        elif among is None:
+            scores_BR, rows_BR = self._index.search(queries_BM, k)
         else:
-            scores_BK, places_BK = self._with(listed_N).search(queries_BM, k)
-            rows_BK = np.where(places_BK < 0, -1, listed_N[places_BK])
-        return best_first(rows_BK, scores_BK, k)
+            scores_BR, rows_BR = self._selected(queries_BM, k, among)
+        return best_first(rows_BR, scores_BR, k)
 
     def vectors(self, rows_K: NDArray[np.int64]) -> NDArray[np.float32]:
         shards_K = np.searchsorted(self._starts, rows_K, side="right") - 1
@@ -116,6 +118,26 @@ class ExactSearcher:
         for place, (shard, row) in enumerate(zip(shards_K, rows_K, strict=True)):
             self._shards[shard].reconstruct(int(row - self._starts[shard]), found_KM[place])
         return found_KM
+
+    def _listed(self, queries_BM: NDArray[np.float32], k: int, among: Among | None) -> NDArray[np.int64] | None:
+        """Rows, ascending, that are enough to compare; None where it is quicker to look at all."""
+        if among is not None and among.are_few:
+            return among.rows
+        shortlist = self._shortlist() if len(queries_BM) >= SEVERAL else None
+        return None if shortlist is None else shortlist.rows(queries_BM, k, among)
+
+    def _selected(
+        self, queries_BM: NDArray[np.float32], k: int, among: Among
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """(scores, rows) of the k best of each shard, one shard after the other. FAISS's `IndexShards` hands the same
+        selector to every shard, whose rows it counts from 0."""
+        scores, rows = [], []
+        for shard, start in zip(self._shards, self._starts.tolist(), strict=False):
+            chosen = faiss.SearchParameters(sel=among.selector(start, start + shard.ntotal))  # type: ignore[call-arg]
+            scores_BK, rows_BK = shard.search(queries_BM, k, params=chosen)
+            scores.append(scores_BK)
+            rows.append(np.where(rows_BK < 0, -1, rows_BK + start))
+        return np.concatenate(scores, axis=1), np.concatenate(rows, axis=1)
 
     def _shortlist(self) -> "Shortlist | None":
         """Made by the first who needs it; None where it does not pay."""

@@ -5,7 +5,7 @@ S sample row.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import CorruptIndex
+from indexer.kinds.among import Among
 from indexer.kinds.codes import Code, Shared, finding_lists_by
 from indexer.kinds.files import read_faiss, write_faiss
 from indexer.kinds.kind import Cost, Hits
@@ -28,6 +29,8 @@ ID_BYTES = 8  # FAISS keeps a row's number beside its code
 # Of the lists in memory against what they hold: FAISS makes room for a power of two (measured: six million rows in
 # 8,192 lists, merged of six shards).
 ROOM = 1.45
+# Of how many times fewer rows may be found, the power that so many times more lists are looked into (docs/filters.md).
+FURTHER = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,57 +128,71 @@ class InvertedSearcher:
     def __len__(self) -> int:
         return int(self._codes.ntotal)
 
-    def search(self, queries_BM: NDArray[np.float32], k: int) -> Hits:
+    def search(self, queries_BM: NDArray[np.float32], k: int, *, among: Among | None = None) -> Hits:
         faiss.omp_set_num_threads(self._threads)
         queries_BM = np.ascontiguousarray(queries_BM, dtype=np.float32)
-        look = self.look(k)
+        look = self.look(k, among)
         if look.depth == 0 or len(queries_BM) == 0:
             nothing = (len(queries_BM), 0)
             return best_first(np.empty(nothing, dtype=np.int64), np.empty(nothing, dtype=np.float32), k)
-        return self.in_order(queries_BM, self._nearest_codes(queries_BM, look.depth, look.probes), look, k)
+        if among is not None and among.are_few:
+            rows_BR = self._store.nearest(queries_BM, among.rows, look.depth)
+            return best_first(rows_BR, self._store.scores(queries_BM, rows_BR), k)
+        return self.in_order(queries_BM, self._nearest_codes(queries_BM, look, among), look, k, among)
 
-    def look(self, k: int) -> "Look":
-        """How far a query for k hits looks."""
-        depth = min(max(self._depth, k), len(self))
+    def look(self, k: int, among: Among | None = None) -> "Look":
+        """How far a query for k hits looks: further where few of the rows may be found."""
+        rows = len(self) if among is None else among.count
+        depth = min(max(self._depth, k), rows)
         if depth == 0:
             return Look(depth=0, probes=0, needed=0)
         lists = self._codes.nlist
         wanted = min(k, depth)
-        fair = -(-2 * wanted * lists // len(self))  # lists that hold twice as many rows as are asked for
-        probes = min(lists, max(self._probes, fair))
+        fair = -(-2 * wanted * lists // rows)  # lists that hold twice as many rows as are asked for
+        probes = min(lists, max(round(self._probes * (len(self) / rows) ** FURTHER), fair))
         # Where every row is looked at, none may be left out: it could be a hit though enough others were found.
-        return Look(depth=depth, probes=probes, needed=depth if probes == lists and depth == len(self) else wanted)
+        return Look(depth=depth, probes=probes, needed=depth if probes == lists and depth == rows else wanted)
 
-    def in_order(self, queries_BM: NDArray[np.float32], rows_BR: NDArray[np.int64], look: "Look", k: int) -> Hits:
+    def in_order(
+        self,
+        queries_BM: NDArray[np.float32],
+        rows_BR: NDArray[np.int64],
+        look: "Look",
+        k: int,
+        among: Among | None = None,
+    ) -> Hits:
         """The k best of the rows [B, R] that codes found, by their vectors; more are looked for where too few were.
 
         Args:
             rows_BR: row -1 where there are fewer; changed in place.
+            among: which rows may be found.
         """
         for find in (self._all_lists, self._all_rows):
             short = (rows_BR[:, : look.needed] < 0).any(axis=1)
             if short.any():
-                rows_BR[short] = find(queries_BM[short], look.depth)
+                rows_BR[short] = find(queries_BM[short], look, among)
         return best_first(rows_BR, self._store.scores(queries_BM, rows_BR), k)
 
     def vectors(self, rows_K: NDArray[np.int64]) -> NDArray[np.float32]:
         return self._store.vectors(rows_K)
 
-    def _all_lists(self, queries_BM: NDArray[np.float32], depth: int) -> NDArray[np.int64]:
-        return self._nearest_codes(queries_BM, depth, self._codes.nlist)
+    def _all_lists(self, queries_BM: NDArray[np.float32], look: "Look", among: Among | None) -> NDArray[np.int64]:
+        return self._nearest_codes(queries_BM, replace(look, probes=self._codes.nlist), among)
 
-    def _all_rows(self, queries_BM: NDArray[np.float32], depth: int) -> NDArray[np.int64]:
+    def _all_rows(self, queries_BM: NDArray[np.float32], look: "Look", among: Among | None) -> NDArray[np.int64]:
         """For FAISS's fast scan drops rows that have the worst code in every part, wherever it looks."""
-        rows_BN = np.arange(len(self))[None]
+        rows_BN = (np.arange(len(self)) if among is None else among.rows)[None]
         return np.concatenate(
             [
-                best_first(rows_BN, self._store.scores(query_BM, rows_BN), depth).rows_BK
+                best_first(rows_BN, self._store.scores(query_BM, rows_BN), look.depth).rows_BK
                 for query_BM in np.split(queries_BM, len(queries_BM))
             ]
         )
 
-    def _nearest_codes(self, queries_BM: NDArray[np.float32], depth: int, probes: int) -> NDArray[np.int64]:
+    def _nearest_codes(self, queries_BM: NDArray[np.float32], look: "Look", among: Among | None) -> NDArray[np.int64]:
         """Rows [B, R] by the scores of their codes; -1 where the lists hold fewer."""
+        depth, probes = look.depth, look.probes
+        selector = None if among is None else among.selector(0, len(self))
         if 4 * probes >= self._codes.nlist:  # a graph is for finding few of many, and can miss some
             near_BL, lists_BL = self.shared.centres.search(queries_BM, probes)
         else:
@@ -194,7 +211,7 @@ class InvertedSearcher:
             faiss.swig_ptr(scores_BR),
             faiss.swig_ptr(rows_BR),
             False,
-            faiss.IVFSearchParameters(nprobe=probes),  # type: ignore[call-arg]
+            faiss.IVFSearchParameters(nprobe=probes, sel=selector),  # type: ignore[call-arg]
         )
         return rows_BR
 

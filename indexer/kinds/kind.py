@@ -11,6 +11,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.kinds.among import Among
+
 
 @dataclass(frozen=True, slots=True)
 class Hits:
@@ -25,7 +27,13 @@ class Searcher(Protocol):
 
     def __len__(self) -> int: ...  # rows
 
-    def search(self, queries_BM: NDArray[np.float32], k: int) -> Hits: ...  # k of at least 1; any number of queries
+    def search(self, queries_BM: NDArray[np.float32], k: int, *, among: Among | None = None) -> Hits:
+        """The k best rows of each query.
+
+        Args:
+            k: at least 1.
+            among: leaves all other rows out before it compares, so that the k best of these are found.
+        """
 
     def vectors(self, rows_K: NDArray[np.int64]) -> NDArray[np.float32]: ...  # [K, M], as stored
 

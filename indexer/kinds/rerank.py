@@ -6,13 +6,14 @@ Axes: B query, K row asked for, M vector width, N row of a shard, R row to be sc
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import faiss
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.arrays import read_array
 from indexer.errors import CorruptIndex
 from indexer.kinds.files import unwritten
-from indexer.kinds.half import decode
+from indexer.kinds.half import BLOCK_ROWS, decode
 from indexer.kinds.scattered import ScatteredRows, disk_waits
 
 VECTORS = "vectors.npy"
@@ -70,6 +71,9 @@ class VectorStore:
 
     def vectors(self, rows_K: NDArray[np.int64]) -> NDArray[np.float32]:
         """The vectors of rows that exist, [K, M]."""
+        return decode(self._halves(rows_K))
+
+    def _halves(self, rows_K: NDArray[np.int64]) -> NDArray[np.float16]:
         shards_K = np.searchsorted(self._starts, rows_K, side="right") - 1
         found_KM = np.empty((len(rows_K), self._width), dtype=np.float16)
         asked = [
@@ -86,7 +90,18 @@ class VectorStore:
             found_KM[places] = shard.take(own_K)
         if disk_waits() - before > WAITED * len(rows_K):
             self._fetches = FETCHES
-        return decode(found_KM)
+        return found_KM
+
+    def nearest(self, queries_BM: NDArray[np.float32], rows_K: NDArray[np.int64], depth: int) -> NDArray[np.int64]:
+        """The `depth` best of these rows for each query, [B, R], in any order, and row -1 where there are fewer. What
+        `scores` takes for those that are already few, which is more than FAISS takes, is exact."""
+        best = [np.empty((len(queries_BM), 0), dtype=np.int64)]
+        for few in _slices(len(rows_K), BLOCK_ROWS):
+            index = faiss.IndexScalarQuantizer(self._width, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+            index.add_sa_codes(self._halves(rows_K[few]).view(np.uint8))
+            _, places_BR = index.search(queries_BM, min(depth, index.ntotal))
+            best.append(rows_K[few][places_BR])
+        return np.concatenate(best, axis=1)
 
     def scores(self, queries_BM: NDArray[np.float32], rows_BR: NDArray[np.int64]) -> NDArray[np.float32]:
         """The inner product of each query with each of its rows, [B, R]; minus infinity where the row is -1."""

@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from indexer.kinds.among import Among
+
 LARGEST = 127  # what a byte holds; -128 is left out, so that every number has its negative
 LOWEST = np.iinfo(np.int32).min
 GROUP = 32  # rows with one maximum
@@ -60,23 +62,27 @@ class Shortlist:
         # FAISS, too, rounds, and what is above was rounded: at each of M sums by 2^-24 of what a score can be, at most.
         self._error = error + 2.0**-23 * width * longest
 
-    def rows(self, queries_BM: NDArray[np.float32], k: int) -> NDArray[np.int64] | None:
+    def rows(self, queries_BM: NDArray[np.float32], k: int, among: Among | None = None) -> NDArray[np.int64] | None:
         """The rows, ascending, among which are the k best of each query, and all that score as the k-th of them does.
+        Of those alone that may be found, where `among` says which.
 
         None where they would be too many to be of use, or k is large beside the number of rows.
         """
         torch.set_num_threads(self._threads)
+        left_out_N = None if among is None else torch.from_numpy(~among.mask_N)
         at_once = max(1, SCORES_AT_ONCE // self._count)
         found: list[NDArray[np.int64]] = []
         for start in range(0, len(queries_BM), at_once):
-            some = self._listed(queries_BM[start : start + at_once].astype(np.float64), k)
+            some = self._listed(queries_BM[start : start + at_once].astype(np.float64), k, left_out_N)
             if some is None:
                 return None
             found.append(some)
         rows = np.unique(np.concatenate(found))
         return rows if len(rows) <= MOST_SHARE * self._count else None
 
-    def _listed(self, queries_BM: NDArray[np.float64], k: int) -> NDArray[np.int64] | None:
+    def _listed(
+        self, queries_BM: NDArray[np.float64], k: int, left_out_N: torch.Tensor | None
+    ) -> NDArray[np.int64] | None:
         scaled_BM = queries_BM * self._step_M
         scale_B = np.maximum(np.abs(scaled_BM).max(axis=1), np.finfo(np.float64).tiny) / LARGEST
         rounded_BM = np.rint(scaled_BM / scale_B[:, None])
@@ -87,6 +93,8 @@ class Shortlist:
         with torch.inference_mode():
             scores_BN = torch._int_mm(torch.from_numpy(rounded_BM.astype(np.int8)), self._bytes_NM.T)
             scores_BN[:, self._count :] = LOWEST  # which are no rows, but fill up the groups
+            if left_out_N is not None:
+                scores_BN[:, : self._count].masked_fill_(left_out_N, LOWEST)
             # A group's rows lie far from one another, so that their maxima are those of whole stretches of memory.
             grouped_BSG = scores_BN.view(-1, GROUP, self._groups)
             best_BG = grouped_BSG.amax(1)

@@ -5,7 +5,7 @@ Axes: E entity number, K entity asked for.
 
 import heapq
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import accumulate, islice
@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from indexer.errors import CorruptIndex, UnknownEntity
 from indexer.kb.record import Entity
 from indexer.records.table import EntityTable
+from indexer.records.tag_table import TagTable
+from indexer.records.tags import Tags
 from indexer.records.titles import Titles, fold
 from indexer.words.finding import Finder, Page, WordsPlace
 
@@ -92,6 +94,10 @@ class Catalogue:
             raise IndexError(number)
         return bisect_right(self.first_numbers, number) - 1
 
+    def tags(self, opening: Callable[[], Sequence[TagTable]]) -> Tags:
+        """The tags of the living ones, opened when they are asked for first."""
+        return Tags(opening, self.first_numbers, self._living_E)
+
     def alive(self, numbers_K: NDArray[Any]) -> NDArray[np.bool_]:
         """[K], False where an entity is deleted. Numbers are below `numbers` and not negative."""
         living_K: NDArray[np.bool_] = self._living_E[numbers_K]
@@ -107,7 +113,13 @@ class Catalogue:
         raise UnknownEntity(f"The index holds no entity {entity_id[:100]!r}.")
 
     def starting_with(
-        self, prefix: str, limit: int, *, after: Place | None = None, pictured: bool | None = None
+        self,
+        prefix: str,
+        limit: int,
+        *,
+        after: Place | None = None,
+        pictured: bool | None = None,
+        passing_E: NDArray[np.bool_] | None = None,
     ) -> list[Entity]:
         """The first `limit` living entities whose title, folded, starts with the prefix, folded, in that order.
 
@@ -116,16 +128,19 @@ class Catalogue:
         Args:
             after: only what follows it. Where that entity is gone, those of its title come once more.
             pictured: only those that name a picture, or only those that name none.
+            passing_E: only those whose number is True.
         """
         key = None if after is None else self._key(after)
-        shards = (self._in_shard(shard, prefix, key, pictured) for shard in range(len(self._tables)))
+        is_wanted = partial(self._wanted, pictured=pictured, passing_E=passing_E)
+        shards = (self._in_shard(shard, prefix, key, is_wanted) for shard in range(len(self._tables)))
         return [entity for _, _, entity in islice(heapq.merge(*shards), limit)]
 
-    def count(self, prefix: str, *, pictured: bool | None = None) -> int:
+    def count(self, prefix: str, *, pictured: bool | None = None, passing_E: NDArray[np.bool_] | None = None) -> int:
         """How many living entities `starting_with` gives without a limit. Reads no entity but in a binary search."""
-        if not fold(prefix):
+        if not fold(prefix) and passing_E is None:
             return self._count if pictured is None else self.pictured if pictured else self._count - self.pictured
-        found = (self._wanted(first + titles.starting_with(prefix), pictured) for first, titles in self._placed())
+        is_wanted = partial(self._wanted, pictured=pictured, passing_E=passing_E)
+        found = (is_wanted(first + titles.starting_with(prefix)) for first, titles in self._placed())
         return sum(int(wanted_K.sum()) for wanted_K in found)
 
     @property
@@ -147,24 +162,26 @@ class Catalogue:
         Args:
             after: only what follows this place in the ranks.
             pictured: only those that name a picture, or only those that name none.
-            passing_E: True where an entity may be found; all may if None.
+            passing_E: only those whose number is True.
         """
         if self._finder is None:
             return Page([], None)
-
-        def wanted(numbers_K: NDArray[Any]) -> NDArray[np.bool_]:
-            wanted_K = self._wanted(numbers_K, pictured)
-            return wanted_K if passing_E is None else wanted_K & passing_E[numbers_K]
-
-        return self._finder.find(question, limit, wanted=wanted, after=after)
+        is_wanted = partial(self._wanted, pictured=pictured, passing_E=passing_E)
+        return self._finder.find(question, limit, wanted=is_wanted, after=after)
 
     def _placed(self) -> Iterator[tuple[int, Titles]]:
         """Each shard's first number and its titles."""
         return zip(self.first_numbers, self._titles, strict=True)
 
-    def _wanted(self, numbers_K: NDArray[Any], pictured: bool | None) -> NDArray[np.bool_]:
+    def _wanted(
+        self, numbers_K: NDArray[Any], *, pictured: bool | None, passing_E: NDArray[np.bool_] | None
+    ) -> NDArray[np.bool_]:
         wanted_K: NDArray[np.bool_] = self._living_E[numbers_K]
-        return wanted_K if pictured is None else wanted_K & (self._pictured_E[numbers_K] == pictured)
+        if pictured is not None:
+            wanted_K &= self._pictured_E[numbers_K] == pictured
+        if passing_E is not None:
+            wanted_K &= passing_E[numbers_K]
+        return wanted_K
 
     def _key(self, place: Place) -> tuple[str, int]:
         with suppress(UnknownEntity):
@@ -175,7 +192,11 @@ class Catalogue:
         return fold(place.title), -1
 
     def _in_shard(
-        self, shard: int, prefix: str, after: tuple[str, int] | None, pictured: bool | None
+        self,
+        shard: int,
+        prefix: str,
+        after: tuple[str, int] | None,
+        is_wanted: Callable[[NDArray[Any]], NDArray[np.bool_]],
     ) -> Iterator[tuple[str, int, Entity]]:
         """(folded title, number, entity) of the wanted ones in their order; reads no entity before it is asked for."""
         first, table = self.first_numbers[shard], self._tables[shard]
@@ -188,7 +209,7 @@ class Catalogue:
             found_K = found_K[bisect_right(found_K, after, key=key) :]
         for start in range(0, len(found_K), BLOCK):
             block_K = found_K[start : start + BLOCK]
-            for own in block_K[self._wanted(first + block_K, pictured)].tolist():
+            for own in block_K[is_wanted(first + block_K)].tolist():
                 entity = table[own]
                 yield fold(entity.title), first + own, entity
 

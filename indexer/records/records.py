@@ -3,10 +3,11 @@
 What the vectors are searched with stays closed, so that a process which only shows what another one found maps the
 records alone, whose pages all processes share.
 
-Axes: K entity asked for.
+Axes: E entity number, K entity asked for.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +21,8 @@ from indexer.open_files import OpenFiles
 from indexer.picture_paths import picture_file
 from indexer.records.catalogue import Catalogue, Place
 from indexer.records.table import TABLE
+from indexer.records.tag_filter import TagFilter
+from indexer.records.tag_table import TAGS, TagTable
 from indexer.shard import MAPPED
 from indexer.version import DELETED, Version
 from indexer.words.finding import Page, WordsPlace
@@ -51,6 +54,7 @@ class Records:
         version: the version's id.
         manifest: what the version says about itself.
         files: those that are mapped. Every method looks at them first, and raises CorruptIndex where one was cut off.
+        tags: of the entities. Look at the files before, as `passing` and every other method here does.
     """
 
     def __init__(self, version: Version, *, mapped: Sequence[str] = ()) -> None:
@@ -63,12 +67,13 @@ class Records:
             CorruptIndex: a file is missing, or does not hold what the manifest says.
         """
         self.version, self.manifest = version.id, version.manifest
-        names = (*MAPPED, *mapped)
-        words = word_files(self.manifest)
-        each = [f"{stamp.folder}/{name}" for stamp in self.manifest.shards for name in names]
-        self.files = OpenFiles(version, [*each, *words])
+        folders, words = [stamp.folder for stamp in self.manifest.shards], word_files(self.manifest)
+        each = [f"{folder}/{name}" for folder in folders for name in (*MAPPED, *mapped)]
+        tagged = [f"{folder}/{TAGS}" for folder in folders]
+        self.files = OpenFiles(version, [*each, *(name for name in tagged if name in self.manifest.files), *words])
         self._entities = Catalogue(version.shards, version.deleted(), words=bool(words))
         expect_counts(version, {TABLE: self._entities.counts})
+        self.tags = self._entities.tags(partial(_tag_tables, version, self._entities.counts))
 
     def candidates(self, nearest: Nearest) -> list[Candidate]:
         """The entities of these numbers with their scores.
@@ -99,22 +104,35 @@ class Records:
             return None
         return picture_file(Path(shard.image_root), images[number], follow_links=shard.follow_links)
 
+    def passing(self, tags: TagFilter) -> NDArray[np.bool_]:
+        """[E], whether the entity of each number lives and passes a filter; shared, and not to be changed."""
+        self.files.expect_whole()
+        return self.tags.passing(tags)
+
     def entities_titled(
-        self, prefix: str, limit: int = 20, *, after: Place | None = None, pictured: bool | None = None
+        self,
+        prefix: str,
+        limit: int = 20,
+        *,
+        after: Place | None = None,
+        pictured: bool | None = None,
+        tags: TagFilter | None = None,
     ) -> list[Entity]:
         """The first entities in the order of titles whose title starts so; neither case nor accents count.
 
         Args:
             after: only what follows this place in the order.
             pictured: only those that name a picture, or only those that name none.
+            tags: only those that pass.
         """
         self.files.expect_whole()
-        return self._entities.starting_with(prefix, limit, after=after, pictured=pictured)
+        passing_E = None if tags is None else self.passing(tags)
+        return self._entities.starting_with(prefix, limit, after=after, pictured=pictured, passing_E=passing_E)
 
-    def count_titled(self, prefix: str, *, pictured: bool | None = None) -> int:
+    def count_titled(self, prefix: str, *, pictured: bool | None = None, tags: TagFilter | None = None) -> int:
         """How many entities `entities_titled` gives without a limit."""
         self.files.expect_whole()
-        return self._entities.count(prefix, pictured=pictured)
+        return self._entities.count(prefix, pictured=pictured, passing_E=None if tags is None else self.passing(tags))
 
     @property
     def keeps_words(self) -> bool:
@@ -128,7 +146,7 @@ class Records:
         *,
         after: WordsPlace | None = None,
         pictured: bool | None = None,
-        passing_E: NDArray[np.bool_] | None = None,
+        tags: TagFilter | None = None,
     ) -> Page:
         """The entities that hold the words of a question in title, other names or text, best first.
 
@@ -137,12 +155,13 @@ class Records:
         Args:
             after: only what follows this place in the ranks.
             pictured: only those that name a picture, or only those that name none.
-            passing_E: by an entity's number, True where it may be found; all may if None.
+            tags: only those that pass.
 
         Raises:
             TookTooLong: a disk or a file is at fault.
         """
         self.files.expect_whole()
+        passing_E = None if tags is None else self.passing(tags)
         return self._entities.holding(question, limit, after=after, pictured=pictured, passing_E=passing_E)
 
     @property
@@ -153,6 +172,14 @@ class Records:
     def __len__(self) -> int:
         """How many entities there are."""
         return len(self._entities)
+
+
+def _tag_tables(version: Version, counts: Sequence[int]) -> list[TagTable]:
+    each = zip(version.manifest.shards, version.shards, counts, strict=True)
+    files = version.manifest.files
+    return [
+        TagTable(folder, entities=count, is_kept=f"{stamp.folder}/{TAGS}" in files) for stamp, folder, count in each
+    ]
 
 
 def expect_counts(version: Version, held: Mapping[str, Sequence[int]]) -> None:

@@ -17,6 +17,9 @@ from wikiclip.base.errors import WikiClipError
 
 Where = Annotated[str, typer.Option(help="Where the service is.")]
 Key = Annotated[str | None, typer.Option(help="An API key, if it asks for one.", envvar=KEY_VARIABLE)]
+TagsAny = Annotated[list[str] | None, typer.Option(help="Only entities with one of these tags; may come often.")]
+TagsAll = Annotated[list[str] | None, typer.Option(help="Only those with each of these.")]
+TagsNone = Annotated[list[str] | None, typer.Option(help="Only those with none of these.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as it came.")]
 
 TEXT = 160  # characters of a description
@@ -41,6 +44,9 @@ def link(
         list[str] | None, typer.Option(help="A region: what /segment outlines at x,y. May come often.")
     ] = None,
     top_k: Annotated[int, typer.Option(min=1, max=100, help="Candidates for each region.")] = 5,
+    tags_any: TagsAny = None,
+    tags_all: TagsAll = None,
+    tags_none: TagsNone = None,
     url: Where = URL,
     key: Key = None,
     as_json: AsJson = False,
@@ -55,7 +61,7 @@ def link(
     ]
     with LinkClient(url, key=key) as client:
         regions += [client.segment(content, point=each).regions[0].rle for each in points]
-        answer = client.link(content, regions=regions or None, top_k=top_k)
+        answer = client.link(content, regions=regions or None, top_k=top_k, tags=_tags(tags_any, tags_all, tags_none))
     if as_json:
         typer.echo(answer.model_dump_json(indent=1))
         return
@@ -78,13 +84,16 @@ def link(
 def entities(
     title: Annotated[str, typer.Argument(help="How the title begins; case and accents do not count.")],
     limit: Annotated[int, typer.Option(min=1, max=100, help="Entities at most.")] = 20,
+    tags_any: TagsAny = None,
+    tags_all: TagsAll = None,
+    tags_none: TagsNone = None,
     url: Where = URL,
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the entities whose title begins so."""
     with LinkClient(url, key=key) as client:
-        answer = client.entities(title, limit=limit)
+        answer = client.entities(title, limit=limit, tags=_tags(tags_any, tags_all, tags_none))
     if as_json:
         typer.echo(answer.model_dump_json(indent=1))
         return
@@ -121,10 +130,37 @@ def find(
     Console().print(table)
 
 
+@app.command()
+def tags(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Tags at most.")] = 100,
+    url: Where = URL,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the tags that entities have, the most frequent first."""
+    with LinkClient(url, key=key) as client:
+        answer = client.tags(limit=limit)
+    if as_json:
+        typer.echo(answer.model_dump_json(indent=1))
+        return
+    if not answer.tags:
+        typer.echo("No entity has a tag.")
+        return
+    table = Table("tag", "entities", title=f"{len(answer.tags):,} of {answer.count:,} tags", title_justify="left")
+    for found in answer.tags:
+        table.add_row(escape(found.tag), f"{found.entities:,}")
+    Console().print(table)
+
+
 def _shown(pieces: list[str]) -> str:
     """What was looked for in bold."""
     escaped = [escape(piece) for piece in pieces]
     return "".join(f"[bold]{piece}[/bold]" if place % 2 else piece for place, piece in enumerate(escaped))
+
+
+def _tags(*lists: list[str] | None) -> dict[str, list[str]] | None:
+    """What the three options name; None where they name nothing."""
+    return {name: tags for name, tags in zip(("any", "all", "none"), lists, strict=True) if tags} or None
 
 
 def _numbers(text: str, option: str, *, count: int | None = None) -> list[float]:

@@ -6,7 +6,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from service.client.connection import Connection
-from service.client.values import Picture, file_of, json_of, region_of
+from service.client.values import Picture, TagLists, file_of, json_of, region_of, tag_lists
 from service.schemas import (
     EntitiesResponse,
     EntityOut,
@@ -15,6 +15,7 @@ from service.schemas import (
     LinkResponse,
     NeighboursResponse,
     SegmentResponse,
+    TagsResponse,
 )
 
 URL = "http://127.0.0.1:8000"
@@ -64,6 +65,7 @@ class LinkClient:
         regions: Sequence[object] | None = None,
         top_k: int = 10,
         min_score: float | None = None,
+        tags: TagLists | None = None,
     ) -> LinkResponse:
         """Asks which entities regions of a picture show.
 
@@ -71,9 +73,12 @@ class LinkClient:
             regions: several of them, in place of `region`; one result each, in order.
             top_k: candidates for each region.
             min_score: leaves out candidates that score less.
+            tags: which entities are compared at all: `{"any": [...], "all": [...], "none": [...]}`, or some of these.
         """
         several = None if regions is None else [region_of(one) for one in regions]
-        parts = _parts(image, region=region_of(region), regions=several, top_k=top_k, min_score=min_score)
+        parts = _parts(
+            image, region=region_of(region), regions=several, top_k=top_k, min_score=min_score, tags=tag_lists(tags)
+        )
         return self._service.ask(LinkResponse, "POST", "/link", files=parts)
 
     def segment(
@@ -102,16 +107,24 @@ class LinkClient:
         return self._service.ask(EntityOut, "GET", _path(entity_id))
 
     def entities(
-        self, title: str = "", *, limit: int = 20, after: str | None = None, pictured: bool | None = None
+        self,
+        title: str = "",
+        *,
+        limit: int = 20,
+        after: str | None = None,
+        pictured: bool | None = None,
+        tags: TagLists | None = None,
     ) -> EntitiesResponse:
         """The first entities, in the order of titles, whose title begins so; case and accents do not count.
 
         Args:
             after: what an answer told as `next`, for those that follow.
             pictured: only those with a picture, or only those without.
+            tags: only those whose tags are such, as `link` has it.
         """
         given = {"title": title, "limit": limit, "after": after, "pictured": pictured}
-        params = {name: value for name, value in given.items() if value is not None}
+        params: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        params |= {f"tags_{name}": several for name, several in (tag_lists(tags) or {}).items()}
         return self._service.ask(EntitiesResponse, "GET", "/entities", params=params)
 
     def find(
@@ -126,6 +139,16 @@ class LinkClient:
         given = {"q": words, "limit": limit, "after": after, "pictured": pictured}
         params = {name: value for name, value in given.items() if value is not None}
         return self._service.ask(FoundResponse, "GET", "/entities", params=params)
+
+    def tags(self, *, order: str = "count", limit: int = 100, after: str | None = None) -> TagsResponse:
+        """The tags that entities have, with how many have each.
+
+        Args:
+            order: "count" for the most frequent first, or "tag".
+            after: what an answer told as `next`, for those that follow.
+        """
+        params = {"order": order, "limit": limit} | ({} if after is None else {"after": after})
+        return self._service.ask(TagsResponse, "GET", "/tags", params=params)
 
     def neighbours(self, entity_id: str, *, top_k: int = 10) -> NeighboursResponse:
         """The entities nearest to one in the index, itself left out."""

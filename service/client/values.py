@@ -3,11 +3,13 @@
 import io
 import itertools
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from service.client.connection import LinkError
 
+TagLists = Mapping[str, Iterable[str]]  # under `any`, `all` and `none`
 Picture = Any  # a path (`Path` or `str`), a file's bytes, an open file, or a picture of Pillow
 
 
@@ -34,6 +36,19 @@ def file_of(picture: Picture) -> bytes:
         f"A picture is a path, a file's bytes, a file open for reading bytes, or a picture of Pillow, not a"
         f" {type(picture).__name__}."
     )
+
+
+def tag_lists(tags: TagLists | None) -> dict[str, list[str]] | None:
+    """Lists of tags as a request has them.
+
+    Raises:
+        LinkError: a text stands where a list of texts belongs.
+    """
+    if tags is None:
+        return None
+    if any(isinstance(several, str) for several in tags.values()):
+        raise LinkError('Tags are given as lists: {"any": ["bird"]}.')
+    return {name: list(several) for name, several in tags.items()}
 
 
 def region_of(value: object) -> object:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from indexer.asked import AskedRegions
 from indexer.linker import LinkQuery
+from indexer.records.tag_filter import TagFilter
 from service.engine.decoded import DecodedPictures
 from service.engine.serving import Serving
 from service.errors import BY_CODE, Cause, Problem
@@ -65,7 +66,14 @@ class MentionReader:
         self._pictures = DecodedPictures(self._decode, most_bytes=settings.picture_cache_bytes)
 
     def link(
-        self, file: bytes, regions: Sequence[object], *, top_k: int, min_score: float | None, charge: Charge = uncharged
+        self,
+        file: bytes,
+        regions: Sequence[object],
+        *,
+        top_k: int,
+        min_score: float | None,
+        tags: TagFilter | None = None,
+        charge: Charge = uncharged,
     ) -> LinkQuery:
         """Regions that shall be linked."""
         if len(regions) > self._max_regions:
@@ -81,7 +89,7 @@ class MentionReader:
             picture = self._picture(file, fit)
             self._expect_few_pixels(math.prod(picture.size), len(regions))  # of one that was kept, nobody asked `fit`
             mentions = tuple(asked.cut(picture))
-        return LinkQuery(mentions, top_k, min_score)
+        return LinkQuery(mentions, top_k, min_score, tags)
 
     def _budget(self) -> Callable[[], AbstractContextManager[None]]:
         """What the regions of a request are worked on in, so that they take no more work together than it may ask for,

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from indexer.asked import MOST_KEPT, AskedRegions
 from indexer.linker import Found, Linker, LinkQuery
+from indexer.records.tag_filter import TagFilter
 from service.errors import BY_CODE, Cause
 from service.offline.mentions import Mention
 from service.offline.rows import Rows
@@ -29,6 +30,7 @@ class SetOptions:
     Attributes:
         top_k: candidates for each mention.
         min_score: leaves out candidates that score less.
+        tags: which entities are compared; None for all.
         batch: mentions encoded together.
         decoders: threads that decode.
     """
@@ -37,6 +39,7 @@ class SetOptions:
     min_score: float | None
     batch: int
     decoders: int
+    tags: TagFilter | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,8 @@ def _fit(asked: Sequence[AskedRegions], width: int, height: int) -> float:
 
 def _rows(waiting: list[_Prepared], linker: Linker, options: SetOptions) -> list[dict[str, Any]]:
     ready = tuple(one.ready for one in waiting if one.ready is not None)
-    found = iter(linker.answer(LinkQuery(ready, options.top_k, options.min_score)) if ready else ())
+    query = LinkQuery(ready, options.top_k, options.min_score, options.tags)
+    found = iter(linker.answer(query) if ready else ())
     return [
         {
             "annotation_id": one.mention.annotation_id,

@@ -215,7 +215,7 @@ class Engine:
         pipeline = self._runtime.pipeline
         if isinstance(asked, messages.Link):
             lies = memoryview(bytearray(held)) if asked.start is None else self._memory(asked.front, asked.start)
-            query = LinkQuery(unpacked(asked.contents, lies), asked.top_k, asked.min_score)
+            query = LinkQuery(unpacked(asked.contents, lies), asked.top_k, asked.min_score, asked.tags)
             with tracing.within(asked.trace):
                 return [_found(asked.number, await pipeline.link_prepared(query, until=asked.until))]
         if isinstance(asked, messages.Segment):

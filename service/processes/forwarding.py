@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from indexer import linker
 from indexer.records.records import Nearest
+from indexer.records.tag_filter import TagFilter
 from service.engine.cores import one_thread
 from service.engine.course import Course, Step, Timed, Way, timed
 from service.engine.crew import Crew
@@ -58,10 +59,17 @@ class FrontReader:
         self._reader, self._room = reader, room
 
     def link(
-        self, file: bytes, regions: Sequence[object], *, top_k: int, min_score: float | None, charge: Charge = uncharged
+        self,
+        file: bytes,
+        regions: Sequence[object],
+        *,
+        top_k: int,
+        min_score: float | None,
+        tags: TagFilter | None = None,
+        charge: Charge = uncharged,
     ) -> Packed:
         """Mentions, where an engine sees them. Raises Problem."""
-        query = self._reader.link(file, regions, top_k=top_k, min_score=min_score, charge=charge)
+        query = self._reader.link(file, regions, top_k=top_k, min_score=min_score, tags=tags, charge=charge)
         return Packed(query, self._room)
 
     def segment(
@@ -126,6 +134,7 @@ class Forwarding:
                     packed.contents,
                     packed.top_k,
                     packed.min_score,
+                    packed.tags,
                     until,
                     tracing.carried(),
                 ),

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
+from indexer.records.tag_filter import TagFilter
 from service.errors import BY_CODE, Problem
 
 Kind = Literal["uint8", "float32"]
@@ -73,6 +74,7 @@ class Link(Message):
     contents: Contents
     top_k: int
     min_score: float | None
+    tags: TagFilter | None
     until: float
     trace: dict[str, str]
 

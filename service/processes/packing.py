@@ -26,7 +26,7 @@ class Packed:
     """
 
     def __init__(self, query: LinkQuery, room: Room) -> None:
-        self.top_k, self.min_score = query.top_k, query.min_score
+        self.top_k, self.min_score, self.tags = query.top_k, query.min_score, query.tags
         self.contents, arrays = _laid_out(query.mentions)
         self._lease: Lease | None = room.lease(self.contents.size)
         self.start: int | None = None if self._lease is None else self._lease.start

@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import Scope
 
+from indexer.records.tag_filter import TagFilter
 from indexer.words.finding import FoundEntity
 from indexer.words.ranking import Tier
 from service.engine.answering import Answers
@@ -19,6 +20,7 @@ from service.http.static import SHOWN_ONLY, OpenedFile, WholeFile
 from service.routes.cursors import cursor_of, cursor_of_words, place_of, place_of_words
 from service.routes.dependencies import serving_of
 from service.routes.openapi import documented
+from service.routes.wanted_tags import tags_of
 from service.schemas import EntitiesResponse, EntityOut, FoundResponse, NeighboursResponse
 from wikiclip.base.regular_files import open_regular
 from wikiclip.picture_files import media_type_of
@@ -70,34 +72,37 @@ def entities(
     pictured: Annotated[
         bool | None, Query(description="Only those with a picture, or only those without; both where it is absent.")
     ] = None,
+    tags: Annotated[TagFilter | None, Depends(tags_of)] = None,
 ) -> EntitiesResponse | FoundResponse:
     """The first ones in the order of titles, or with `q` the best. Of a text that is longer than 2,000 characters they
     show the beginning."""
     if q is not None:
         if title:
             raise Problem(Cause.INVALID_REQUEST, "Give `q` or `title`, not both.")
-        return _holding(serving, q, limit, after, pictured)
+        return _holding(serving, q, limit, after, pictured, tags)
     records, place = serving.records, place_of(after) if after else None
-    found = records.entities_titled(title, limit + 1, after=place, pictured=pictured)
+    found = records.entities_titled(title, limit + 1, after=place, pictured=pictured, tags=tags)
     shown = found[:limit]
     return EntitiesResponse(
         entities=[serving.presenter.listed(each) for each in shown],
-        count=records.count_titled(title, pictured=pictured),
+        count=records.count_titled(title, pictured=pictured, tags=tags),
         next=cursor_of(shown[-1]) if len(found) > limit else None,
     )
 
 
-def _holding(serving: Answers, question: str, limit: int, after: str, pictured: bool | None) -> FoundResponse:
+def _holding(
+    serving: Answers, question: str, limit: int, after: str, pictured: bool | None, tags: TagFilter | None
+) -> FoundResponse:
     """What holds the words of a question; in a version that keeps no words, what is titled so."""
     records = serving.records
     if records.keeps_words:
         page = records.entities_holding(
-            question, limit, after=place_of_words(after) if after else None, pictured=pictured
+            question, limit, after=place_of_words(after) if after else None, pictured=pictured, tags=tags
         )
         found, following = page.found, None if page.next is None else cursor_of_words(page.next)
     else:
         titled = records.entities_titled(
-            question, limit + 1, after=place_of(after) if after else None, pictured=pictured
+            question, limit + 1, after=place_of(after) if after else None, pictured=pictured, tags=tags
         )
         found = [FoundEntity(each, Tier.BEGINNING) for each in titled[:limit]]
         following = cursor_of(titled[limit - 1]) if len(titled) > limit else None

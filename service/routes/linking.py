@@ -138,7 +138,12 @@ def _link_query(sent: Sent, reader: Reader) -> LinkQuery:
     asked = parse(sent.body, sent.kind, LINK)
     options = asked.options
     return reader.link(
-        asked.picture, options.asked, top_k=options.top_k, min_score=options.min_score, charge=sent.charge
+        asked.picture,
+        options.asked,
+        top_k=options.top_k,
+        min_score=options.min_score,
+        tags=None if options.tags is None else options.tags.filter(),
+        charge=sent.charge,
     )
 
 

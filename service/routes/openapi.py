@@ -84,7 +84,9 @@ def _body(shape: Shape[Any], shown: dict[str, dict[str, Any]]) -> dict[str, Any]
                     "required": ["image", *options.get("required", ())],
                     "additionalProperties": False,
                 },
-                "encoding": {name: {"contentType": JSON} for name in ("regions", "point", "box") if name in parts},
+                "encoding": {
+                    name: {"contentType": JSON} for name in ("regions", "point", "box", "tags") if name in parts
+                },
             },
         },
     }

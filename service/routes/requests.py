@@ -7,9 +7,12 @@ schema.
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
+
+from service.routes.strict import Strict
+from service.routes.wanted_tags import TagsField
 
 _NUMBER_LISTS = {"type": "array", "items": {"type": "array", "items": {"type": "number"}, "minItems": 6}, "minItems": 1}
 _BOX = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4}
@@ -66,12 +69,6 @@ REGION_SCHEMA: dict[str, Any] = {
 Region = Annotated[Any, WithJsonSchema(REGION_SCHEMA)]
 
 
-class Strict(BaseModel):
-    """Nothing is converted, and nothing passed over."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
-
-
 def _not_both(first: str, second: str) -> ConfigDict:
     """Says in the JSON schema what a validator checks: that two fields are not given together."""
     given: JsonDict = {name: {"not": {"type": "null"}} for name in (first, second)}
@@ -87,6 +84,7 @@ class LinkOptions(Strict):
     regions: Annotated[list[Region] | None, Field(min_length=1, description="Several regions of one picture.")] = None
     top_k: Annotated[int, Field(ge=1, le=100, description="Candidates for each region.")] = 10
     min_score: Annotated[float | None, Field(ge=-1, le=1, description="Leaves out candidates that score less.")] = None
+    tags: TagsField = None
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:

@@ -19,6 +19,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.kinds.among import Among
 from indexer.kinds.gpu.spread import shares, spread
 from indexer.kinds.half import decode
 from indexer.kinds.kind import Hits, Searcher
@@ -82,7 +83,8 @@ class FaissGpuExact:
 
     Args:
         index: what `empty_on_gpus` made, filled.
-        host: the same rows on the CPU. It serves `vectors`, and searches for more hits than a GPU can select.
+        host: the same rows on the CPU. It serves `vectors`, and searches for more hits than a GPU can select, and among
+            some of the rows, which FAISS's flat indexes on GPUs cannot.
     """
 
     def __init__(self, index: Any, host: Searcher) -> None:
@@ -91,9 +93,9 @@ class FaissGpuExact:
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
-    def search(self, queries_BM: NDArray[np.float32], k: int) -> Hits:
-        if k > MOST:
-            return self._host.search(queries_BM, k)
+    def search(self, queries_BM: NDArray[np.float32], k: int, *, among: Among | None = None) -> Hits:
+        if k > MOST or among is not None:
+            return self._host.search(queries_BM, k, among=among)
         queries_BM = np.ascontiguousarray(queries_BM, dtype=np.float32)
         if len(queries_BM) == 0:
             return best_first(np.empty((0, k), dtype=np.int64), np.empty((0, k), dtype=np.float32), k)

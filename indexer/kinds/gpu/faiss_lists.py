@@ -18,6 +18,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.kinds.among import Among
 from indexer.kinds.codes import finding_lists_by
 from indexer.kinds.gpu.faiss_exact import MOST
 from indexer.kinds.inverted import InvertedSearcher
@@ -57,7 +58,8 @@ class FaissGpuLists:
     Args:
         index: what `clone_on_gpus` made.
         host: the same rows on the CPU. It puts hits in order, and searches where a query must look further than a GPU
-            does: for more hits than its lists should hold, or than it can select.
+            does: for more hits than its lists should hold, or than it can select; and among some of the rows, which a
+            GPU does not tell apart.
     """
 
     def __init__(self, index: Any, host: InvertedSearcher) -> None:
@@ -67,10 +69,11 @@ class FaissGpuLists:
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
-    def search(self, queries_BM: NDArray[np.float32], k: int) -> Hits:
+    def search(self, queries_BM: NDArray[np.float32], k: int, *, among: Among | None = None) -> Hits:
         look = self._host.look(k)
-        if len(queries_BM) == 0 or look.probes > self._probes or not 0 < look.depth <= MOST:
-            return self._host.search(queries_BM, k)
+        is_far = look.probes > self._probes or not 0 < look.depth <= MOST
+        if len(queries_BM) == 0 or is_far or among is not None:
+            return self._host.search(queries_BM, k, among=among)
         queries_BM = np.ascontiguousarray(queries_BM, dtype=np.float32)
         with self._lock:
             _, rows_BR = self._index.search(queries_BM, look.depth)

@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from indexer.kinds.among import Among
 from indexer.kinds.gpu.group_maxima import GROUP, GroupMaxima
 from indexer.kinds.gpu.spread import shares, spread
 from indexer.kinds.kind import Hits
@@ -70,13 +71,14 @@ class TorchExact:
     def __len__(self) -> int:
         return self._rows
 
-    def search(self, queries_BM: NDArray[np.float32], k: int) -> Hits:
+    def search(self, queries_BM: NDArray[np.float32], k: int, *, among: Among | None = None) -> Hits:
         if len(queries_BM) == 0 or self._rows == 0:
             nothing = (len(queries_BM), 0)
             return best_first(np.empty(nothing, dtype=np.int64), np.empty(nothing, dtype=np.float32), k)
         queries_BM = np.ascontiguousarray(queries_BM, dtype=np.float32)
         with self._lock, torch.inference_mode():
-            found = [self._best(queries_BM[some], k) for some in _slices(len(queries_BM), QUERIES_AT_ONCE)]
+            wanted = self._wanted(among)
+            found = [self._best(queries_BM[some], k, wanted) for some in _slices(len(queries_BM), QUERIES_AT_ONCE)]
         rows_BR, scores_BR = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
         return best_first(rows_BR, scores_BR, k)
 
@@ -94,10 +96,21 @@ class TorchExact:
         known = [part.maxima.fused_from for part in self._parts]
         return None if None in known else max((least for least in known if least is not None), default=None)
 
-    def _best(self, queries_BM: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def _wanted(self, among: Among | None) -> "list[_Wanted | None]":
+        """For each part which of its rows may be found; None for all."""
+        if among is None:
+            return [None] * len(self._parts)
+        each = zip(self._parts, self._starts.tolist(), strict=False)
+        return [_Wanted(part, among.mask_N[start : start + part.count]) for part, start in each]
+
+    def _best(
+        self, queries_BM: NDArray[np.float32], k: int, wanted: "Sequence[_Wanted | None]"
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """(rows, scores) of the k best of every part, one part after the other; row -1 where a part has fewer."""
         padding = (0, _padded(self._width) - self._width)
-        searches = [_PartSearch(part, F.pad(torch.from_numpy(queries_BM), padding), k) for part in self._parts]
+        queries = F.pad(torch.from_numpy(queries_BM), padding)
+        each = zip(self._parts, wanted, strict=True)
+        searches = [_PartSearch(part, queries, k, of_part) for part, of_part in each]
         found = [search.finish() for search in searches]  # all devices were set to work before one is waited for
         scores_BR = np.concatenate([scores_BK for _, scores_BK in found], axis=1)
         rows_BR = np.concatenate([rows_BK + start for (rows_BK, _), start in zip(found, self._starts, strict=False)], 1)
@@ -162,20 +175,39 @@ class _Part:
         return found_KM
 
 
+class _Wanted:
+    """Which rows of a part may be found. The best rough score of a group bounds those of its rows that may, too; a
+    group without any is not looked at.
+
+    Attributes:
+        left_out_N: rows that may not, those that fill up the last group with them.
+        empty_L: groups of such rows alone.
+    """
+
+    def __init__(self, part: _Part, mask_N: NDArray[np.bool_]) -> None:
+        filled_N = np.zeros(len(part.rows_NM), dtype=np.bool_)
+        filled_N[: part.count] = mask_N
+        self.left_out_N = ~torch.from_numpy(filled_N).to(part.rows_NM.device)
+        self.empty_L = self.left_out_N.view(-1, GROUP).all(1)
+
+
 class _PartSearch:
     """The k best rows of one part. Sets the device to work without waiting for it.
 
     Args:
         queries_BM: on the CPU, padded as the part's rows are.
+        wanted: which rows may be found; None for all.
     """
 
-    def __init__(self, part: _Part, queries_BM: Tensor, k: int) -> None:
-        self._part, self._k = part, k
+    def __init__(self, part: _Part, queries_BM: Tensor, k: int, wanted: _Wanted | None) -> None:
+        self._part, self._k, self._wanted = part, k, wanted
         self._groups = k + k // 2 + SPARE
         self._queries_BM = queries_BM.to(part.rows_NM.device)
         self._lengths_B = self._queries_BM.norm(dim=1)
         units_BM = self._queries_BM / self._lengths_B.clamp(min=torch.finfo(torch.float32).tiny)[:, None]
         self._maxima_BL = part.maxima(units_BM)
+        if wanted is not None:
+            self._maxima_BL = self._maxima_BL.masked_fill(wanted.empty_L, -torch.inf)
         found = [self._look(some) for some in _slices(len(queries_BM), self._queries_at_once())]
         self._found = [torch.cat(tensors) for tensors in zip(*found, strict=True)]
 
@@ -200,13 +232,15 @@ class _PartSearch:
         best = maxima_BL.topk(min(looked + 1, part.groups), dim=1)
         chosen_BW = best.indices[:, :looked].sort(dim=1).values  # so that a stable sort leaves the lower row first
         rows_BR = (chosen_BW[:, :, None] * GROUP + torch.arange(GROUP, device=chosen_BW.device)).flatten(1)
-        scores_BR = part.scores(queries_BM, rows_BR).masked_fill(rows_BR >= part.count, -torch.inf)
+        left_out_BR = rows_BR >= part.count if self._wanted is None else self._wanted.left_out_N[rows_BR]
+        scores_BR = part.scores(queries_BM, rows_BR).masked_fill(left_out_BR, -torch.inf)
         scores_BR, order_BR = scores_BR.sort(dim=1, descending=True, stable=True)
         rows_BK, scores_BK = rows_BR.gather(1, order_BR[:, : self._k]), scores_BR[:, : self._k]
         if looked == part.groups:
             return rows_BK, scores_BK, torch.ones_like(scores_BK[:, 0], dtype=torch.bool)
-        reach_B = (best.values[:, looked].float() + part.slack) * self._lengths_B[some]
-        return rows_BK, scores_BK, reach_B < scores_BK[:, -1]
+        next_B = best.values[:, looked].float()  # minus infinity where no other group has a row that may be found
+        reach_B = (next_B + part.slack) * self._lengths_B[some]
+        return rows_BK, scores_BK, (reach_B < scores_BK[:, -1]) | (next_B == -torch.inf)
 
 
 def _rough_precision(device: torch.device) -> torch.dtype:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from indexer.errors import CorruptIndex
+from indexer.kinds.among import Among
 from indexer.kinds.kind import Hits
 from indexer.kinds.milvus.collection import (
     BOUNDED,
@@ -30,6 +31,7 @@ from indexer.kinds.milvus.stamp import ROW_BITS, RowsStamp
 from indexer.kinds.order import best_first
 
 MOST = 16_384  # hits that a server gives at most
+NAMED = 8_192  # rows that one search names, of which each takes some 20 bytes of the expression
 
 
 class MilvusSearcher:
@@ -76,9 +78,31 @@ class MilvusSearcher:
     def __len__(self) -> int:
         return int(self._starts[-1])
 
-    def search(self, queries_BM: NDArray[np.float32], k: int) -> Hits:
-        """At most `MOST` hits, whatever k is."""
-        return self._search(queries_BM, k, {})
+    def search(self, queries_BM: NDArray[np.float32], k: int, *, among: Among | None = None) -> Hits:
+        """At most `MOST` hits, whatever k is.
+
+        The server is told which rows may be found, or which may not, where one expression can name these. Else so many
+        hits are asked for that enough of them should be among those; where they are not, the rows are named after all,
+        some in each of several searches.
+        """
+        if among is None:
+            return self._search(queries_BM, k, {})
+        left_out = len(self) - among.count
+        if left_out <= NAMED:
+            no_R = self._primary(np.flatnonzero(~among.mask_N))
+            return self._search(queries_BM, k, {"filter": f"{ROW} not in {no_R}"} if no_R else {})
+        if among.count > NAMED:
+            wanted = min(k, among.count)
+            hits = self._search(queries_BM, min(MOST, 2 * wanted * len(self) // among.count), {})
+            passes_BR = (hits.rows_BK >= 0) & among.mask_N[hits.rows_BK]
+            if (passes_BR.sum(axis=1) >= min(wanted, MOST)).all():
+                return best_first(np.where(passes_BR, hits.rows_BK, -1), hits.scores_BK, k)
+        named = (among.rows[start : start + NAMED] for start in range(0, among.count, NAMED))
+        found = [self._search(queries_BM, k, {"filter": f"{ROW} in {self._primary(some_K)}"}) for some_K in named]
+        nothing = (len(queries_BM), 0)
+        rows_BR = np.concatenate([np.empty(nothing, np.int64), *(hits.rows_BK for hits in found)], axis=1)
+        scores_BR = np.concatenate([np.empty(nothing, np.float32), *(hits.scores_BK for hits in found)], axis=1)
+        return best_first(rows_BR, scores_BR, k)
 
     def search_entities(self, queries_BM: NDArray[np.float32], k: int) -> Hits:
         """The best row of each of the k best entities, as far as the server's grouping finds them: those that it gives
@@ -153,6 +177,13 @@ class MilvusSearcher:
             ),
             what="search",
         )
+
+    def _primary(self, rows_K: NDArray[np.int64]) -> list[int]:
+        """Primary keys of rows."""
+        shards_K = np.searchsorted(self._starts, rows_K, side="right") - 1
+        firsts = np.array([stamp.first for stamp in self._stamps], dtype=np.int64)
+        keys: list[int] = (firsts[shards_K] + rows_K - self._starts[shards_K]).tolist()
+        return keys
 
     def _rows(self, keys_R: NDArray[np.int64]) -> NDArray[np.int64]:
         """Rows of primary keys. Raises CorruptIndex for one that was never inserted."""

@@ -132,8 +132,8 @@ def test_no_more_is_kept_in_memory_than_said(tmp_path: Path, make: Any, monkeypa
 
 
 def _noting(method: Any, made: list[Any]) -> Any:
-    def noted(self: Shortlist, queries_BM: NDArray[np.float32], k: int) -> Any:
-        made.append(method(self, queries_BM, k))
+    def noted(self: Shortlist, *asked: Any) -> Any:
+        made.append(method(self, *asked))
         return made[-1]
 
     return noted

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from indexer.linker import LinkQuery
+from indexer.records.tag_filter import TagFilter
 from service.processes.memory import Board, Memory, Room, Share
 from service.processes.messages import Contents, Link, encode, read_asked
 from service.processes.packing import Packed, unpacked
@@ -31,7 +32,7 @@ def queries(draw: st.DrawFn) -> LinkQuery:
     for _ in range(draw(st.integers(1, 4))):
         views = [View(draw(st.just(shared) | pixels), draw(inside)) for _ in range(draw(st.integers(1, 2)))]
         mentions.append(PreparedMention(tuple(views), segments))
-    return LinkQuery(tuple(mentions), 5, None)
+    return LinkQuery(tuple(mentions), 5, None, TagFilter.of(["bird"], none=["é"]))
 
 
 def _arrays(mentions: tuple[PreparedMention, ...]) -> list[np.ndarray]:
@@ -48,8 +49,9 @@ def test_what_comes_back_is_bit_by_bit_what_was_sent(query: LinkQuery, room: int
     memory = Memory(room or 1)
     packed = Packed(query, Room(memory))
     assert (packed.start is None) == (room == 0)
-    sent = read_asked(encode(Link(1, 0, packed.start, packed.contents, 5, None, 0.0, {})))
+    sent = read_asked(encode(Link(1, 0, packed.start, packed.contents, 5, None, packed.tags, 0.0, {})))
     assert isinstance(sent, Link)
+    assert sent.tags == query.tags
     held = memory.bytes[sent.start :] if sent.start is not None else memoryview(packed.bytes)
     back = unpacked(sent.contents, held)
     before, after = _arrays(query.mentions), _arrays(back)

@@ -56,6 +56,9 @@ def _bodies() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "/link", {"json": {"image": IMAGE, "region": BOX, "top_k": 3}}
     yield "/link", {"json": {"image": IMAGE, "regions": [BOX, None, {"polygon": [[8, 6, 24, 6, 24, 20]]}], "top_k": 2}}
     yield "/link", {"json": {"image": IMAGE, "min_score": 0.9}}
+    yield "/link", {"json": {"image": IMAGE, "tags": {"any": ["mind"]}, "top_k": 20}}
+    yield "/link", {"json": {"image": IMAGE, "regions": [BOX, None], "tags": {"none": ["mind"]}, "top_k": 20}}
+    yield "/link", {"json": {"image": IMAGE, "tags": {"some": []}}}
     yield "/link", {"files": {"image": ("p.png", picture, "image/png"), "region": (None, json.dumps(BOX))}}
     yield "/link", {"json": {"image": IMAGE, "region": {"box": [900, 900, 3, 3]}}}
     yield "/link", {"json": {"image": IMAGE, "regions": [None] * 65}}

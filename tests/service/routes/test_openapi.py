@@ -61,7 +61,7 @@ def test_the_examples_of_get_routes_work(client: httpx.Client, document: dict[st
         assert client.get(url).status_code == 200, url
         tried.add(path)
     records = ("/entities", "/entities/{entity_id}", "/entities/{entity_id}/image", "/entities/{entity_id}/neighbours")
-    assert tried == {*records, "/healthz", "/metrics", "/readyz", "/scenes"}
+    assert tried == {*records, "/healthz", "/metrics", "/readyz", "/scenes", "/tags"}
 
 
 def test_every_error_is_documented_as_a_problem(document: dict[str, Any]) -> None:

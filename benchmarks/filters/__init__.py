@@ -1,0 +1,1 @@
+"""What filters by tags cost."""
