@@ -21,6 +21,7 @@ from typing import Any
 
 import zmq
 
+from service.changes.keeper import Keeper, takes_changes
 from service.engine.regularly import every
 from service.errors import Cause, Problem
 from service.http.key_ring import KeyRing
@@ -181,9 +182,13 @@ class Supervisor:
             self._start("engine", number)
         for number in range(self._plan.fronts):
             self._start("front", number)
-        follow = asyncio.create_task(every(self._settings.follow_s, self.following.look))
+        tasks = [asyncio.create_task(every(self._settings.follow_s, self.following.look))]
+        if takes_changes(self._settings):
+            tasks.append(asyncio.create_task(Keeper(self._settings).keep()))
         await self._ends.wait()
-        follow.cancel()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._leave()
         return self._was_ready
 
