@@ -65,7 +65,7 @@ demo-data: apt $(RUNTIME) ## Fetch the default data: two Debian packages and the
 
 .PHONY: demo-index
 demo-index: demo-data ## Build the default index from them
-	@$(PY) -m indexer.build --kb wikipedia --model $(PRESET) --out $(INDEX)
+	@$(PY) -m indexer.build --kb wikipedia --model $(PRESET) --out $(INDEX) --keep-updates
 	@$(INDEX_STATE) > $(INDEX_NOTE)
 
 .PHONY: oven

@@ -15,6 +15,7 @@ if [ -z "${WIKICLIP_INDEX:-}" ] && [ -z "${WIKICLIP_PULL_FROM:-}" ]; then
         export WIKICLIP_MODEL="$WIKICLIP_PRESET" WIKICLIP_INDEX="$WIKICLIP_HOME/index-$WIKICLIP_PRESET"
     fi
     python -m indexer.default_data fetch
-    python -m indexer.build --kb wikipedia --model "${WIKICLIP_MODEL:-tiny}" ${WIKICLIP_INDEX:+--out "$WIKICLIP_INDEX"}
+    python -m indexer.build --kb wikipedia --model "${WIKICLIP_MODEL:-tiny}" --keep-updates \
+        ${WIKICLIP_INDEX:+--out "$WIKICLIP_INDEX"}
 fi
 exec python -m service --host 0.0.0.0 --port 8000

@@ -27,7 +27,8 @@ from indexer.kinds.milvus.server import MilvusServer, Uri, named_server
 from indexer.kinds.milvus.upkeep import drop_stopped, expect_server, follow_with_alias, forget_what_is_lost
 from indexer.search import EntityIndex
 from indexer.self_check import expect_rows_find_themselves
-from indexer.version import PROBLEMS, Version, make_current, newest, only_builder, publish, read_version
+from indexer.updating.onto import AtStake, Decision, at_stake, with_updates
+from indexer.version import PROBLEMS, Version, make_current, newest, only_builder, place, read_version
 from indexer.words.file import Words
 from indexer.words.kept import words_of_version
 from wikiclip.base.command import run
@@ -110,6 +111,12 @@ def build(
     force: Annotated[
         bool, typer.Option("--force", help="Embed again even if nothing changed; publish however few entities.")
     ] = False,
+    keep_updates: Annotated[
+        bool, typer.Option("--keep-updates", help="Apply the updates of the current version to what is built.")
+    ] = False,
+    discard_updates: Annotated[
+        bool, typer.Option("--discard-updates", help="Build without the updates of the current version.")
+    ] = False,
     plan_only: Annotated[
         bool, typer.Option("--plan", help="Only say what time, memory and disk the build is expected to take.")
     ] = False,
@@ -123,6 +130,7 @@ def build(
         words=words,
     )
     home = out or index_home()
+    decision = decided(keep=keep_updates, discard=discard_updates)
     mine = None if part is None else Part.parse(part)
     expect_options_that_fit(executor, mine, address)
     source = open_kb(kb, records=records, images=images, everything=everything, follow_links=follow_links)
@@ -133,7 +141,17 @@ def build(
     if kb == KnowledgeBaseName.OVEN and not any_model:
         expect_fit_for_oven(model)
     choice.expect_server()
-    job = Job(source=source, choice=choice, home=home, strict=strict, force=force)
+    job = Job(
+        source=source,
+        choice=choice,
+        home=home,
+        strict=strict,
+        force=force,
+        updates=decision,
+        model=loaded,
+        device=device,
+    )
+    job.at_stake()
     if mine is None:
         with only_builder(home):
             job.finish(make_plan(source, loaded), executor_of(executor, model, loaded, device, address))
@@ -150,6 +168,13 @@ def expect_options_that_fit(executor: ExecutorName, part: Part | None, address: 
         raise WikiClipError("--address names a Ray cluster; add --executor ray.")
     if part is not None and executor != ExecutorName.LOCAL:
         raise WikiClipError("--part is for machines without Ray, which shares the chunks out itself; leave one out.")
+
+
+def decided(*, keep: bool, discard: bool) -> Decision:
+    """What shall become of updates. Raises WikiClipError where both were said."""
+    if keep and discard:
+        raise WikiClipError("--keep-updates and --discard-updates exclude each other; leave one out.")
+    return Decision.KEEP if keep else Decision.DISCARD if discard else Decision.ASK
 
 
 def executor_of(
@@ -173,6 +198,15 @@ class Job:
     home: Path
     strict: bool
     force: bool
+    model: WikiClip
+    updates: Decision = Decision.ASK
+    device: DeviceChoice = "auto"
+
+    def at_stake(self) -> AtStake | None:
+        """The updates of the current version. Raises WikiClipError where nobody said what shall become of them."""
+        if (found := at_stake(self.home)) is not None:
+            found.expect(self.updates)
+        return found
 
     def is_embedded(self, plan: Plan) -> bool:
         """Whether a version holds the vectors of this plan, so that parts have nothing to make.
@@ -186,13 +220,12 @@ class Job:
 
     def finish(self, plan: Plan, executor: Executor) -> None:
         """Makes what is missing for a version of the plan, and publishes it; the home is held meanwhile."""
-        home, anew = self.home, self._anew(plan)
+        home, anew, stake = self.home, self._anew(plan), self.at_stake()
         version = None if anew else made_before(plan, home, self.choice)
         if version is not None:
             if not self.force:
                 expect_no_collapse(version.manifest.counts.entities, plan, home)
             self.choice.expect_server(version)
-            make_current(version, home)
         else:
             before = None if anew else embedded_before(plan, home)
             if before is None:
@@ -206,7 +239,11 @@ class Job:
                 typer.echo(f"Index {before.id} holds these vectors; nothing is embedded again.")
                 workshop = open_workshop(plan, home, suffix=UNPACKED)
                 chunks = unpack(before, workshop, milvus=self.choice.milvus)
-            version = make(workshop, chunks, plan, self.choice, home, force=self.force)
+            version = make_in_place(workshop, chunks, plan, self.choice, home, force=self.force)
+        if stake is not None and self.updates is Decision.KEEP:
+            milvus = self.choice.milvus
+            version = with_updates(version, stake, home, model=self.model, device=self.device, milvus=milvus)
+        make_current(version, home)
         follow_with_alias(version, self.choice.milvus)
         for suffix in ("", UNPACKED):  # whatever a build left that was killed, too
             try:
@@ -316,6 +353,15 @@ def make(workshop: Path, chunks: int, plan: Plan, choice: Choice, home: Path, *,
         CorruptIndex: it does not find what it holds.
         WikiClipError: it holds far less than what is current, and is not forced.
     """
+    version = make_in_place(workshop, chunks, plan, choice, home, force=force)
+    make_current(version, home)
+    return version
+
+
+def make_in_place(
+    workshop: Path, chunks: int, plan: Plan, choice: Choice, home: Path, *, force: bool = False
+) -> Version:
+    """As `make`, and leaves the current version current."""
     rows = sum(len(chunk.vectors()) for chunk in with_rows(workshop, chunks))
     kind = choice.kind(rows, plan.dimension)
     forget_what_is_lost(version_folder(workshop, kind, choice.words), kind, width=plan.dimension)
@@ -323,7 +369,7 @@ def make(workshop: Path, chunks: int, plan: Plan, choice: Choice, home: Path, *,
     if not force:
         expect_no_collapse(manifest.counts.entities, plan, home)
     expect_rows_find_themselves(EntityIndex(Version("unpublished", folder, manifest), milvus=choice.milvus).rows)
-    return publish(folder, manifest, home)
+    return place(folder, manifest, home)
 
 
 def expect_no_collapse(entities: int, plan: Plan, home: Path) -> None:

@@ -33,3 +33,11 @@ class IndexBusy(WikiClipError):
 
 class BadRecordFound(WikiClipError):
     """A record or a picture could not be read, and the build was told to be strict."""
+
+
+class NothingToDo(WikiClipError):
+    """None of the changes of an update can be made."""
+
+
+class NothingLeft(WikiClipError):
+    """After the changes of an update the index would hold no entity."""

@@ -170,8 +170,7 @@ def publish(filled: Path, manifest: Manifest, home: Path) -> Version:
 
     The folder must be on the same file system as `home`.
     """
-    text = (manifest.model_dump_json(indent=2) + "\n").encode()
-    return adopt(filled, f"{datetime.now(UTC):%Y%m%dt%H%M%S%f}-{_checksum(text)}", text, home)
+    return adopt(filled, *_named(manifest), home)
 
 
 def adopt(filled: Path, name: str, manifest: bytes, home: Path) -> Version:
@@ -180,6 +179,24 @@ def adopt(filled: Path, name: str, manifest: bytes, home: Path) -> Version:
     Args:
         manifest: the content of its manifest, whose checksum the id has.
     """
+    version = _placed(filled, name, manifest, home)
+    make_current(version, home)
+    return version
+
+
+def place(filled: Path, manifest: Manifest, home: Path) -> Version:
+    """Moves a filled folder to its place, as `publish` does, and leaves the current version current."""
+    name, text = _named(manifest)
+    return _placed(filled, name, text, home)
+
+
+def _named(manifest: Manifest) -> tuple[str, bytes]:
+    """The id of a version that is published now, and the text of its manifest."""
+    text = (manifest.model_dump_json(indent=2) + "\n").encode()
+    return f"{datetime.now(UTC):%Y%m%dt%H%M%S%f}-{_checksum(text)}", text
+
+
+def _placed(filled: Path, name: str, manifest: bytes, home: Path) -> Version:
     with appearing_file(filled / MANIFEST) as partial:
         partial.write_bytes(manifest)
     make_read_only(filled)
@@ -187,9 +204,7 @@ def adopt(filled: Path, name: str, manifest: bytes, home: Path) -> Version:
     folder.parent.mkdir(parents=True, exist_ok=True)
     _keep_order(home)  # without the new one, which is not published before the pointer names it
     publish_folder(filled, folder)
-    version = read_version(home, name)
-    make_current(version, home)
-    return version
+    return read_version(home, name)
 
 
 def note_pictures(folder: Path, pictures: Path | None, *, anew: bool = True) -> None:

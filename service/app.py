@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from service.changes.keeper import Keeper, takes_changes
 from service.engine.answering import Answering
 from service.engine.runtime import Runtime
 from service.http import problems
@@ -19,7 +20,7 @@ from service.http.key_ring import KeyRing
 from service.http.origin import OwnOrigin
 from service.http.rates import Counted, read_rate
 from service.http.request_log import RequestLog
-from service.routes import entities, linking, openapi, operations, pages, scenes, tags
+from service.routes import changes, entities, feedback, jobs, linking, openapi, operations, pages, scenes, tags
 from service.routes.together import Together
 from service.settings import Settings
 from service.tally import OwnTally, Tally
@@ -38,6 +39,7 @@ class Parts:
         text: gives the metrics of the whole service, in Prometheus's text format.
         rate, region_rate: count what callers take; None allows any.
         held, opened: count the bytes of bodies that are held, and connections.
+        keeper: sees to it that changes are applied; None where another process does.
     """
 
     runtime: Answering
@@ -47,6 +49,7 @@ class Parts:
     region_rate: Counted | None
     held: Tally
     opened: Tally
+    keeper: Keeper | None = None
 
 
 def alone(settings: Settings) -> Parts:
@@ -60,6 +63,7 @@ def alone(settings: Settings) -> Parts:
         region_rate=read_rate(settings.region_rate, setting="WIKICLIP_REGION_RATE", counted="regions"),
         held=OwnTally(),
         opened=OwnTally(),
+        keeper=Keeper(settings) if takes_changes(settings) else None,
     )
 
 
@@ -85,11 +89,14 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        keeping = asyncio.create_task(runtime.keep(announce))
+        keeping = [asyncio.create_task(runtime.keep(announce))]
+        if parts.keeper is not None:
+            keeping.append(asyncio.create_task(parts.keeper.keep()))
         yield
-        keeping.cancel()
-        with suppress(asyncio.CancelledError):
-            await keeping
+        for task in keeping:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
         await asyncio.to_thread(runtime.close, seconds=LEAVE_S)
 
     app = FastAPI(
@@ -111,8 +118,10 @@ def create_app(
         held=parts.held,
     )
     app.state.metrics = parts.text
+    app.state.changes = changes.Receiver(settings)
+    app.state.feedback = feedback.Listener(settings)
     # What is asked most comes first: a request is held against one path after the other.
-    for part in (linking, operations, entities, tags, scenes, openapi, pages):
+    for part in (linking, operations, entities, tags, changes, jobs, feedback, scenes, openapi, pages):
         app.include_router(part.router)
     problems.install(app)
     open_paths = frozenset((*operations.OPEN, *pages.OPEN))

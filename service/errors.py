@@ -25,10 +25,13 @@ class Cause(Enum):
     CONNECTION_CLOSED = "connection-closed", About(400, "The caller closed the connection before it had its answer.")
     UNAUTHORIZED = "unauthorized", About(401, "The service asks for a key.")
     FORBIDDEN = "forbidden", About(403, "The key is not one for this.")
+    CHANGES_OFF = "changes-off", About(403, "The service takes no changes.")
+    FEEDBACK_OFF = "feedback-off", About(403, "The service keeps no feedback.")
     FOREIGN_ORIGIN = "foreign-origin", About(403, "The page that asks is not this service's own.")
     UNKNOWN_ENTITY = "unknown-entity", About(404, "The knowledge base has no such entity.")
     NO_PICTURE = "no-picture", About(404, "The entity has no such picture.")
     UNKNOWN_SCENE = "unknown-scene", About(404, "There is no such scene.")
+    UNKNOWN_JOB = "unknown-job", About(404, "There is no such job.")
     NOT_FOUND = "not-found", About(404, "Nothing is served at this path.")
     METHOD_NOT_ALLOWED = "method-not-allowed", About(405, "This path does not answer this method.")
     BODY_TOO_SLOW = "body-too-slow", About(408, "The body took longer to come than the service waits.")
@@ -60,6 +63,7 @@ class Cause(Enum):
     SEARCH_FAILED = "search-failed", About(503, "A search of the service's own did not find what it should.")
     BUSY = "busy", About(503, "The service has as much work waiting as it accepts.")
     DEADLINE = "deadline", About(504, "The work was not done in time.")
+    NO_ROOM = "no-room", About(507, "There is no room to keep what was sent.")
 
     def __init__(self, code: str, about: About) -> None:
         self.code = code

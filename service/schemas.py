@@ -220,6 +220,38 @@ class ScenesResponse(BaseModel):
     scenes: list[SceneOut]
 
 
+class JobOut(BaseModel):
+    """A change that was accepted, and what became of it."""
+
+    job_id: str
+    state: Annotated[
+        Literal["waiting", "done", "failed"], Field(description="Failed is what nothing of could be done.")
+    ]
+    accepted: Annotated[str, Field(description="When it was: from then on it is on the disk.")]
+    caller: Annotated[str, Field(description="The name of the key that sent it.")]
+    finished: Annotated[str | None, Field(description="When it was done, or had failed.")] = None
+    index_version: Annotated[
+        str | None,
+        Field(description="The first index version that holds it; null until it is done."),
+    ] = None
+    asked: Annotated[int, Field(description="Records that it puts and removes, those at fault left out.")]
+    put: Annotated[int, Field(description="Records of it that are new, or took the place of another.")] = 0
+    removed: Annotated[int, Field(description="Records that are no more because of it.")] = 0
+    faults: Annotated[list[str], Field(description="What of it could not be done, up to a hundred.")] = []
+    more_faults: Annotated[int, Field(description="How many more faults there were.")] = 0
+
+
+class JobsResponse(BaseModel):
+    jobs: Annotated[list[JobOut], Field(description="The last one first.")]
+    waiting: Annotated[int, Field(description="How many changes wait.")]
+    trouble: Annotated[str | None, Field(description="Why none can be applied at present, where something is known.")]
+    next: Annotated[str | None, Field(description="What to send as `before` for older ones; null at the end.")]
+
+
+class FeedbackResponse(BaseModel):
+    labels: Annotated[int, Field(description="Bytes of the file of labels, the new one with it.")]
+
+
 class Health(BaseModel):
     status: str
 

@@ -160,6 +160,17 @@ class Settings(BaseSettings):
         tuple[FileFormat, ...], Words, NoDecode, Field(min_length=1, description="Formats of pictures that are read.")
     ] = FILE_FORMATS
 
+    changes_waiting: Annotated[
+        PositiveInt, Field(description="Changes over HTTP that wait at most; they are taken with an admin's key alone.")
+    ] = 1000
+    feedback: Annotated[
+        Path | None, Field(description="The folder that `POST /feedback` keeps labels in; none are taken without it.")
+    ] = None
+    feedback_bytes: Annotated[PositiveInt, Field(description="Bytes of all that is in that folder.")] = 1024 * MIB
+    free_bytes: Annotated[
+        NonNegativeInt, Field(description="Bytes of the disk that changes and feedback leave free.")
+    ] = 1024 * MIB
+
     keys: Annotated[Path | None, Field(description="The file of API keys; see `python -m service.keys`.")] = None
     allow_anyone: Annotated[
         bool, Field(description="Whether callers need no key where others than this machine can reach the service.")

@@ -59,6 +59,7 @@ class Drawing:
             kept = {entity_id: text for entity_id, text in self._source.items() if entity_id not in gone}
             self._source = {**kept, **some_new(kept, self._draw)}
         options = ["--kb", "jsonl", "--index", kind or self._draw.choice(KINDS), *self._records(self._source)]
+        options.append("--discard-updates")  # of the commands before
         return Command(name="build", module="indexer.build", arguments=options, content=self._source)
 
     def update(self, current: Content) -> Command:

@@ -10,7 +10,9 @@ from service.http.key_ring import Key, KeyRing, Role
 from service.http.problems import problem_response
 from service.http.rates import Counted
 
-ADMIN = ("/admin", "/metrics")
+ADMIN = ("/admin", "/metrics", "/jobs")
+CHANGED = "/entities"  # whose records anybody may read, and an admin change
+READING = ("GET", "HEAD", "OPTIONS")
 SCHEME = "Bearer"
 
 
@@ -49,13 +51,20 @@ class Access:
 
     def _admitted(self, scope: Scope) -> str:
         """Who asks, for the log and the rate: a key's name, or an address where no key is asked for."""
-        for_admin = any(scope["path"] == path or scope["path"].startswith(f"{path}/") for path in ADMIN)
+        for_changes = _is_below(scope["path"], "/jobs") or (
+            scope["method"] not in READING and _is_below(scope["path"], CHANGED)
+        )
+        for_admin = for_changes or any(_is_below(scope["path"], path) for path in ADMIN)
         if self._keys is None:
+            if for_changes:
+                raise changes_off()
             if for_admin and scope["path"] != "/metrics":
                 raise Problem(Cause.FORBIDDEN, "An operator makes one with `python -m service.keys add NAME --admin`.")
             return str(scope["client"][0]) if scope["client"] else "unknown"
         key = self._key(Headers(scope=scope))
         if for_admin and key.role is not Role.ADMIN:
+            if for_changes and not self._keys.has_admin:
+                raise changes_off()
             raise Problem(Cause.FORBIDDEN, "This path asks for an admin's key.")
         return key.name
 
@@ -68,6 +77,19 @@ class Access:
                 headers={"WWW-Authenticate": SCHEME},
             )
         return key
+
+
+def changes_off() -> Problem:
+    """What a change is refused with where no admin could send one."""
+    return Problem(
+        Cause.CHANGES_OFF,
+        "An operator turns changes on with an admin's key: `python -m service.keys add NAME --admin` in the file that"
+        " WIKICLIP_KEYS names.",
+    )
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(f"{folder}/")
 
 
 def key_of(headers: Headers, keys: KeyRing | None) -> Key | None:

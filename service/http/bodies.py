@@ -1,7 +1,7 @@
 """The body of a POST, from its head to its last byte; every limit holds before anything is made of it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ from service.tally import OwnTally, Tally
 from service.telemetry.metrics import Metrics
 
 JSON, MULTIPART = "application/json", "multipart/form-data"
+JSON_LINES = "application/x-ndjson"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class ContentType:
     """What a body's head says it is.
 
     Attributes:
-        media_type: JSON or MULTIPART.
+        media_type: one of those that are taken.
         boundary: between the parts of a multipart body; None where the head names none.
     """
 
@@ -29,15 +30,15 @@ class ContentType:
     boundary: bytes | None
 
 
-def content_type(headers: Headers) -> ContentType:
-    """Raises Problem for a body that is neither JSON nor multipart, and for a compressed one."""
+def content_type(headers: Headers, taken: Sequence[str] = (JSON, MULTIPART)) -> ContentType:
+    """Raises Problem for a body of another type than those that are taken, and for a compressed one."""
     given = headers.get("content-type", "")
     media_type = given.partition(";")[0].strip().lower()
-    if media_type not in (JSON, MULTIPART):
+    if media_type not in taken:
         raise Problem(
             Cause.UNSUPPORTED_MEDIA_TYPE,
-            f"Send {JSON} or {MULTIPART}.",
-            headers={"Accept-Post": f"{JSON}, {MULTIPART}"},
+            f"Send {' or '.join(taken)}.",
+            headers={"Accept-Post": ", ".join(taken)},
         )
     if headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise Problem(

@@ -69,6 +69,11 @@ class KeyRing:
                 found = key
         return found
 
+    @property
+    def has_admin(self) -> bool:
+        """Whether any of them is an admin's."""
+        return any(key.role is Role.ADMIN for key in self._keys)
+
     def read_again(self) -> None:
         """Takes the file's keys over where it has changed and can be read."""
         try:

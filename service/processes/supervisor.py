@@ -22,6 +22,7 @@ from typing import Any
 
 import zmq
 
+from service.changes.keeper import Keeper, takes_changes
 from service.engine.regularly import every
 from service.errors import Cause, Problem
 from service.http.key_ring import KeyRing
@@ -190,9 +191,12 @@ class Supervisor:
             asyncio.create_task(every(self._settings.follow_s, self.following.look)),
             asyncio.create_task(every(self._settings.silence_s and LISTEN_S, self._end_who_hangs)),
         ]
+        if takes_changes(self._settings):
+            looks.append(asyncio.create_task(Keeper(self._settings).keep()))
         await self._ends.wait()
         for look in looks:
             look.cancel()
+        await asyncio.gather(*looks, return_exceptions=True)
         await self._leave()
         return self._was_ready
 

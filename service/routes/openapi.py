@@ -36,6 +36,10 @@ _ELSEWHERE = {
     Cause.UNREADABLE_IMAGE,
     Cause.FORBIDDEN,
     Cause.SEARCH_FAILED,
+    Cause.CHANGES_OFF,
+    Cause.FEEDBACK_OFF,
+    Cause.UNKNOWN_JOB,
+    Cause.NO_ROOM,
 }
 # What protocol and middleware answer, whatever route is asked for.
 ANYWHERE = (
@@ -66,7 +70,7 @@ _REGION_PART = {
 }
 
 
-def _body(shape: Shape[Any], shown: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def body_of(shape: Shape[Any], shown: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """The `requestBody` of a route: what it takes as JSON, with examples, and as multipart."""
     options = shape.options.model_json_schema()
     parts = options["properties"]
@@ -107,9 +111,9 @@ def documented(*causes: Cause) -> dict[int | str, dict[str, Any]]:
     return responses
 
 
-LINK_BODY = _body(LINK, examples.link_requests())
-EXPLAIN_BODY = _body(EXPLAIN, examples.explain_requests())
-SEGMENT_BODY = _body(SEGMENT, examples.segment_requests())
+LINK_BODY = body_of(LINK, examples.link_requests())
+EXPLAIN_BODY = body_of(EXPLAIN, examples.explain_requests())
+SEGMENT_BODY = body_of(SEGMENT, examples.segment_requests())
 
 
 class Document:

@@ -1,7 +1,7 @@
 """A body that has come, JSON or multipart, to the fields that a route takes."""
 
 from codecs import BOM_UTF8
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, cast
 
@@ -19,7 +19,7 @@ from wikiclip.picture_files import sniff_format
 
 MAX_PARTS = 16
 MOST_FAULTS = 10  # that are told one by one
-TEXT_PARTS = ("entity_id",)  # which a form sends as they are; every other one but a picture is JSON
+TEXT_PARTS = ("entity_id", "answered")  # which a form sends as they are; every other one but a picture is JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,16 +128,30 @@ def _without_preamble(body: bytes, boundary: bytes) -> bytes:
 
 def _split(body: bytes, boundary: bytes | None) -> dict[str, bytes]:
     """The parts by name. Raises Problem."""
-    parts: dict[str, bytes] = {}
+    return dict(parts_of(body, boundary))
+
+
+def parts_of(body: bytes, boundary: bytes | None, *, repeated: Collection[str] = ()) -> list[tuple[str, bytes]]:
+    """The parts of a multipart body in their order, each with its name.
+
+    Args:
+        repeated: names that may come more than once.
+
+    Raises:
+        Problem: it is none, another name comes twice, or there are too many parts.
+    """
+    parts: list[tuple[str, bytes]] = []
+    names: set[str] = set()
     ended = False
 
     def keep(name: bytes | None, content: bytes) -> None:
         key = (name or b"").decode("utf-8", errors="replace")
-        if key in parts:
+        if key in names and key not in repeated:
             raise Problem(Cause.INVALID_REQUEST, "A part is given twice.")
         if len(parts) == MAX_PARTS:
             raise Problem(Cause.INVALID_REQUEST, f"There are more than {MAX_PARTS} parts.")
-        parts[key] = content
+        names.add(key)
+        parts.append((key, content))
 
     def end() -> None:
         nonlocal ended

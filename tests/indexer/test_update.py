@@ -9,15 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+import indexer.update
 from indexer.assemble import with_rows
 from indexer.build import build
 from indexer.embedding.plan import Plan, open_workshop
-from indexer.errors import UnknownEntity, WrongModel
+from indexer.errors import NothingToDo, UnknownEntity, WrongModel
 from indexer.kb import KnowledgeBaseName
 from indexer.kb.record import Entity
 from indexer.kinds import KINDS, kind_of
 from indexer.search import EntityIndex
 from indexer.update import Changes, app, changed
+from indexer.updating.notes import read_updates
 from indexer.version import Version, make_current, publish, read_version, version_ids
 from tests.indexer.conftest import published_as, write_chunks
 from wikiclip.base.errors import WikiClipError
@@ -59,6 +61,7 @@ NAMES = st.sampled_from(KNOWN)
 @settings(max_examples=25, deadline=None)
 @given(
     kind=st.sampled_from([*KINDS, "milvus-flat"]),
+    fold=st.integers(1, 4),
     steps=st.lists(
         st.tuples(
             st.dictionaries(NAMES, st.text("abcdef", min_size=1, max_size=6), max_size=5), st.sets(NAMES, max_size=3)
@@ -67,11 +70,27 @@ NAMES = st.sampled_from(KNOWN)
         max_size=4,
     ),
 )
-def test_an_index_after_changes_holds_what_a_dictionary_holds(tmp_path_factory, make_version, milvus, kind, steps):
-    home = tmp_path_factory.mktemp("index")
+def test_an_index_after_changes_holds_what_a_dictionary_holds(
+    tmp_path_factory, make_version, milvus, kind, fold, steps
+):
+    """Whether or not the shards of earlier changes became one of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(indexer.update, "FOLD", fold)
+        hold_against_a_dictionary(tmp_path_factory.mktemp("index"), make_version, kind, fold, steps)
+
+
+def hold_against_a_dictionary(home, make_version, kind, fold, steps):
     expected = {f"Q{n}": f"text {n}" for n in range(12)}
     make_version(home, vectors(list(expected.values())), kind=kind)
+    removed = set()
     for number, (content, gone) in enumerate(steps):
+        if not content and not gone & expected.keys():
+            before = read_version(home).id
+            with pytest.raises(NothingToDo, match="no version was published"):
+                apply(home, content, sorted(gone), number)
+            assert read_version(home).id == before
+            continue
+        removed = (removed | gone & expected.keys()) - content.keys()
         after = {name: text for name, text in expected.items() if name not in gone} | content
         if not after:
             with pytest.raises(WikiClipError, match="No entity would be left"):
@@ -80,6 +99,10 @@ def test_an_index_after_changes_holds_what_a_dictionary_holds(tmp_path_factory, 
         expected = after
         apply(home, content, sorted(gone), number)
 
+    shards = len(read_version(home).manifest.shards)
+    updates = read_updates(read_version(home))
+    assert kind.startswith("milvus") or shards - updates.built_shards <= fold
+    assert set(updates.gone) == removed
     index = EntityIndex.open(home)
     assert len(index) == len(expected) == index.manifest.counts.entities
     assert {name: index.entity(name).text for name in expected} == expected
@@ -206,5 +229,11 @@ def test_what_cannot_be_done_is_one_line(built: Path, birds: Path, tmp_path: Pat
         run("--delete", tmp_path / "gone", "--out", built)
     with pytest.raises(WikiClipError, match="never cannot be read: No such file"):
         run("--delete", tmp_path / "never", "--out", built)
+    (tmp_path / "gone").write_text("never\n")
+    before = read_version(built).id
+    with pytest.raises(NothingToDo, match="published; the first: never: no entity to delete"):
+        run("--delete", tmp_path / "gone", "--out", built)
+    assert read_version(built).id == before
+    assert not any((built / "building").iterdir())
     with pytest.raises(WrongModel):
         run("--records", birds, "--out", built)

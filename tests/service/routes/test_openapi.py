@@ -52,7 +52,8 @@ def test_an_example_of_explain_works_as_it_stands(client: httpx.Client, document
 def test_the_examples_of_get_routes_work(client: httpx.Client, document: dict[str, Any]) -> None:
     tried = set()
     for path, operations in document["paths"].items():
-        if "get" not in operations or path == "/scenes/{name}":  # of a demo that was not made
+        # Of a demo that was not made, and for an admin alone.
+        if "get" not in operations or path == "/scenes/{name}" or path.startswith("/jobs"):
             continue
         url = path
         for parameter in operations["get"].get("parameters", []):

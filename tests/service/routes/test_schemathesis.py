@@ -1,6 +1,7 @@
 """What the OpenAPI document says of every operation, held against the running service by schemathesis."""
 
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -41,13 +42,15 @@ enabled = false
 
 @pytest.mark.slow
 def test_the_service_keeps_to_its_document(
-    start: Callable[[Settings], Service], settings: Settings, tmp_path: Path
+    start: Callable[[Settings], Service], settings: Settings, index_home: Path, tmp_path: Path
 ) -> None:
     """With an admin's key, so that every operation can be asked."""
     file = tmp_path / "keys"
     said = CliRunner().invoke(keys, ["add", "admin", "--admin", "--file", str(file)]).stdout
     (key,) = re.findall(r"wk_\S+", said)
-    service = ready(start(settings.model_copy(update={"keys": file})))
+    shutil.copytree(index_home, tmp_path / "index")  # which is changed
+    own = {"keys": file, "index": tmp_path / "index", "feedback": tmp_path / "feedback"}
+    service = ready(start(settings.model_copy(update=own)))
     url = f"{service.url}/openapi.json"
     (tmp_path / "schemathesis.toml").write_text(
         "".join(

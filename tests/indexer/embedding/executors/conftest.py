@@ -84,6 +84,6 @@ def start(records: Path, checkpoint: Path) -> Iterator[Callable[..., subprocess.
 def local(records: Path, model: WikiClip, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home of what one process built alone."""
     home, source = tmp_path_factory.mktemp("local"), JsonLines(records)
-    job = Job(source=source, choice=Choice("auto", 2**30), home=home, strict=False, force=False)
+    job = Job(source=source, choice=Choice("auto", 2**30), home=home, strict=False, force=False, model=model)
     job.finish(make_plan(source, model, chunk_records=16), Local(model, "cpu"))
     return home

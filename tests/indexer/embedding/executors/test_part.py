@@ -147,13 +147,14 @@ def test_chunks_that_machines_made_in_folders_of_their_own_are_put_together_by_c
     for chunk in (workshop_of(plan, there) / "chunks").iterdir():
         shutil.copytree(chunk, workshop_of(plan, here) / "chunks" / chunk.name)
     monkeypatch.delattr(WikiClip, "prepare_entity")  # so that nothing can be embedded
-    Job(source=kb, choice=Choice("auto", 2**30), home=here, strict=False, force=False).finish(plan, Local(model, "cpu"))
+    job = Job(source=kb, choice=Choice("auto", 2**30), home=here, strict=False, force=False, model=model)
+    job.finish(plan, Local(model, "cpu"))
     assert read_version(here).manifest.counts.entities == 5
 
 
-def test_what_parts_cannot_do_is_refused(in_part, birds: Path):
+def test_what_parts_cannot_do_is_refused(in_part, birds: Path, model: WikiClip):
     _, plan, home = in_part
-    job = Job(source=JsonLines(birds), choice=Choice("auto", 2**30), home=home, strict=False, force=True)
+    job = Job(source=JsonLines(birds), choice=Choice("auto", 2**30), home=home, strict=False, force=True, model=model)
     with pytest.raises(WikiClipError, match="--force embeds everything again, which parts cannot"):
         job.is_embedded(plan)
     with pytest.raises(WikiClipError, match="--part is for machines without Ray"):

@@ -1,0 +1,34 @@
+"""The process that applies changes beside a service, which starts it; it ends when the service does, however."""
+
+import os
+import signal
+import sys
+import threading
+from contextlib import suppress
+
+LOWEST = 19  # of priorities
+
+
+def main() -> None:
+    """Reads what is to be done from the standard input, and does it until nothing more comes."""
+    with suppress(OSError, AttributeError):
+        os.nice(LOWEST)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, with which this ends
+    line = sys.stdin.buffer.readline()
+    # At once, in the middle of whatever it does: an update may be killed at any moment.
+    threading.Thread(target=lambda: (sys.stdin.buffer.read(), os._exit(0)), daemon=True).start()
+
+    import torch
+
+    from service.changes.applier import Applier
+    from service.changes.work import Work
+    from service.telemetry import logs
+
+    work = Work.model_validate_json(line)
+    logs.configure(work.log_level, work.log_format)
+    torch.set_num_threads(1)
+    Applier(work).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""What callers were answered for: changes that wait, and what became of those that were done.
+
+Each is a file that appears whole, and is on the disk before anybody is answered. Numbers follow the order in which they
+were accepted, on one machine or on several that share the folder.
+"""
+
+import os
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+from service.changes.change import Change, Head, Kept
+from wikiclip.base.files import appearing_file, write_text
+from wikiclip.base.locks import locked
+from wikiclip.base.regular_files import open_regular, read_regular
+
+CHANGES, WAITING, DONE, PICTURES, LOCK, TROUBLE = "changes", "waiting", "done", "pictures", "LOCK", "TROUBLE"
+MOST_BYTES = 2**30  # of a change on the disk
+DONE_KEPT = 10_000  # jobs that are told of after they were done
+SPARE = 1_000  # more of them before the oldest go
+
+
+class Full(Exception):
+    """As many changes wait as may."""
+
+
+class NoSpace(Exception):
+    """The disk would have less room left than it shall."""
+
+
+class Done(Kept):
+    """What became of a change.
+
+    Attributes:
+        state: failed where nothing of it could be done.
+        index_version: the first version that is known to hold it.
+        finished: when, as ISO 8601 has it.
+        put, removed: how many records.
+        faults: what could not be done, the first ones.
+        more_faults: how many more there were.
+    """
+
+    head: Head
+    state: Literal["done", "failed"]
+    index_version: str | None
+    finished: str
+    put: int
+    removed: int
+    faults: tuple[str, ...] = ()
+    more_faults: int = 0
+
+
+class Journal:
+    """The changes of an index's folder. Safe on any thread, and in several processes.
+
+    Args:
+        home: the folder that keeps index versions.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.folder = home / CHANGES
+        self._waiting, self._done = self.folder / WAITING, self.folder / DONE
+
+    @property
+    def pictures(self) -> Path:
+        """The folder of pictures that were sent."""
+        return self.folder / PICTURES
+
+    def expect_space(self, more: int, *, free: int) -> None:
+        """Raises NoSpace where so many bytes more would leave less than `free` on the disk."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(self.folder).free - more < free:
+            raise NoSpace
+
+    def expect_room(self, most: int) -> None:
+        """Raises Full where so many wait."""
+        if len(self.waiting()) >= most:
+            raise Full
+
+    def accept(self, change: Change, *, most: int) -> str:
+        """Keeps a change, and returns its id once it is on the disk.
+
+        Raises:
+            Full: `most` wait.
+            OSError: it cannot be written.
+        """
+        for folder in (self._waiting, self._done):
+            if not folder.is_dir():
+                folder.mkdir(parents=True, exist_ok=True)
+        with locked(self.folder / LOCK):
+            self.expect_room(most)
+            known = [*self.waiting(), *self._ids(self._done)]
+            change_id = f"{int(max(known, default='0')) + 1:012d}"
+            with appearing_file(self._waiting / f"{change_id}.jsonl") as partial, partial.open("w") as file:
+                file.writelines(f"{line}\n" for line in change.lines())
+        return change_id
+
+    def waiting(self) -> list[str]:
+        """The ids of what is accepted and not done, the oldest first."""
+        return sorted(self._ids(self._waiting))
+
+    def size(self, change_id: str) -> int:
+        """Bytes of a change that waits."""
+        return (self._waiting / f"{change_id}.jsonl").stat().st_size
+
+    def change(self, change_id: str) -> Change:
+        """A change that waits.
+
+        Raises:
+            OSError: it waits no more, or cannot be read.
+            ValueError: it holds something else.
+        """
+        content = read_regular(self._waiting / f"{change_id}.jsonl", most=MOST_BYTES)
+        return Change.of_lines(content.splitlines())
+
+    def finish(self, change_id: str, done: Done) -> None:
+        """Notes what became of a change, which waits no more. Whoever holds the folder of the versions calls it."""
+        write_text(self._done / f"{change_id}.json", done.model_dump_json() + "\n")
+        (self._waiting / f"{change_id}.jsonl").unlink(missing_ok=True)
+
+    def tidy(self) -> None:
+        """Removes what is left of changes that are done, and the oldest of what is told of them."""
+        done = sorted(self._ids(self._done))
+        for change_id in {*self.waiting()} & {*done}:  # of one that was killed in between
+            (self._waiting / f"{change_id}.jsonl").unlink(missing_ok=True)
+        if len(done) > DONE_KEPT + SPARE:
+            for change_id in done[:-DONE_KEPT]:
+                (self._done / f"{change_id}.json").unlink(missing_ok=True)
+
+    def look_up(self, change_id: str) -> Done | Head | None:
+        """What became of a change, or that it waits; None where there is none.
+
+        Raises:
+            OSError, ValueError: the file cannot be read.
+        """
+        # Twice, since it may become one of those that are done between a look there and a look here.
+        for find in (self._found_done, self._found_waiting, self._found_done):
+            with suppress(FileNotFoundError):
+                return find(change_id)
+        return None
+
+    def ids(self) -> Sequence[str]:
+        """Of all changes that are told of, the newest first."""
+        return sorted({*self._ids(self._waiting), *self._ids(self._done)}, reverse=True)
+
+    def trouble(self) -> str | None:
+        """Why nothing can be applied at present; None where nothing is known to be in the way."""
+        with suppress(OSError):
+            return read_regular(self.folder / TROUBLE).decode("utf-8", errors="replace").strip()
+        return None
+
+    def note_trouble(self, why: str | None) -> None:
+        """Notes what is in the way of all changes, or that nothing is any more."""
+        if why is None:
+            (self.folder / TROUBLE).unlink(missing_ok=True)
+        elif why != self.trouble():
+            write_text(self.folder / TROUBLE, why + "\n")
+
+    def _found_done(self, change_id: str) -> Done:
+        return Done.model_validate_json(read_regular(self._done / f"{change_id}.json"))
+
+    def _found_waiting(self, change_id: str) -> Head:
+        with open_regular(self._waiting / f"{change_id}.jsonl") as file:
+            return Head.model_validate_json(file.readline())
+
+    @staticmethod
+    def _ids(folder: Path) -> list[str]:
+        try:
+            with os.scandir(folder) as entries:
+                names = [entry.name for entry in entries]
+        except FileNotFoundError:
+            return []
+        return [name.partition(".")[0] for name in names if name.endswith((".jsonl", ".json"))]
+
+
+def is_id(text: str) -> bool:
+    """Whether it may be the id of a change."""
+    return len(text) == 12 and text.isascii() and text.isdecimal()

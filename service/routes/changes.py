@@ -1,0 +1,219 @@
+"""The paths that change records: what is asked is kept, answered with a job, and applied beside the serving."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from service.changes.change import Change
+from service.changes.journal import Full, Journal, NoSpace
+from service.changes.pictures import expect_picture, store
+from service.errors import BY_CODE, Cause, Problem
+from service.http.bodies import JSON, JSON_LINES, MULTIPART, Bodies, ContentType, content_type
+from service.routes.entities import EntityId, EntityRoute
+from service.routes.jobs import shown
+from service.routes.openapi import documented
+from service.routes.parsing import parts_of
+from service.routes.records import change_of_lines, change_of_record, change_that_removes
+from service.schemas import JobOut
+from service.settings import Settings
+from wikiclip.pictures import PictureError
+
+logger = logging.getLogger(__name__)
+router = APIRouter(route_class=EntityRoute)
+
+_RECORD = {
+    "type": "object",
+    "description": "A record as a line of JSON lines has it; an unknown key goes to `extra`.",
+    "properties": {
+        "entity_id": {"type": "string", "description": "That of the path, where it is given."},
+        "title": {"type": "string", "minLength": 1},
+        "text": {"type": "string"},
+        "images": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Which of its pictures a record keeps, as GET gives them; all where it is absent and no"
+            " picture is sent.",
+        },
+        "url": {"type": "string"},
+        "attribution": {"type": "string"},
+        "aliases": {"type": "array", "items": {"type": "string"}},
+        "tags": {"type": "array", "items": {"type": "string"}},
+        "lang": {"type": "string"},
+        "extra": {"type": "object"},
+    },
+    "required": ["title", "text"],
+}
+_EXAMPLE = {"title": "Bittern", "text": "A bird that booms in the reeds.", "tags": ["birds"]}
+PUT_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        JSON: {"schema": _RECORD, "examples": {"a record": {"value": _EXAMPLE}}},
+        MULTIPART: {
+            "schema": {
+                "type": "object",
+                "properties": {
+                    "record": _RECORD,
+                    "image": {"type": "array", "items": {"type": "string", "format": "binary"}},
+                },
+                "required": ["record"],
+                "additionalProperties": False,
+            },
+            "encoding": {"record": {"contentType": JSON}},
+        },
+    },
+}
+LINES_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {JSON_LINES: {"schema": {"type": "string", "description": "A record a line, each with its entity_id."}}},
+}
+OF_BODIES = (
+    Cause.MALFORMED_JSON,
+    Cause.INVALID_REQUEST,
+    Cause.UNSUPPORTED_MEDIA_TYPE,
+    Cause.BODY_TOO_LARGE,
+    Cause.BODY_TOO_SLOW,
+    Cause.CONNECTION_CLOSED,
+)
+OF_PICTURES = (
+    Cause.MALFORMED_MULTIPART,
+    Cause.EMPTY_IMAGE,
+    Cause.UNSUPPORTED_IMAGE,
+    Cause.MALFORMED_IMAGE,
+    Cause.IMAGE_TOO_LARGE,
+)
+ALWAYS = (Cause.FORBIDDEN, Cause.CHANGES_OFF, Cause.FOREIGN_ORIGIN, Cause.NO_ROOM)
+ACCEPTED: dict[str, Any] = {
+    "status_code": 202,
+    "response_description": "It is kept, and will be applied; `Location` has the job.",
+    "response_model": JobOut,
+}
+
+
+class Receiver:
+    """Takes changes in, one at a time: what they hold is looked at on another thread, and pictures take memory.
+
+    Args:
+        settings: the service's.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.journal = Journal(settings.index)
+        self._lock = asyncio.Lock()
+
+    async def accepted(self, make: Callable[["Receiver"], Change], size: int) -> JobOut:
+        """Keeps the change that `make` reads, and tells its job once it is on the disk. Raises Problem."""
+        if self._settings.pull_from:
+            raise Problem(Cause.CHANGES_OFF, "The index is pulled (WIKICLIP_PULL_FROM): change it where it is made.")
+        async with self._lock:
+            return await asyncio.to_thread(self._accept, make, size)
+
+    def keep_picture(self, content: bytes) -> str:
+        """Keeps a picture; returns its name. Raises Problem where it is none that is taken."""
+        try:
+            expect_picture(content, self._settings.picture_limits)
+            return store(content, self.journal.pictures)
+        except PictureError as error:
+            raise Problem(BY_CODE[error.code], str(error)) from None
+
+    def _accept(self, make: Callable[["Receiver"], Change], size: int) -> JobOut:
+        try:
+            self.journal.expect_space(2 * size, free=self._settings.free_bytes)
+            self.journal.expect_room(self._settings.changes_waiting)
+            change = make(self)
+            return shown(self.journal.accept(change, most=self._settings.changes_waiting), change.head)
+        except Full:
+            raise Problem(
+                Cause.BUSY,
+                f"{self._settings.changes_waiting:,} changes wait to be applied; try again in a while.",
+                headers={"Retry-After": "5"},
+            ) from None
+        except NoSpace:
+            raise Problem(
+                Cause.NO_ROOM, "The disk of the index would have less left than WIKICLIP_FREE_BYTES."
+            ) from None
+        except OSError as error:
+            logger.error("A change cannot be kept: %s", error)
+            raise Problem(Cause.NO_ROOM, "The index's folder cannot be written; the server's log says why.") from None
+
+
+@router.put(
+    "/entities/{entity_id:path}",
+    responses=documented(*ALWAYS, *OF_BODIES, *OF_PICTURES),
+    openapi_extra={"requestBody": PUT_BODY},
+    summary="Put a record: a new one, or in place of the one of its id",
+    **ACCEPTED,
+)
+async def put(entity_id: EntityId, request: Request, response: Response) -> JobOut:
+    """As JSON, or as multipart with `record` (JSON) and any number of parts `image` (files).
+
+    The whole record is put; only its pictures stay as they are where neither `images` nor a picture says otherwise. It
+    can be found once its job is done and the service has taken the index version over, a few seconds later. Asks for
+    an admin's key.
+    """
+    kind = content_type(request.headers)
+    bodies: Bodies = request.app.state.bodies
+    async with bodies.received(request) as body:
+        make = partial(_put_of, entity_id=entity_id, body=body, kind=kind, caller=request.state.caller)
+        return await _accepted(request, response, make, len(body))
+
+
+@router.delete(
+    "/entities/{entity_id:path}",
+    responses=documented(*ALWAYS),
+    summary="Remove a record",
+    **ACCEPTED,
+)
+async def delete(entity_id: EntityId, request: Request, response: Response) -> JobOut:
+    """Whether there is such a record shows when it is applied: the job of one that there is not fails. Asks for an
+    admin's key."""
+    make = partial(_removal_of, entity_id=entity_id, caller=request.state.caller)
+    return await _accepted(request, response, make, 1024)
+
+
+@router.post(
+    "/entities",
+    responses=documented(*ALWAYS, *OF_BODIES),
+    openapi_extra={"requestBody": LINES_BODY},
+    summary="Put many records",
+    **ACCEPTED,
+)
+async def post(request: Request, response: Response) -> JobOut:
+    """As JSON lines. A line that is at fault is left out and listed by the job; where all are, nothing is accepted.
+    Pictures come with a PUT of their record. Asks for an admin's key."""
+    content_type(request.headers, (JSON_LINES,))
+    bodies: Bodies = request.app.state.bodies
+    async with bodies.received(request) as body:
+        make = partial(_lines_of, body=body, caller=request.state.caller)
+        return await _accepted(request, response, make, len(body))
+
+
+async def _accepted(request: Request, response: Response, make: Callable[[Receiver], Change], size: int) -> JobOut:
+    receiver: Receiver = request.app.state.changes
+    job = await receiver.accepted(make, size)
+    response.headers["Location"] = f"/jobs/{job.job_id}"
+    return job
+
+
+def _put_of(receiver: Receiver, *, entity_id: str, body: bytes, kind: ContentType, caller: str) -> Change:
+    if kind.media_type == JSON:
+        return change_of_record(entity_id, body, [], caller)
+    parts = parts_of(body, kind.boundary, repeated=("image",))
+    records = [content for name, content in parts if name == "record"]
+    pictures = [content for name, content in parts if name == "image"]
+    if len(records) != 1 or len(records) + len(pictures) != len(parts):
+        raise Problem(Cause.INVALID_REQUEST, "Send one part `record`, and pictures as parts `image`; no other.")
+    change_of_record(entity_id, records[0], [], caller)  # before a picture is looked at
+    return change_of_record(entity_id, records[0], [receiver.keep_picture(each) for each in pictures], caller)
+
+
+def _removal_of(_: Receiver, *, entity_id: str, caller: str) -> Change:
+    return change_that_removes(entity_id, caller)
+
+
+def _lines_of(_: Receiver, *, body: bytes, caller: str) -> Change:
+    return change_of_lines(body, caller)

@@ -1,0 +1,162 @@
+"""What is sent to change records, to a change that can wait: everything that can be said against it is said at once."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from indexer.kb.jsonl import read_line
+from indexer.kb.record import BadRecord
+from service.changes.change import MOST_FAULTS, Change, Head, Put, Remove
+from service.errors import Cause, Problem
+from service.http import strict_json
+from service.routes.parsing import MOST_FAULTS as MOST_TOLD
+
+MOST_PICTURES = 64  # of a record
+BLANK = b" \t\r\n"
+
+
+@dataclass(eq=False)
+class Faults:
+    """What is wrong with what was sent."""
+
+    listed: list[str] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, fault: str) -> None:
+        """Notes one more."""
+        self.count += 1
+        if len(self.listed) < MOST_FAULTS:
+            self.listed.append(fault)
+
+    def problem(self) -> Problem:
+        """The refusal of all that was sent."""
+        errors = [{"pointer": "#", "detail": f"{fault}."} for fault in self.listed[:MOST_TOLD]]
+        return Problem(Cause.INVALID_REQUEST, "See `errors` for what is at fault.", errors=errors)
+
+
+def change_of_record(entity_id: str, body: bytes, sent: list[str], caller: str) -> Change:
+    """A record that was put under an id.
+
+    Args:
+        sent: the names of the pictures that came with it.
+
+    Raises:
+        Problem: something of it is at fault.
+    """
+    record = _object(body, "The record")
+    if record.setdefault("entity_id", entity_id) != entity_id:
+        raise Problem(Cause.INVALID_REQUEST, "The record's `entity_id` is another than the one of the path.")
+    faults = Faults()
+    put = _put(record, sent, faults, "")
+    if put is None or faults.count:
+        raise faults.problem()
+    return _change(caller, [put], Faults())
+
+
+def change_of_lines(body: bytes, caller: str) -> Change:
+    """Records as JSON lines. What is at fault is left out, and told of with the job.
+
+    Raises:
+        Problem: all of them are at fault, or there is none.
+    """
+    puts: list[Put] = []
+    faults = Faults()
+    for number, line in enumerate(body.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
+        if line.strip(BLANK):
+            try:
+                put = _put(_object(line, f"Line {number}"), [], faults, f"line {number}: ")
+            except Problem as problem:
+                faults.add(problem.detail.removesuffix("."))
+            else:
+                puts += [] if put is None else [put]
+    if not puts:
+        if not faults.count:
+            raise Problem(Cause.INVALID_REQUEST, "The body holds no record: send one JSON object a line.")
+        raise faults.problem()
+    return _change(caller, puts, faults)
+
+
+def change_that_removes(entity_id: str, caller: str) -> Change:
+    """A record that shall be no more."""
+    head = Head(caller=caller, accepted=_now(), puts=0, removes=1)
+    return Change(head=head, removes=(Remove(entity_id=entity_id),))
+
+
+def _object(body: bytes, what: str) -> dict[str, Any]:
+    try:
+        found = strict_json.loads(body)
+    except strict_json.NotStrictJson as error:
+        raise Problem(Cause.MALFORMED_JSON, f"{what}: {error}") from None
+    if not isinstance(found, dict):
+        raise Problem(Cause.INVALID_REQUEST, f"{what} is no JSON object.")
+    return found
+
+
+def _put(record: dict[str, Any], sent: list[str], faults: Faults, where: str) -> Put | None:
+    """The record as it waits; None where it is none. `extra` is null where it holds nothing."""
+    images = record.pop("images", None)
+    line, found = json.dumps(record).encode(), None
+    for read in read_line("", line, Counter()):
+        if isinstance(read, BadRecord):
+            faults.add(f"{where}{read.why}")
+        else:
+            found = read
+    if found is None:
+        return None
+    told = {name: list(value) if isinstance(value, tuple) else value for name, value in found._asdict().items()}
+    kept = {name: value for name, value in told.items() if value not in (None, []) and name != "images"}
+    if found.extra is not None:
+        kept["extra"] = json.loads(found.extra)
+    pictures = _pictures(found.entity_id, images, sent, faults, where)
+    return Put(entity_id=found.entity_id, record=kept, pictures=pictures)
+
+
+def _pictures(
+    entity_id: str, images: object, sent: list[str], faults: Faults, where: str
+) -> tuple[str | int, ...] | None:
+    """Those that the record shall have: those that it names, which are its own, and then those that were sent."""
+    if images is None:
+        return tuple(sent) if sent else None
+    if not isinstance(images, list) or len(images) + len(sent) > MOST_PICTURES:
+        faults.add(f"{where}images: must be a list of at most {MOST_PICTURES} pictures")
+        return None
+    own = f"/entities/{quote(entity_id, safe='')}/image"
+    named: list[str | int] = []
+    for place, image in enumerate(images):
+        number = _number(image, own)
+        if number is None:
+            faults.add(
+                f"{where}images.{place}: names none of the record's own pictures, as GET /entities/{{entity_id}} gives"
+                " them; send others as parts `image` of a multipart PUT"
+            )
+        else:
+            named.append(number)
+    return (*named, *sent)
+
+
+def _number(image: object, own: str) -> int | None:
+    if not isinstance(image, str):
+        return None
+    path, _, number = image.partition("?number=")
+    if path != own or (number and not (number.isascii() and number.isdecimal() and len(number) < 7)):
+        return None
+    return int(number or 0)
+
+
+def _change(caller: str, puts: list[Put], faults: Faults) -> Change:
+    head = Head(
+        caller=caller,
+        accepted=_now(),
+        puts=len(puts),
+        removes=0,
+        faults=tuple(fault[:1000] for fault in faults.listed),
+        more_faults=faults.count - len(faults.listed),
+    )
+    return Change(head=head, puts=tuple(puts))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

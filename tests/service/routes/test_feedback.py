@@ -1,0 +1,78 @@
+"""`POST /feedback`: what it keeps is what training reads."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from indexer.kb.record import BadRecord
+from service import examples
+from service.feedback import LABELS, FeedbackFolder, TooMuch
+from service.settings import Settings
+from tests.service.conftest import Service, ready
+from training.data.annotation import Annotation
+from training.data.collection.labels import CollectionLabels
+from wikiclip.masks import decode_region
+from wikiclip.pictures import read_picture
+
+DISC = {"box": [6, 4, 24, 24]}
+
+
+@pytest.mark.slow
+def test_training_reads_what_was_kept(
+    start: Callable[[Settings], Service], settings: Settings, tmp_path: Path, png: bytes
+) -> None:
+    folder = tmp_path / "feedback"
+    service = ready(start(settings.model_copy(update={"feedback": folder, "feedback_bytes": 20_000})))
+
+    def tell(status: int, picture: bytes = png, **fields: object) -> httpx.Response:
+        parts = {name: (None, value if isinstance(value, str) else json.dumps(value)) for name, value in fields.items()}
+        answer = httpx.post(f"{service.url}/feedback", files={**parts, "image": ("../p.png", picture)}, timeout=60)
+        assert answer.status_code == status, answer.text
+        return answer
+
+    tell(200, entity_id="orange-disc", region=DISC, answered="red-disc")
+    size = tell(200, entity_id="green-block", region=examples.regions()["png"]).json()["labels"]
+    assert size == (folder / LABELS).stat().st_size
+    tell(200, entity_id="orange-disc")
+    assert tell(404, entity_id="nobody").json()["type"] == "urn:wikiclip:problem:unknown-entity"
+    assert (
+        tell(422, entity_id="orange-disc", region={"box": [900, 900, 4, 4]}).json()["type"].endswith("outside-picture")
+    )
+    assert tell(422, png[:100], entity_id="orange-disc").json()["type"].endswith("malformed-image")
+    assert tell(422, region=DISC).json()["errors"][0]["pointer"] == "#/entity_id"
+    assert tell(507, png + bytes(30_000), entity_id="orange-disc").json()["type"].endswith("no-room")
+
+    labels = list(CollectionLabels(folder / LABELS, pictures=folder))
+    assert [label.entity_id for label in labels if isinstance(label, Annotation)] == [
+        "orange-disc",
+        "green-block",
+        "orange-disc",
+    ]
+    for label in labels:
+        assert isinstance(label, Annotation)
+        assert label.picture.read_bytes() == png
+        width, height = read_picture(label.picture).size
+        assert decode_region(label.region, height=height, width=width).any()
+    assert len([path for path in (folder / "pictures").rglob("*") if path.is_file()]) == 1
+
+
+def test_a_line_that_was_cut_off_takes_no_other_with_it(tmp_path: Path, png: bytes) -> None:
+    folder = FeedbackFolder(tmp_path, most=10_000)
+    folder.keep(png, entity_id="a", region=None, answered=None)
+    with (tmp_path / LABELS).open("ab") as file:
+        file.write(b'{"picture": "pict')
+    folder.keep(png, entity_id="b", region=DISC, answered="a")
+    read = list(CollectionLabels(tmp_path / LABELS))
+    assert [getattr(each, "entity_id", None) for each in read] == ["a", None, "b"]
+    assert isinstance(read[1], BadRecord)
+    with pytest.raises(TooMuch):
+        FeedbackFolder(tmp_path, most=100).keep(png, entity_id="a", region=None, answered=None)
+
+
+def test_it_is_off_unless_a_folder_is_named(client: httpx.Client, png: bytes) -> None:
+    answer = client.post("/feedback", files={"image": png}, data={"entity_id": "orange-disc"})
+    assert (answer.status_code, answer.json()["type"]) == (403, "urn:wikiclip:problem:feedback-off")
+    assert "WIKICLIP_FEEDBACK" in answer.json()["detail"]
