@@ -260,13 +260,17 @@ class Job:
 
 
 def clear(workshop: Path, home: Path, milvus: MilvusServer | None) -> None:
-    """Removes a workshop, and the collections of builds that were stopped in it.
+    """Removes a workshop, and the collections of builds that were stopped in it: none of them where a file cannot be
+    read that may name one.
 
     Raises:
         WikiClipError: there are such, and their server is not named or does not answer; nothing is removed then.
     """
-    for name in drop_stopped(workshop, home, milvus):
-        typer.echo(f"Removed the collection {name} from Milvus, which a stopped build left.")
+    try:
+        for name in drop_stopped(workshop, home, milvus):
+            typer.echo(f"Removed the collection {name} from Milvus, which a stopped build left.")
+    except CorruptIndex as error:
+        typer.echo(f"What a stopped build left in Milvus stays there: {error}", err=True)
     remove_folder(workshop)
 
 

@@ -79,7 +79,7 @@ class Engine:
         try:
             await self._until_told_to_stop(in_own_thread(self._runtime.load))
         except WikiClipError as error:
-            self._control.tell(messages.NotLoaded(str(error)))
+            self._control.tell(messages.NotLoaded(str(error), isinstance(error, errors.IndexUnreachable)))
             await self._until_told_to_stop(asyncio.Event().wait())
         gc.collect()
         gc.freeze()  # model and index stay: a collection need not look at them again

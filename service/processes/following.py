@@ -113,7 +113,8 @@ class Following:
             for name in self._family.members():
                 self._family.tell_named(name, messages.Abandon())
             raise WikiClipError(why)
-        assert self.version is not None
+        if self.version is None:  # forgotten meanwhile
+            return
         self.answering = frozenset({self.version, version})
         self.version, self._is_committing = version, True
         engines = [child.name for child in self._family.loaded_engines()]

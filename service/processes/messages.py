@@ -212,9 +212,10 @@ class Opened(Message):
 
 
 class NotLoaded(Message):
-    """An engine could not load, and leaves."""
+    """An engine could not load, and leaves; and whether the next one may find that it can."""
 
     why: str
+    passing: bool = False
 
 
 class Prepared(Message):

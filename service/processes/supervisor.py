@@ -314,18 +314,18 @@ class Supervisor:
             child.version = report.version
             self._note_ready()
         elif isinstance(report, messages.NotLoaded):
-            self._not_loaded(child, report.why)
+            self._not_loaded(child, report)
         elif isinstance(report, messages.Prepared):
             self.following.prepared(child.name, report)
         else:
             self._do(self._answer(child, report))
 
-    def _not_loaded(self, child: Child, why: str) -> None:
-        logger.error("%s", why)
+    def _not_loaded(self, child: Child, report: messages.NotLoaded) -> None:
+        logger.error("%s", report.why)
         if not self._was_ready:
             self._ends.set()
             return
-        if not any(self.loaded_engines()):
+        if not report.passing and not any(self.loaded_engines()):
             self.following.forget()  # its files are gone or damaged: the next engine opens, or pulls, what is current
         self.tell(child, messages.Stop())
 

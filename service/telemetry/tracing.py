@@ -18,7 +18,6 @@ INSTALLED = find_spec("opentelemetry") is not None and find_spec("opentelemetry.
 if INSTALLED:
     from opentelemetry import propagate, trace
     from opentelemetry.context import attach, detach, get_current
-    from opentelemetry.sdk.trace import TracerProvider
 
     TRACER = trace.get_tracer(NAME)
 
@@ -37,6 +36,7 @@ def configure(instance: str | None = None) -> None:
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, SERVICE_NAME, Resource
+        from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError as error:
         raise WikiClipError(
@@ -53,7 +53,11 @@ def configure(instance: str | None = None) -> None:
 
 def send_rest() -> None:
     """Sends what was not sent yet: processes that `multiprocessing` starts end without doing it by themselves."""
-    if INSTALLED and isinstance(provider := trace.get_tracer_provider(), TracerProvider):
+    if ENDPOINT in os.environ:
+        from opentelemetry.sdk.trace import TracerProvider
+
+        provider = trace.get_tracer_provider()
+        assert isinstance(provider, TracerProvider)
         provider.shutdown()
 
 
