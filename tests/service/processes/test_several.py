@@ -29,6 +29,9 @@ pytestmark = pytest.mark.slow
 
 IMAGE = base64.b64encode(examples.picture()).decode()
 BOX = {"box": [6, 4, 24, 24]}
+PLAIN = (  # a grey PNG of a pixel, in which nothing stands out
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
+)
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +70,10 @@ def _bodies() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "/link", {"json": {"image": IMAGE, "region": BOX, "top_k": 3}}
     yield "/link", {"json": {"image": IMAGE, "regions": [BOX, None, {"polygon": [[8, 6, 24, 6, 24, 20]]}], "top_k": 2}}
     yield "/link", {"json": {"image": IMAGE, "min_score": 0.9}}
+    yield "/link", {"json": {"image": IMAGE, "regions": "find", "top_k": 2}}
+    yield "/link", {"json": {"image": IMAGE, "regions": "find", "most": 1}}
+    yield "/link", {"json": {"image": PLAIN, "regions": "find"}}
+    yield "/link", {"files": {"image": ("p.png", picture, "image/png"), "regions": (None, "find")}}
     yield "/link", {"files": {"image": ("p.png", picture, "image/png"), "region": (None, json.dumps(BOX))}}
     yield "/link", {"json": {"image": IMAGE, "region": {"box": [900, 900, 3, 3]}}}
     yield "/link", {"json": {"image": IMAGE, "regions": [None] * 65}}
