@@ -106,7 +106,8 @@ def _is_better(data: Data, model: WikiClip, before: RankedAnswers) -> bool:
 
 def _plain(source: DataOptions) -> dict[str, str | float | None]:
     """Returns what of the options settles the run: neither where features are kept nor what is refused does."""
-    settling = {name: value for name, value in asdict(source).items() if name not in ("cache_gb", "strict")}
+    given = {name: value for name, value in asdict(source).items() if name != "pictures" or value is not None}
+    settling = {name: value for name, value in given.items() if name not in ("cache_gb", "strict")}
     return {name: str(value) if isinstance(value, Path) else value for name, value in settling.items()}
 
 

@@ -1,4 +1,4 @@
-"""A collection to try docs/collection.md on: `write FOLDER` makes it of packages, and `ask FOLDER` asks who serves it."""
+"""A collection to try docs/collection.md on: `write FOLDER` makes it of packages, `ask FOLDER` asks who serves it."""
 
 from pathlib import Path
 from typing import Annotated
