@@ -83,7 +83,8 @@ def train(
             before = held_out(data, model.entity)
         model.entity = fit_encoder(model, seen, config, into, every=save_every, onward=start is not None)
         if processes.is_first():
-            if before is not None and not _is_better(data, model, before):
+            compared = None if before is None else _compared(data, model, before)
+            if compared is not None and not compared.is_better:
                 typer.echo(
                     f"It finds no more of what was held out, so no checkpoint is written: {start} stays. Fit its"
                     " confidence to these labels (`python -m training.calibrate`), label more, or train for longer."
@@ -92,16 +93,17 @@ def train(
             model.save(into.checkpoint, made_by={**settings, "versions": {name: version(name) for name in NOTED}})
             typer.echo(f"Wrote {into.checkpoint}")
             if report:
-                _report(into, settings, model, data, source.fold)
+                _report(into, settings, model, data, source.fold, compared)
 
 
-def _is_better(data: Data, model: WikiClip, before: RankedAnswers) -> bool:
+def _compared(data: Data, model: WikiClip, before: RankedAnswers) -> BeforeAfter:
+    """What was held out, before and after, which is printed."""
     assert isinstance(data, AnnotatedData)
     after = held_out(data, model.entity)
     assert after is not None
     compared = BeforeAfter(before, after)
     Console(width=120).print(compared.table())
-    return compared.is_better
+    return compared
 
 
 def _plain(source: DataOptions) -> dict[str, str | float | None]:
@@ -116,7 +118,14 @@ def _coverage(answers: RankedAnswers) -> RiskCoverage:
     return risk_coverage(answers.scores_QK[:, 0], answers.rank_Q == 0)
 
 
-def _report(into: Run, settings: dict[str, Any], model: WikiClip, data: Data, fold: int | None) -> None:
+def _report(
+    into: Run,
+    settings: dict[str, Any],
+    model: WikiClip,
+    data: Data,
+    fold: int | None,
+    compared: BeforeAfter | None,
+) -> None:
     if isinstance(data, ScenesData):
         results = {cell: [answers] for cell, answers in answers_of_checkpoint(data, fold)}
         rows, queries = list(table_rows(results, data.imagenet_rows)), scene_queries(data, fold)
@@ -126,6 +135,12 @@ def _report(into: Run, settings: dict[str, Any], model: WikiClip, data: Data, fo
     else:
         rows, queries, coverage = [], annotated_queries(data), None
         note = "The mentions below are of the set that was trained on; python -m training.evaluate measures on others."
+        if compared is not None:
+            rows, coverage = compared.rows(), _coverage(compared.after)
+            note = (
+                "The table is of labels that were held out, of the checkpoint before and after; the mentions below it"
+            )
+            note += " are of all labels."
     path = into.folder / REPORT
     write_report(
         path,

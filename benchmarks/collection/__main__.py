@@ -20,9 +20,10 @@ def write_collection(
     folder: Folder,
     pictured: Annotated[int, typer.Option(min=1, help="Records with a picture at most.")] = 1000,
     plain: Annotated[int, typer.Option(min=0, help="Records without one at most.")] = 2000,
+    each: Annotated[int, typer.Option(min=1, max=2, help="Pictures of a record at most.")] = 1,
 ) -> None:
     """Write a table, a folder of pictures, and labelled photographs, out of the demo's packages."""
-    write(folder, pictured=pictured, plain=plain)
+    write(folder, pictured=pictured, plain=plain, each=each)
     typer.echo(f"Wrote {folder}: things.csv, pictures, photos and labels.jsonl; {len(things())} things have a picture.")
 
 

@@ -14,6 +14,7 @@ from service.client import LinkClient
 from training.data.collection.labels import fold_of
 
 TOP_K = 10
+SHOWN = {"own": "the record's drawing", "second": "a second drawing", "other": "further drawings"}
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Asked:
     """One label and what was answered.
 
     Attributes:
-        sort: "own" where the photograph shows the record's drawing, "other" where it shows another one.
+        sort: which of the thing's drawings the photograph shows, as `SHOWN` has it.
         rank: of the right record, from 1; None where it is not among the first ten.
         confidence: that the first is right; None where none is told.
     """
@@ -39,7 +40,7 @@ def ask(client: LinkClient, folder: Path, fold: int | None) -> Iterator[Asked]:
         (result,) = client.link(folder / "photos" / label["picture"], label["region"], top_k=TOP_K).results
         ids = [candidate.entity_id for candidate in result.candidates]
         rank = ids.index(label["entity_id"]) + 1 if label["entity_id"] in ids else None
-        yield Asked(Path(label["picture"]).stem.rpartition("-")[2], rank, result.confidence)
+        yield Asked(label["picture"].split("-")[1], rank, result.confidence)
 
 
 def lines(answers: Sequence[Asked], sure: float) -> list[str]:
@@ -48,12 +49,11 @@ def lines(answers: Sequence[Asked], sure: float) -> list[str]:
         "| photographs of | labels | first | among five | among ten | sure | of these right |",
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
-    for sort in ("own", "other"):
+    for sort, what in SHOWN.items():
         some = [answer for answer in answers if answer.sort == sort]
         known = [answer for answer in some if answer.confidence is not None and answer.confidence >= sure]
         shares = [_percent([answer.rank is not None and answer.rank <= most for answer in some]) for most in (1, 5, 10)]
         right = _percent([answer.rank == 1 for answer in known])
-        what = "the record's drawing" if sort == "own" else "another drawing"
         made.append(f"| {what} | {len(some)} | {' | '.join(shares)} | {len(known)} | {right} |")
     return made
 

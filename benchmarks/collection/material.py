@@ -24,7 +24,8 @@ from wikiclip.base.paths import articles_root, debian_root
 from wikiclip.masks import bounds
 
 TOPICS = ("animals", "education", "electronics", "food", "plants", "recreation", "tools", "transportation")
-OWN, OTHER = 1, 4  # photographs of a thing: of its record's drawing, and of other drawings at most
+OTHER = 4  # photographs of a thing beside that of its record's drawing, each of another drawing, at most
+SORTS = ("own", "second", "other")  # which of a thing's drawings a photograph shows, in its name
 SCENE = SceneConfig(distractors=(1, 1))
 PLACES = "tuxpaint-data"  # the package of places that the demo fetches, too
 COLUMNS = ("inv_no", "name", "notes", "photo")
@@ -51,8 +52,11 @@ def things() -> list[Thing]:
     return [Thing(name, paths) for name, paths in named if not any(word in name for word in NOT_THINGS)]
 
 
-def write(folder: Path, *, pictured: int, plain: int) -> None:
+def write(folder: Path, *, pictured: int, plain: int, each: int) -> None:
     """Writes `things.csv`, `pictures/`, `photos/` and `labels.jsonl`, at most so many things with and without picture.
+
+    Args:
+        each: pictures of a record at most, 1 or 2; the labels are the same.
 
     Raises:
         WikiClipError: the packages are not there.
@@ -67,7 +71,7 @@ def write(folder: Path, *, pictured: int, plain: int) -> None:
             "inv_no": f"A-{number:04}",
             "name": thing.name,
             "notes": folded.get(thing.name, ""),
-            "photo": _copied(thing, folder),
+            "photo": ";".join(_copied(thing, folder, each)),
         }
         for number, thing in enumerate(chosen, start=1)
     ]
@@ -86,21 +90,22 @@ def write(folder: Path, *, pictured: int, plain: int) -> None:
             file.write(json.dumps(line) + "\n")
 
 
-def _copied(thing: Thing, folder: Path) -> str:
-    name = f"{thing.name.replace(' ', '-')}.png"
-    with Image.open(thing.drawings[0]) as drawing:
-        small = drawing.convert("RGBA")
-    small.thumbnail((512, 512))
-    small.save(folder / "pictures" / name)
-    return name
+def _copied(thing: Thing, folder: Path, each: int) -> Iterator[str]:
+    """The names of a record's pictures, as they are written."""
+    for number, path in enumerate(thing.drawings[:each], start=1):
+        name = f"{thing.name.replace(' ', '-')}-{number}.png"
+        with Image.open(path) as drawing:
+            small = drawing.convert("RGBA")
+        small.thumbnail((512, 512))
+        small.save(folder / "pictures" / name)
+        yield name
 
 
 def _labels(chosen: Sequence[Thing], folder: Path) -> Iterator[dict[str, object]]:
     """Photographs, as they are written; each label has the box of what is visible of its thing."""
     places = [debian_root() / place for place in PACKAGES[PLACES]]
     for number, thing in enumerate(tqdm(chosen, desc="Composing photographs", unit=" things"), start=1):
-        shown = [(thing.drawings[0], "own")] * OWN + [(path, "other") for path in thing.drawings[1 : OTHER + 1]]
-        for place, (path, sort) in enumerate(shown):
+        for place, path in enumerate(thing.drawings[: OTHER + 1]):
             rng = np.random.default_rng((number, place))
             beside = chosen[int(rng.integers(len(chosen)))].drawings[0]
             scene = compose(
@@ -110,7 +115,7 @@ def _labels(chosen: Sequence[Thing], folder: Path) -> Iterator[dict[str, object]
             if not masks or beside == thing.drawings[0]:
                 continue  # covered, or beside itself
             left, top, right, bottom = bounds(masks[0])
-            name = f"{number:04}-{place}-{sort}.jpg"
+            name = f"{number:04}-{SORTS[min(place, 2)]}-{place}.jpg"
             scene.picture.save(folder / "photos" / name, quality=90)
             box = {"box": [left, top, right - left, bottom - top]}
             yield {"picture": name, "entity_id": f"A-{number:04}", "region": box}

@@ -135,7 +135,7 @@ class Features:
         rows, progress = self._stretches.rows(number), self._stretches.progress(number)
         if not self._foretold:  # by who has something to do, and does not wait for another process
             self._foretold = True
-            foretell(f"Features {self.name}", np.arange(bar.n, self.rows), "rows", self._make)
+            foretell(f"Features {self.name}", np.arange(int(bar.n), self.rows), "rows", self._make)
         while (start := min(progress.get(name, 0) for name in self._files)) < len(rows):
             # A column that was granted later catches up with the others before they go on together.
             ahead = [done for done in progress.values() if done > start]
