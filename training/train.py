@@ -1,6 +1,6 @@
 """Trains a checkpoint: `python -m training.train`, or under `torchrun` on several processes."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,10 +27,12 @@ from training.report.examples import annotated_queries, examples, scene_queries
 from training.report.page import write_report
 from wikiclip.base.command import run
 from wikiclip.base.devices import best_device
+from wikiclip.base.errors import WikiClipError
 from wikiclip.base.paths import features_home, home
 from wikiclip.model import WikiClip
 from wikiclip.preset_choice import chosen_preset
-from wikiclip.presets import PresetName
+from wikiclip.presets import Preset, PresetName
+from wikiclip.towers.pinning import pinned_text
 
 REPORT = "report.html"
 NOTED = ("torch", "open_clip_torch", "timm", "sentence-transformers")  # packages that another version may differ in
@@ -51,6 +53,13 @@ def train(
             help="A checkpoint to start from, whose preset counts then: its name, its folder, or its recipe's name.",
         ),
     ] = None,
+    text: Annotated[
+        str | None,
+        typer.Option(
+            help="Another text encoder for the preset's vision tower, such as one of many languages: hf-hub:OWNER/NAME"
+            " or local-dir:PATH, files as sentence-transformers or transformers write them."
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="The run's folder; var/runs/PRESET-DATA, or var/runs/RECIPE, if left out.")
     ] = None,
@@ -63,7 +72,9 @@ def train(
     """Train an entity encoder on a data set, and write a checkpoint. A run that was stopped goes on where it was."""
     with processes.joined_processes():
         expect_locks_to_reach(features_home())
-        begun = WikiClip(chosen_preset(preset)) if start is None else WikiClip.load(checkpoint_of(start))
+        if start is not None and text is not None:
+            raise WikiClipError("--text makes a model anew, and --from goes on with one: give one of the two.")
+        begun = WikiClip(_shape(preset, text)) if start is None else WikiClip.load(checkpoint_of(start))
         model = begun.to(best_device())
         data = open_data(model, source)
         seen = training_set(data, source)
@@ -72,6 +83,7 @@ def train(
             processes.tell(f"{config.epochs:g} epochs of {len(seen.record_Q):,} mentions are {config.steps:,} steps.")
         settings = {
             "preset": model.name,
+            **({} if text is None else {"text": text, "text_sha256": model.preset.text.sha256}),
             **({} if start is None else {"from": model.fingerprint}),
             "data": _plain(source),
             "records": data.records.fingerprint,
@@ -94,6 +106,17 @@ def train(
             typer.echo(f"Wrote {into.checkpoint}")
             if report:
                 _report(into, settings, model, data, source.fold, compared)
+
+
+def _shape(preset: str, text: str | None) -> Preset:
+    """A preset, with another text encoder where one is named."""
+    shape = chosen_preset(preset)
+    if text is None:
+        return shape
+    if shape.adaptor is None:
+        raise WikiClipError(f"--text is what an adaptor reads, and the preset {shape.name} has none: take another one.")
+    encoder = replace(pinned_text(text), max_tokens=shape.text.max_tokens)
+    return replace(shape, name=f"{shape.name}-{text.rpartition('/')[2]}", text=encoder, fusion=None)
 
 
 def _compared(data: Data, model: WikiClip, before: RankedAnswers) -> BeforeAfter:

@@ -121,7 +121,7 @@ def test_a_split_that_nothing_was_measured_on_has_no_column(tmp_path):
     row = {"method": "after", "split": "unseen", "r1": 40.0, "r10": 60.0, "r1_lo": 30.0, "r1_hi": 50.0}
     row |= {"n": 86, "n_entities": 29}
     text = Page(report(tmp_path, rows=[row])).text("table")
-    assert "seen unseen" not in text
+    assert "method unseen unseen: queries" in text
     assert "harmonic mean" not in text
     assert "after 40.0 30.0 to 50.0 60.0 86 (29)" in text
     text = Page(report(tmp_path, rows=[{**row, "split": "seen"}])).text("table")
