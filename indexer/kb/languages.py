@@ -41,7 +41,7 @@ def warning(languages: Counter[str], reading: Reading, model: str) -> str | None
     more = f", and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     return (
         f"{found.total():,} of {languages.total():,} records are in what the text encoder of {model} does not read"
-        f" ({named}{more}): it reads {reading}. Their pictures are found as any others; docs/collection.md#languages"
+        f" ({named}{more}): it reads {reading}. Their pictures are found as any others; docs/languages.md"
         " names encoders that read more."
     )
 
