@@ -25,7 +25,7 @@ from wikiclip.towers.text import TextEncoder
 ENCODER = f"hf-hub:{MULTILINGUAL[0]}"
 SHOWN = 12
 TOLD = {
-    "de": ("Silberreiher", "Ein großer weißer Vogel, der im flachen Wasser watet."),
+    "de": ("Silberreiher", "Großer weißer Vogel, der im flachen Wasser watet."),
     "zh": ("大白鹭", "一种在浅水中涉水的大型白色鸟类。"),
     "ar": ("بلشون أبيض كبير", "طائر أبيض كبير يخوض في المياه الضحلة."),
 }

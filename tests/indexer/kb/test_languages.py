@@ -67,7 +67,7 @@ def test_of_each_preset_it_is_known(preset: str, reads: str, not_read: str | Non
 def test_a_build_says_how_many_are_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = [
         {"entity_id": "1", "title": "great egret", "text": "A bird."},
-        {"entity_id": "2", "title": "Silberreiher", "text": "Ein Vogel.", "lang": "de"},
+        {"entity_id": "2", "title": "Silberreiher", "text": "Vogel.", "lang": "de"},
         {"entity_id": "3", "title": "大白鹭", "text": "鸟"},
     ]
     records = tmp_path / "records.jsonl"
