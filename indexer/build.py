@@ -19,6 +19,8 @@ from indexer.embedding.replicas import Replicas, open_replicas
 from indexer.embedding.reuse import embedded_before, unpack
 from indexer.errors import BadRecordFound, CorruptIndex, NoIndex
 from indexer.kb import FETCHED, KnowledgeBase, KnowledgeBaseName, open_kb
+from indexer.kb.jsonl import JsonLines
+from indexer.kb.languages import warning
 from indexer.kinds import KINDS, MILVUS, SHORT, kind_of
 from indexer.kinds.choose import choose, choose_in_milvus
 from indexer.kinds.kind import IndexKind
@@ -37,6 +39,7 @@ from wikiclip.base.files import remove_folder
 from wikiclip.base.machine import DeviceChoice, memory
 from wikiclip.base.paths import index_home
 from wikiclip.checkpoint import checkpoint_folder, made_by
+from wikiclip.languages import reading_of
 from wikiclip.model import WikiClip
 
 AUTO = "auto"
@@ -154,12 +157,22 @@ def build(
     job.at_stake()
     if mine is None:
         with only_builder(home):
-            job.finish(make_plan(source, loaded), executor_of(executor, model, loaded, device, address))
+            job.finish(planned(source, loaded), executor_of(executor, model, loaded, device, address))
     else:
-        plan, parts = make_plan(source, loaded), InParts(mine, loaded, device)
+        plan, parts = planned(source, loaded), InParts(mine, loaded, device)
         if job.is_embedded(plan) or parts.make(source, plan, home, strict=strict):
             with only_builder(home, wait=True):
                 job.finish(plan, parts)
+
+
+def planned(source: KnowledgeBase, model: WikiClip) -> Plan:
+    """The plan, once it was said which of one's own records are in languages that the model does not read."""
+    plan, reading = make_plan(source, model), reading_of(model.preset)
+    if isinstance(source, JsonLines) and reading is not None:
+        said = warning(source.languages, reading, model.name)
+        if said is not None:
+            typer.echo(said, err=True)
+    return plan
 
 
 def expect_options_that_fit(executor: ExecutorName, part: Part | None, address: str | None) -> None:

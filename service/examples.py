@@ -64,6 +64,10 @@ def link_requests() -> dict[str, dict[str, Any]]:
         "summary": "Several regions of one picture, with a threshold",
         "value": {"image": image, "regions": [regions()["rle"], regions()["box"]], "top_k": 5, "min_score": 0.1},
     }
+    examples["find"] = {
+        "summary": "Whatever stands out in the picture",
+        "value": {"image": image, "regions": "find", "most": 3, "top_k": 3},
+    }
     return examples
 
 

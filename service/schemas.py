@@ -18,6 +18,14 @@ class CandidateOut(BaseModel):
     attribution: str | None
 
 
+class RegionOut(BaseModel):
+    """A part of the picture, as `/link` takes it."""
+
+    rle: Annotated[Rle, Field(description="COCO run-length encoding of the upright picture's size.")]
+    box: Annotated[list[int], Field(description="[x, y, width, height] of the pixels inside.")]
+    area: Annotated[float, Field(description="Share of the picture.")]
+
+
 class ResultOut(BaseModel):
     confidence: Annotated[
         float | None,
@@ -28,6 +36,9 @@ class ResultOut(BaseModel):
         ),
     ]
     candidates: Annotated[list[CandidateOut], Field(description="Best first.")]
+    region: Annotated[
+        RegionOut | None, Field(description="What was found in the picture; null where the caller named the region.")
+    ] = None
 
 
 Total = Annotated[float, Field(description="From the last byte of the request to the answer.")]
@@ -37,6 +48,9 @@ class Timings(BaseModel):
     """Milliseconds. What was done for several requests at once counts in full for each."""
 
     decode: Annotated[float, Field(description="Body, picture and regions to encoder inputs.")]
+    segment: Annotated[
+        float | None, Field(description="Picture to masks; null where the caller named the regions.")
+    ] = None
     wait: Annotated[float, Field(description="Waiting for the decoder and the encoder.")]
     encode: Annotated[float, Field(description="Encoder inputs to mention vectors.")]
     search: Annotated[float, Field(description="Mention vectors to candidates.")]
@@ -48,7 +62,10 @@ class Timings(BaseModel):
 
 
 class LinkResponse(BaseModel):
-    results: Annotated[list[ResultOut], Field(description="One for each region, in their order.")]
+    results: Annotated[
+        list[ResultOut],
+        Field(description="One for each region, in their order; of those that were found, the largest first."),
+    ]
     model: str
     index_version: str
     reranked: Annotated[
@@ -59,14 +76,6 @@ class LinkResponse(BaseModel):
         ),
     ] = False
     timings_ms: Timings
-
-
-class RegionOut(BaseModel):
-    """A part of the picture, as `/link` takes it."""
-
-    rle: Annotated[Rle, Field(description="COCO run-length encoding of the upright picture's size.")]
-    box: Annotated[list[int], Field(description="[x, y, width, height] of the pixels inside.")]
-    area: Annotated[float, Field(description="Share of the picture.")]
 
 
 class SegmentTimings(BaseModel):

@@ -1,6 +1,6 @@
 """Trains a checkpoint: `python -m training.train`, or under `torchrun` on several processes."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,10 +27,12 @@ from training.report.examples import annotated_queries, examples, scene_queries
 from training.report.page import write_report
 from wikiclip.base.command import run
 from wikiclip.base.devices import best_device
+from wikiclip.base.errors import WikiClipError
 from wikiclip.base.paths import features_home, home
 from wikiclip.model import WikiClip
 from wikiclip.preset_choice import chosen_preset
-from wikiclip.presets import PresetName
+from wikiclip.presets import Preset, PresetName
+from wikiclip.towers.pinning import pinned_text
 
 REPORT = "report.html"
 NOTED = ("torch", "open_clip_torch", "timm", "sentence-transformers")  # packages that another version may differ in
@@ -51,6 +53,13 @@ def train(
             help="A checkpoint to start from, whose preset counts then: its name, its folder, or its recipe's name.",
         ),
     ] = None,
+    text: Annotated[
+        str | None,
+        typer.Option(
+            help="Another text encoder for the preset's vision tower, such as one of many languages: hf-hub:OWNER/NAME"
+            " or local-dir:PATH, files as sentence-transformers or transformers write them."
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="The run's folder; var/runs/PRESET-DATA, or var/runs/RECIPE, if left out.")
     ] = None,
@@ -63,7 +72,9 @@ def train(
     """Train an entity encoder on a data set, and write a checkpoint. A run that was stopped goes on where it was."""
     with processes.joined_processes():
         expect_locks_to_reach(features_home())
-        begun = WikiClip(chosen_preset(preset)) if start is None else WikiClip.load(checkpoint_of(start))
+        if start is not None and text is not None:
+            raise WikiClipError("--text makes a model anew, and --from goes on with one: give one of the two.")
+        begun = WikiClip(_shape(preset, text)) if start is None else WikiClip.load(checkpoint_of(start))
         model = begun.to(best_device())
         data = open_data(model, source)
         seen = training_set(data, source)
@@ -72,6 +83,7 @@ def train(
             processes.tell(f"{config.epochs:g} epochs of {len(seen.record_Q):,} mentions are {config.steps:,} steps.")
         settings = {
             "preset": model.name,
+            **({} if text is None else {"text": text, "text_sha256": model.preset.text.sha256}),
             **({} if start is None else {"from": model.fingerprint}),
             "data": _plain(source),
             "records": data.records.fingerprint,
@@ -83,7 +95,8 @@ def train(
             before = held_out(data, model.entity)
         model.entity = fit_encoder(model, seen, config, into, every=save_every, onward=start is not None)
         if processes.is_first():
-            if before is not None and not _is_better(data, model, before):
+            compared = None if before is None else _compared(data, model, before)
+            if compared is not None and not compared.is_better:
                 typer.echo(
                     f"It finds no more of what was held out, so no checkpoint is written: {start} stays. Fit its"
                     " confidence to these labels (`python -m training.calibrate`), label more, or train for longer."
@@ -92,21 +105,34 @@ def train(
             model.save(into.checkpoint, made_by={**settings, "versions": {name: version(name) for name in NOTED}})
             typer.echo(f"Wrote {into.checkpoint}")
             if report:
-                _report(into, settings, model, data, source.fold)
+                _report(into, settings, model, data, source.fold, compared)
 
 
-def _is_better(data: Data, model: WikiClip, before: RankedAnswers) -> bool:
+def _shape(preset: str, text: str | None) -> Preset:
+    """A preset, with another text encoder where one is named."""
+    shape = chosen_preset(preset)
+    if text is None:
+        return shape
+    if shape.adaptor is None:
+        raise WikiClipError(f"--text is what an adaptor reads, and the preset {shape.name} has none: take another one.")
+    encoder = replace(pinned_text(text), max_tokens=shape.text.max_tokens)
+    return replace(shape, name=f"{shape.name}-{text.rpartition('/')[2]}", text=encoder, fusion=None)
+
+
+def _compared(data: Data, model: WikiClip, before: RankedAnswers) -> BeforeAfter:
+    """What was held out, before and after, which is printed."""
     assert isinstance(data, AnnotatedData)
     after = held_out(data, model.entity)
     assert after is not None
     compared = BeforeAfter(before, after)
     Console(width=120).print(compared.table())
-    return compared.is_better
+    return compared
 
 
 def _plain(source: DataOptions) -> dict[str, str | float | None]:
     """Returns what of the options settles the run: neither where features are kept nor what is refused does."""
-    settling = {name: value for name, value in asdict(source).items() if name not in ("cache_gb", "strict")}
+    given = {name: value for name, value in asdict(source).items() if name != "pictures" or value is not None}
+    settling = {name: value for name, value in given.items() if name not in ("cache_gb", "strict")}
     return {name: str(value) if isinstance(value, Path) else value for name, value in settling.items()}
 
 
@@ -115,7 +141,14 @@ def _coverage(answers: RankedAnswers) -> RiskCoverage:
     return risk_coverage(answers.scores_QK[:, 0], answers.rank_Q == 0)
 
 
-def _report(into: Run, settings: dict[str, Any], model: WikiClip, data: Data, fold: int | None) -> None:
+def _report(
+    into: Run,
+    settings: dict[str, Any],
+    model: WikiClip,
+    data: Data,
+    fold: int | None,
+    compared: BeforeAfter | None,
+) -> None:
     if isinstance(data, ScenesData):
         results = {cell: [answers] for cell, answers in answers_of_checkpoint(data, fold)}
         rows, queries = list(table_rows(results, data.imagenet_rows)), scene_queries(data, fold)
@@ -125,6 +158,12 @@ def _report(into: Run, settings: dict[str, Any], model: WikiClip, data: Data, fo
     else:
         rows, queries, coverage = [], annotated_queries(data), None
         note = "The mentions below are of the set that was trained on; python -m training.evaluate measures on others."
+        if compared is not None:
+            rows, coverage = compared.rows(), _coverage(compared.after)
+            note = (
+                "The table is of labels that were held out, of the checkpoint before and after; the mentions below it"
+            )
+            note += " are of all labels."
     path = into.folder / REPORT
     write_report(
         path,

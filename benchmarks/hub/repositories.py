@@ -1,8 +1,8 @@
 """The repositories of the stand-in hub: the presets' towers in open_clip's files, made small, at random weights.
 
-`qwen.py` writes the others, in sentence-transformers' files. The towers have the kinds of trunk, text tower and
-tokenizer that the real ones have, so that all code of ours runs; what they answer means nothing. One that is no
-preset's is smaller still.
+`qwen.py` and `multilingual.py` write the others, in sentence-transformers' and transformers' files. The towers have the
+kinds of trunk, text tower and tokenizer that the real ones have, so that all code of ours runs; what they answer means
+nothing. One that is no preset's is smaller still.
 """
 
 import hashlib
@@ -18,6 +18,7 @@ from tokenizers.models import WordPiece
 from tokenizers.processors import TemplateProcessing
 
 import wikiclip.towers.torchvision_guard  # noqa: F401  (before anything that imports torchvision)
+from benchmarks.hub.multilingual import MULTILINGUAL, write_multilingual
 from benchmarks.hub.qwen import CROSS_ENCODERS, EMBEDDERS, write_models
 from wikiclip.towers.hub import CONFIG, WEIGHTS
 
@@ -75,12 +76,13 @@ TOWERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "timm/ViT-SO400M-16-SigLIP2-256": (SIGLIP, HALVES),
     "stand-in/smallest": (SMALLEST, HALVES),
 }
-REPOSITORIES = (*TOWERS, *EMBEDDERS, *CROSS_ENCODERS)
+REPOSITORIES = (*TOWERS, *EMBEDDERS, *CROSS_ENCODERS, *MULTILINGUAL)
 
 
 def write_repositories(root: Path) -> None:
     """Writes what is not there yet: `OWNER/NAME` folders below `root`."""
     write_models(root)
+    write_multilingual(root)
     for name, (model, preprocess) in TOWERS.items():
         folder = root / name
         if (folder / WEIGHTS).exists():

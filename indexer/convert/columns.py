@@ -7,9 +7,12 @@ from wikiclip.base.errors import WikiClipError
 
 # How columns are called that nobody named: by the keys of a line.
 USUAL: Mapping[str, tuple[str, ...]] = {
-    "entity_id": ("entity_id", "id", "identifier", "object_id", "objectid", "inventory_number", "sku", "gtin"),
+    "entity_id": (
+        *("entity_id", "id", "identifier", "object_id", "objectid", "inventory_number", "inventory_no", "inv_no"),
+        *("accession_number", "sku", "gtin"),
+    ),
     "title": ("title", "name", "label", "scientificname", "object_name"),
-    "text": ("text", "description", "summary", "abstract", "caption"),
+    "text": ("text", "description", "summary", "abstract", "caption", "notes"),
     "images": ("images", "image", "picture", "pictures", "photo", "filename", "image_path"),
     "url": ("url", "link", "page", "uri"),
     "attribution": ("attribution", "credit", "credit_line", "rights", "rightsholder"),
@@ -57,6 +60,9 @@ class Columns:
                 raise WikiClipError(f"Which column has the {key}? Name it with {option}: {', '.join(header)[:500]}.")
         return Columns(named=named, split=self.split, language=self.language)
 
-    def told(self) -> str:
-        """For people."""
-        return ", ".join(f"{key} of {' and '.join(columns)}" for key, columns in self.named.items())
+    def told(self, header: Sequence[str]) -> str:
+        """For people: which column became what, and which are kept and nothing reads."""
+        taken = {column for columns in self.named.values() for column in columns}
+        rest = ", ".join(column for column in header if column not in taken)[:500]
+        kept = f"; kept as extra, which no encoder reads: {rest}" if rest else ""
+        return ", ".join(f"{key} of {' and '.join(columns)}" for key, columns in self.named.items()) + kept

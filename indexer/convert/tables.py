@@ -49,7 +49,7 @@ def _of_parquet(path: Path, columns: Columns, images: Path | None) -> Iterator[D
     try:
         with pq.ParquetFile(path) as file, tqdm(total=file.metadata.num_rows, unit=" rows", desc=path.name) as bar:
             found, number = columns.among(file.schema_arrow.names), 0
-            bar.write(f"{path.name}: {found.told()}.")
+            bar.write(f"{path.name}: {found.told(file.schema_arrow.names)}.")
             for batch in file.iter_batches(BATCH_ROWS):
                 for row in batch.to_pylist():
                     number += 1
@@ -75,7 +75,7 @@ def _of_csv(
             header = [name.strip() for name in next(rows, [])]
             _expect_names(header, path)
             found = columns.among(header)
-            bar.write(f"{path.name}: {found.told()}.")
+            bar.write(f"{path.name}: {found.told(header)}.")
             for cells in _rows(rows, path):
                 bar.update(os.lseek(file.fileno(), 0, os.SEEK_CUR) - bar.n)
                 if isinstance(cells, Loss):

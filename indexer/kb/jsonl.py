@@ -12,6 +12,7 @@ import typer
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from indexer.kb.fingerprint import of_records
+from indexer.kb.languages import spoken
 from indexer.kb.lines import count_lines, expect_one_object_a_line, read_lines
 from indexer.kb.record import BadRecord, Entity
 from indexer.kb.unique import first_of_each_id
@@ -107,6 +108,7 @@ class JsonLines:
         if images is not None and not images.is_dir():
             raise WikiClipError(f"There is no folder of pictures at {images}; name one with --images DIR.")
         self._path = records
+        self.languages = Counter[str]()  # records by what `spoken` says, once the fingerprint was taken
         self.image_root: Path | None = images or records.parent
         self.follow_links = follow_links
 
@@ -123,14 +125,22 @@ class JsonLines:
         return first_of_each_id(self._read_all(Counter()))
 
     def fingerprint(self) -> str:
-        """Says, too, which keys were kept as `extra`: one of them may be a misspelt one."""
+        """Says, too, which keys were kept as `extra`: one of them may be a misspelt one. Counts languages."""
         kept = Counter[str]()
-        told = of_records(self, first_of_each_id(self._read_all(kept)))
+        self.languages.clear()
+        told = of_records(self, self._heard(first_of_each_id(self._read_all(kept))))
         if kept:
             named = ", ".join(f"{key!r} ({count:,})" for key, count in kept.most_common(MOST_KEYS))
             more = f", and {len(kept) - MOST_KEYS} more" if len(kept) > MOST_KEYS else ""
             typer.echo(f"{self._path.name}: kept as extra, which no encoder reads: {named}{more}.", err=True)
         return told
+
+    def _heard(self, records: Iterator[Entity | BadRecord]) -> Iterator[Entity | BadRecord]:
+        """The records, whose languages are counted."""
+        for record in records:
+            if isinstance(record, Entity):
+                self.languages[spoken(record)] += 1
+            yield record
 
     def _read_all(self, kept: Counter[str]) -> Iterator[tuple[str, Entity | BadRecord]]:
         """Yields (where, record), and what of a record was left out before it."""

@@ -43,6 +43,7 @@ def link(
     point: Annotated[
         list[str] | None, typer.Option(help="A region: what /segment outlines at x,y. May come often.")
     ] = None,
+    find: Annotated[bool, typer.Option("--find", help="Whatever stands out, in place of regions.")] = False,
     top_k: Annotated[int, typer.Option(min=1, max=100, help="Candidates for each region.")] = 5,
     tags_any: TagsAny = None,
     tags_all: TagsAll = None,
@@ -59,9 +60,16 @@ def link(
         *({"polygon": [_numbers(text, "--polygon")]} for text in polygon or ()),
         *({"png": base64.b64encode(_read(path)).decode()} for path in mask or ()),
     ]
+    if find and (regions or points):
+        raise WikiClipError("--find finds regions itself: give it, or regions.")
     with LinkClient(url, key=key) as client:
         regions += [client.segment(content, point=each).regions[0].rle for each in points]
-        answer = client.link(content, regions=regions or None, top_k=top_k, tags=_tags(tags_any, tags_all, tags_none))
+        answer = client.link(
+            content,
+            regions="find" if find else regions or None,
+            top_k=top_k,
+            tags=_tags(tags_any, tags_all, tags_none),
+        )
     if as_json:
         typer.echo(answer.model_dump_json(indent=1))
         return
@@ -71,7 +79,13 @@ def link(
         *map(str, mask or ()),
         *(f"point {text}" for text in point or ()),
     ]
-    for name, result in zip(names or [f"all of {picture}"], answer.results, strict=True):
+    if find:
+        names = [f"found at {','.join(map(str, one.region.box))}" for one in answer.results if one.region is not None]
+        if not names:
+            typer.echo("Nothing stands out in the picture.")
+    elif not names:
+        names = [f"all of {picture}"]
+    for name, result in zip(names, answer.results, strict=True):
         sure = "" if result.confidence is None else f": {result.confidence:.0%} sure of the first"
         table = Table("", "title", "score", "id", "", title=escape(name) + sure, title_justify="left")
         for found in result.candidates:

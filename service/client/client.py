@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 from urllib.parse import quote
 
 from service.client.connection import Connection
@@ -62,7 +62,8 @@ class LinkClient:
         image: Picture,
         region: object = None,
         *,
-        regions: Sequence[object] | None = None,
+        regions: Sequence[object] | Literal["find"] | None = None,
+        most: int | None = None,
         top_k: int = 10,
         min_score: float | None = None,
         tags: TagLists | None = None,
@@ -70,14 +71,22 @@ class LinkClient:
         """Asks which entities regions of a picture show.
 
         Args:
-            regions: several of them, in place of `region`; one result each, in order.
+            regions: several of them, in place of `region`; one result each, in order. "find" for whatever stands out:
+                each result has its region.
+            most: how many to find.
             top_k: candidates for each region.
             min_score: leaves out candidates that score less.
             tags: which entities are compared at all: `{"any": [...], "all": [...], "none": [...]}`, or some of these.
         """
-        several = None if regions is None else [region_of(one) for one in regions]
+        several = regions if regions is None or isinstance(regions, str) else [region_of(one) for one in regions]
         parts = _parts(
-            image, region=region_of(region), regions=several, top_k=top_k, min_score=min_score, tags=tag_lists(tags)
+            image,
+            region=region_of(region),
+            regions=several,
+            most=most,
+            top_k=top_k,
+            min_score=min_score,
+            tags=tag_lists(tags),
         )
         return self._service.ask(LinkResponse, "POST", "/link", files=parts)
 

@@ -64,6 +64,10 @@ class Step(Generic[In, Out]):
 Way = tuple[Step[Any, Any], ...]
 
 
+class Ends:
+    """What a stage makes where the request goes no further on its way: the course ends with it."""
+
+
 class Course:
     """Leads one request along a way; its clock starts when it is made.
 
@@ -97,7 +101,8 @@ class Course:
 
     def add(self, other: "Course") -> None:
         """Counts the stages of another course, which the same request took meanwhile, as its own."""
-        self._took |= other._took
+        for name, took in other._took.items():
+            self._took[name] = self._took.get(name, 0.0) + took
 
     def timings(self, *, also: Mapping[str, float] = NO_TIMES) -> dict[str, float]:
         """Milliseconds by stage; `wait` is what was spent in queues, `total` all until now.
@@ -135,7 +140,7 @@ class Course:
             return
         made = done.result()
         self._took[self._way[number].name] = made.milliseconds
-        if number + 1 == len(self._way):
+        if number + 1 == len(self._way) or isinstance(made.value, Ends):
             if self._end.set_running_or_notify_cancel():
                 self._end.set_result(made.value)
             return

@@ -5,6 +5,8 @@ from typing import Any
 
 from service.schemas import ExplanationOut, RegionOut
 
+NOT_LINKED = {"encode": 0.0, "search": 0.0}  # milliseconds, where nothing was found to link
+
 
 @dataclass(frozen=True, slots=True)
 class Linked:
@@ -14,6 +16,7 @@ class Linked:
         results: as the pipeline shows them.
         model, version: what found them.
         reranked: whether a cross-encoder put them in order.
+        regions: those of the results, where they were found; None where the caller named them.
     """
 
     results: list[Any]
@@ -21,6 +24,7 @@ class Linked:
     version: str
     reranked: bool
     timings: dict[str, float]
+    regions: list[RegionOut] | None = None
 
 
 @dataclass(frozen=True, slots=True)

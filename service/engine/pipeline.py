@@ -21,9 +21,9 @@ from indexer.reranking import OutOfTime, Reranker
 from service.engine.cores import one_thread, take_share
 from service.engine.course import NOTHING, Course, Step, Timed, Way, timed
 from service.engine.crew import Crew
-from service.engine.linked import Explained, Linked, Segmented
+from service.engine.linked import NOT_LINKED, Explained, Linked, Segmented
 from service.engine.presenting import explained, outlined
-from service.engine.reading import ExplainQuery, Reader, SegmentQuery
+from service.engine.reading import ExplainQuery, FindQuery, Reader, SegmentQuery
 from service.engine.reordering import UNTIL, Searched, Show, presented, reordered, search
 from service.engine.serving import Serving
 from service.engine.stage import Stage
@@ -110,7 +110,8 @@ class Pipeline:
         )
         self._link_way: Way = (decoding, *self._linking)
         self._rerank_way: Way | None = None if rerank is None else (Step(name="rerank", stage=rerank),)
-        self._segment_way: Way = (decoding, Step(name="segment", stage=segment))
+        self._outlining: Way = (Step(name="segment", stage=segment),)
+        self._segment_way: Way = (decoding, *self._outlining)
         self._explain_way: Way = (decoding, Step(name="explain", stage=explain))
         self._probe: Stage[Serving, Timed[None]] = self._stage("probe", _each(Serving.try_search))
 
@@ -139,10 +140,25 @@ class Pipeline:
 
     async def _linked(self, way: Way, item: object, until: float, *, noted: Mapping[str, int] = NOTHING) -> Linked:
         async with self._admitted(way) as course:
-            searched: Searched = await course.run(item, noted=noted)
+            regions: list[RegionOut] | None = None
+            searched: Searched | FindQuery = await course.run(item, noted=noted)
+            if isinstance(searched, FindQuery):
+                regions = searched.chosen(await self._further(course, self._outlining, searched.segment))
+                if not regions:
+                    now, timings = self.serving, course.timings(also=NOT_LINKED)
+                    return Linked([], now.model_name, now.version, False, timings, regions)
+                searched = await self._further(course, self._link_way, searched.linking(regions))
+            assert isinstance(searched, Searched)
             found = await self._reordered(searched, course, until)
             results, serving = searched.results if found is None else found, searched.serving
-            return Linked(results, serving.model_name, serving.version, found is not None, course.timings())
+            return Linked(results, serving.model_name, serving.version, found is not None, course.timings(), regions)
+
+    async def _further(self, course: Course, way: Way, item: object) -> Any:
+        """What the last stage of another way makes, for the same request."""
+        further = Course(way)
+        made = await further.run(item)
+        course.add(further)
+        return made
 
     def probe(self) -> "Future[Timed[None]]":
         """Searches as for a caller, before all that waits: `Serving.try_search`. Raises Full once the crew leaves."""

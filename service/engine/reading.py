@@ -5,14 +5,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from indexer.asked import AskedRegions
 from indexer.linker import LinkQuery
 from indexer.records.tag_filter import TagFilter
+from service.engine.course import Ends
 from service.engine.decoded import DecodedPictures
 from service.engine.serving import Serving
 from service.errors import BY_CODE, Cause, Problem
-from service.schemas import EntityOut
+from service.schemas import EntityOut, RegionOut
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from wikiclip.explanation import Pair
@@ -36,6 +38,31 @@ class SegmentQuery:
 
     picture: Picture
     prompt: Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class FindQuery(Ends):
+    """A picture in which regions are to be found, and what then links them.
+
+    Attributes:
+        segment: what is to be outlined, in the form that the reader has for it.
+        most: regions to link.
+        most_pixels: of all their masks together.
+        link: is given a reader and regions, and reads what the stages after decoding link.
+    """
+
+    segment: Any
+    most: int
+    most_pixels: int
+    link: Callable[[Any, Sequence[object]], Any]
+
+    def chosen(self, found: Sequence[RegionOut]) -> list[RegionOut]:
+        """The first of what was found, as many as one request may have."""
+        return list(found[: min(self.most, self.most_pixels // math.prod(found[0].rle["size"]) or 1)]) if found else []
+
+    def linking(self, chosen: Sequence[RegionOut]) -> Callable[[Any], Any]:
+        """What reads these regions, from a reader."""
+        return lambda reader: self.link(reader, [region.rle for region in chosen])
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +117,10 @@ class MentionReader:
             self._expect_few_pixels(math.prod(picture.size), len(regions))  # of one that was kept, nobody asked `fit`
             mentions = tuple(asked.cut(picture))
         return LinkQuery(mentions, top_k, min_score, tags)
+
+    def finding(self, segment: object, *, most: int, link: Callable[[Any, Sequence[object]], Any]) -> FindQuery:
+        """Regions that shall be found and linked; see `FindQuery`."""
+        return FindQuery(segment, min(most, self._max_regions), self._max_mask_pixels, link)
 
     def _budget(self) -> Callable[[], AbstractContextManager[None]]:
         """What the regions of a request are worked on in, so that they take no more work together than it may ask for,
@@ -152,6 +183,12 @@ class Reader(MentionReader):
         with _refusals():
             picture = self._picture(file, lambda width, height: max(width, height) / self._outlined_from)
             return SegmentQuery(picture, _prompt(point, box, *picture.size))
+
+    def find(
+        self, file: bytes, *, most: int, link: Callable[[Any, Sequence[object]], Any], charge: Charge = uncharged
+    ) -> FindQuery:
+        """What stands out, at most so much, which `link` reads once it is found. The look at it counts as a region."""
+        return self.finding(self.segment(file, point=None, box=None, charge=charge), most=most, link=link)
 
     def explain(self, file: bytes, region: object, entity_id: str, *, charge: Charge = uncharged) -> ExplainQuery:
         """A region whose score with an entity shall be explained. Raises UnknownEntity, too."""

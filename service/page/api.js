@@ -51,6 +51,8 @@ function form(image, fields) {
 }
 
 export const link = (image, regions, top_k) => json("/link", form(image, { regions, top_k }));
+/** Whatever stands out in the picture, each with its region. */
+export const linkFound = (image, top_k) => json("/link", form(image, { regions: "find", top_k }));
 export const segment = (image, prompt = {}) => json("/segment", form(image, prompt));
 export const explain = (image, region, entity_id) =>
   json("/explain", form(image, region ? { region, entity_id } : { entity_id }));

@@ -11,6 +11,7 @@ import { sureFrom, verdictOf } from "./verdict.js";
 // What is done one after the other, in words; the last where there is a cross-encoder.
 const STAGES = {
   decode: "reading the picture",
+  segment: "finding things",
   wait: "waiting",
   encode: "looking at it",
   search: "searching",
@@ -18,8 +19,11 @@ const STAGES = {
 };
 
 /** What is said of a region in one sentence. */
-export function summary(region) {
-  const { confidence, candidates } = region.result;
+export const summary = (region) => `${region.name}: ${inShort(region.result)}.`;
+
+/** What a result amounts to, in a few words. */
+export function inShort(result) {
+  const { confidence, candidates } = result;
   const nearest = candidates[0]?.title;
   const says = {
     none: () => "nothing found",
@@ -28,7 +32,7 @@ export function summary(region) {
     unknown: () => `not known. Nearest is ${nearest}`,
     unsaid: () => `nearest is ${nearest}`,
   };
-  return `${region.name}: ${says[verdictOf(region.result)]()}.`;
+  return says[verdictOf(result)]();
 }
 
 /** `context` is {picture, topK, say(text)}. */

@@ -1,7 +1,7 @@
 // The page: what happens when somebody does something.
 
-import { Problem, link, readiness, segment } from "./api.js";
-import { resultOf, summary } from "./cards.js";
+import { Problem, link, linkFound, readiness, segment } from "./api.js";
+import { inShort, resultOf, summary } from "./cards.js";
 import { byId, el, percent } from "./dom.js";
 import { showHoldings } from "./holdings.js";
 import { Gestures } from "./gestures.js";
@@ -9,7 +9,7 @@ import { History } from "./history.js";
 import { forget, keepPicture, keepRegions, kept } from "./keeping.js";
 import { installKey } from "./key.js";
 import { KnowledgeBase } from "./knowledge.js";
-import { drawBadges } from "./marks.js";
+import { drawBadges, drawNames } from "./marks.js";
 import { Mask } from "./mask.js";
 import { Unreadable, openPicture } from "./picture.js";
 import { inWords } from "./problems.js";
@@ -133,8 +133,12 @@ function propose(found) {
   });
 }
 
-function take(proposal, fresh) {
-  regions.put(Mask.ofRle(proposal.rle), { fresh });
+/** Makes a proposal a region. One that was linked and was not added to another region is answered already. */
+function take({ rle, answer, result }, fresh) {
+  const region = regions.put(Mask.ofRle(rle), { fresh });
+  if (!fresh || !result) return;
+  Object.assign(region, { asked: rle, answer, result: { ...result } }); // its own, where one is taken twice
+  regions.changed();
 }
 
 const findThings = () =>
@@ -143,6 +147,18 @@ const findThings = () =>
     ifSame(() => {
       propose(found);
       say(found.length ? `${found.length} regions proposed.` : "Nothing was found to propose.");
+    });
+  });
+
+const findEverything = () =>
+  working("Looking for things and what they are …", async (ifSame) => {
+    if (!told) await sayWhatAnswers();
+    const answer = await linkFound(stage.picture.file, TOP_K);
+    ifSame(() => {
+      const { results } = answer;
+      propose(results.map((result) => ({ rle: result.region.rle, answer, result })));
+      const names = results.map((result) => inShort(result)).join("; ");
+      say(results.length ? `${results.length} found: ${names}.` : "Nothing was found in the picture.");
     });
   });
 
@@ -270,6 +286,7 @@ const knowledge = new KnowledgeBase(report, say);
 const hasPicture = () => stage.picture !== null && !byId("draw-view").hidden;
 
 stage.mark((context) => tool().draw(context, view, gestures.hover));
+stage.mark((context) => drawNames(context, view, stage.proposals, regions));
 stage.mark((context) => drawBadges(context, view, regions));
 regions.addEventListener("change", () => {
   showRegions(regions);
@@ -296,6 +313,7 @@ const actions = {
   larger: () => step(1),
   new: () => regions.addEmpty(),
   find: findThings,
+  everything: findEverything,
   ask,
   close,
   help: () => byId("help").showModal(),
@@ -326,6 +344,7 @@ installShortcuts({
     ".": actions.larger,
     n: actions.new,
     f: actions.find,
+    a: actions.everything,
     Delete: () => regions.active && regions.remove(regions.active),
     Enter: ask,
     " ": () => (gestures.spaceIsDown = true),

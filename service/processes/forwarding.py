@@ -15,8 +15,8 @@ from indexer.records.tag_filter import TagFilter
 from service.engine.cores import one_thread
 from service.engine.course import Course, Step, Timed, Way, timed
 from service.engine.crew import Crew
-from service.engine.linked import Explained, Linked, Segmented
-from service.engine.reading import Charge, MentionReader, uncharged
+from service.engine.linked import NOT_LINKED, Explained, Linked, Segmented
+from service.engine.reading import Charge, FindQuery, MentionReader, uncharged
 from service.engine.reordering import UNTIL
 from service.engine.stage import Stage
 from service.errors import Cause, Problem, busy, index_damaged
@@ -72,6 +72,12 @@ class FrontReader:
         query = self._reader.link(file, regions, top_k=top_k, min_score=min_score, tags=tags, charge=charge)
         return Packed(query, self._room)
 
+    def find(
+        self, file: bytes, *, most: int, link: Callable[[Any, Sequence[object]], Any], charge: Charge = uncharged
+    ) -> FindQuery:
+        """Raises Problem where the caller has no room for it."""
+        return self._reader.finding(self.segment(file, point=None, box=None, charge=charge), most=most, link=link)
+
     def segment(
         self, file: bytes, *, point: Sequence[float] | None, box: object, charge: Charge = uncharged
     ) -> SegmentAsked:
@@ -125,7 +131,19 @@ class Forwarding:
             raise index_damaged()
         until = time.monotonic() + UNTIL * self._settings.deadline_s
         async with self._admitted() as course:
-            packed: Packed = await self._decoded(course, read, size)
+            packed: Packed | FindQuery = await self._decoded(course, read, size)
+            regions: list[RegionOut] | None = None
+            took: dict[str, float] = {}
+            if isinstance(packed, FindQuery):
+                outlined, found_regions = await self._outlined(packed.segment)
+                took, regions = outlined.timings, packed.chosen(found_regions)
+                if not regions:
+                    now = self._versions.now
+                    return Linked([], now.model_name, now.version, False, course.timings(also=NOT_LINKED | took), [])
+                further = Course(self._way)
+                packed = await self._decoded(further, packed.linking(regions), size)
+                course.add(further)
+            assert isinstance(packed, Packed)
             found, _ = await self._engines.ask(
                 lambda number: messages.Link(
                     number,
@@ -143,20 +161,15 @@ class Forwarding:
             assert isinstance(found, messages.Found)
             shown = await self._versions.of(found.version)
             results = [_result(shown, ranking) for ranking in found.results]
-            timings = course.timings(also=found.timings)
-            return Linked(results, shown.model_name, found.version, found.reranked, timings)
+            timings = course.timings(also=found.timings | took)
+            return Linked(results, shown.model_name, found.version, found.reranked, timings, regions)
 
     async def segment(self, read: Callable[[Any], Any], *, size: int) -> Segmented:
         """Outlines what is read."""
         async with self._admitted() as course:
             asked: SegmentAsked = await self._decoded(course, read, size)
-            point = None if asked.point is None else list(asked.point)
-            outlined, regions = await self._engines.ask(
-                lambda number: messages.Segment(number, point, asked.box, tracing.carried()), asked.file
-            )
-            assert isinstance(outlined, messages.Outlined)
-            timings = course.timings(also=outlined.timings)
-            return Segmented(REGIONS.validate_json(regions), outlined.method, timings)
+            outlined, regions = await self._outlined(asked)
+            return Segmented(regions, outlined.method, course.timings(also=outlined.timings))
 
     async def explain(self, read: Callable[[Any], Any], *, size: int) -> Explained:
         """Explains the pair that is read. Raises UnknownEntity, too."""
@@ -170,6 +183,15 @@ class Forwarding:
             assert isinstance(explained, messages.Explained)
             timings = course.timings(also=explained.timings)
             return Explained(ExplanationOut.model_validate_json(found), timings)
+
+    async def _outlined(self, asked: SegmentAsked) -> tuple[messages.Outlined, list[RegionOut]]:
+        """What an engine finds in a picture."""
+        point = None if asked.point is None else list(asked.point)
+        outlined, regions = await self._engines.ask(
+            lambda number: messages.Segment(number, point, asked.box, tracing.carried()), asked.file
+        )
+        assert isinstance(outlined, messages.Outlined)
+        return outlined, REGIONS.validate_json(regions)
 
     def has_room(self, coming: int = 0) -> bool:
         """Whether one more request would find a place; see `Pipeline.has_room`."""

@@ -1,7 +1,7 @@
 """The paths that link, segment and explain."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -12,7 +12,8 @@ from pydantic import BaseModel
 
 from indexer.linker import LinkQuery
 from service.engine.answering import Work
-from service.engine.reading import Charge, ExplainQuery, Reader, SegmentQuery, uncharged
+from service.engine.linked import Linked
+from service.engine.reading import Charge, ExplainQuery, FindQuery, Reader, SegmentQuery, uncharged
 from service.errors import Cause, Problem
 from service.http.bodies import Bodies, ContentType, content_type
 from service.http.door import end_entry
@@ -29,7 +30,15 @@ from service.routes.openapi import (
 )
 from service.routes.parsing import parse
 from service.routes.requests import EXPLAIN, LINK, SEGMENT
-from service.schemas import ExplainResponse, ExplainTimings, LinkResponse, SegmentResponse, SegmentTimings, Timings
+from service.schemas import (
+    ExplainResponse,
+    ExplainTimings,
+    LinkResponse,
+    ResultOut,
+    SegmentResponse,
+    SegmentTimings,
+    Timings,
+)
 from service.telemetry.tracing import note
 
 PLACED = ("/link", "/segment", "/explain")  # a request to one of them takes a place in the pipeline
@@ -65,13 +74,15 @@ async def link(request: Request) -> Response:
     Nothing is fetched from a URL, and nothing of the request is kept. Sizes, boxes and masks refer to the upright
     picture: its EXIF orientation is applied first. Where no region is given and the picture is partly transparent, what
     is transparent is left out.
+
+    `"regions": "find"` finds what stands out and links it: one result for each, the largest first, with its region.
     """
     linked = await _answered(
         request,
         lambda pipeline, sent: pipeline.link(partial(_link_query, sent), size=len(sent.body)),
     )
     response = LinkResponse(
-        results=linked.results,
+        results=_with_regions(linked),
         model=linked.model,
         index_version=linked.version,
         reranked=linked.reranked,
@@ -134,17 +145,23 @@ class Sent:
     charge: Charge
 
 
-def _link_query(sent: Sent, reader: Reader) -> LinkQuery:
+def _link_query(sent: Sent, reader: Reader) -> LinkQuery | FindQuery:
     asked = parse(sent.body, sent.kind, LINK)
     options = asked.options
-    return reader.link(
-        asked.picture,
-        options.asked,
-        top_k=options.top_k,
-        min_score=options.min_score,
-        tags=None if options.tags is None else options.tags.filter(),
-        charge=sent.charge,
-    )
+
+    def link(reader: Reader, regions: Sequence[object]) -> LinkQuery:
+        return reader.link(
+            asked.picture,
+            regions,
+            top_k=options.top_k,
+            min_score=options.min_score,
+            tags=None if options.tags is None else options.tags.filter(),
+            charge=sent.charge,
+        )
+
+    if options.finds:
+        return reader.find(asked.picture, most=options.most, link=link, charge=sent.charge)
+    return link(reader, options.asked)
 
 
 def _segment_query(sent: Sent, reader: Reader) -> SegmentQuery:
@@ -155,6 +172,14 @@ def _segment_query(sent: Sent, reader: Reader) -> SegmentQuery:
 def _explain_query(sent: Sent, reader: Reader) -> ExplainQuery:
     asked = parse(sent.body, sent.kind, EXPLAIN)
     return reader.explain(asked.picture, asked.options.region, asked.options.entity_id, charge=sent.charge)
+
+
+def _with_regions(linked: Linked) -> list[ResultOut]:
+    """The results, each with its region where regions were found."""
+    if linked.regions is None:
+        return linked.results
+    pairs = zip(linked.results, linked.regions, strict=True)
+    return [result.model_copy(update={"region": region}) for result, region in pairs]
 
 
 def _written(answer: BaseModel) -> Response:

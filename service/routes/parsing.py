@@ -13,7 +13,7 @@ from python_multipart.multipart import Field, File, FormParser
 from service.errors import Cause, Problem
 from service.http import strict_json
 from service.http.bodies import JSON, MULTIPART, ContentType
-from service.routes.requests import Options, Shape
+from service.routes.requests import FIND, Options, Shape
 from wikiclip.base.base64_text import from_base64
 from wikiclip.picture_files import sniff_format
 
@@ -97,6 +97,8 @@ def _parse_multipart(body: bytes, boundary: bytes | None, shape: Shape[Options])
                     "`region` is neither JSON nor a PNG file. With curl `region=<FILE` sends what a file holds.",
                 )
             fields[name] = {"png": pybase64.b64encode_as_string(content)}
+        elif name == "regions" and content == FIND.encode():
+            fields[name] = FIND  # a form need not put a word in quotes
         elif name in TEXT_PARTS:
             fields[name] = content.decode("utf-8", errors="replace")
         else:

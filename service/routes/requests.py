@@ -5,15 +5,17 @@ schema.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, Self, TypeVar
+from typing import Annotated, Any, Final, Generic, Self, TypeVar
 
-from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 from pydantic.config import JsonDict
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from service.routes.strict import Strict
 from service.routes.wanted_tags import TagsField
+from wikiclip.segmenters import MOST_PROPOSED
 
+FIND: Final = "find"  # in place of regions: whatever stands out
 _NUMBER_LISTS = {"type": "array", "items": {"type": "array", "items": {"type": "number"}, "minItems": 6}, "minItems": 1}
 _BOX = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4}
 _RLE = {
@@ -69,6 +71,27 @@ REGION_SCHEMA: dict[str, Any] = {
 Region = Annotated[Any, WithJsonSchema(REGION_SCHEMA)]
 
 
+def _regions(value: Any) -> Any:
+    # A union of pydantic's would tell each of its members' errors, at pointers that no body has.
+    if value is None or value == FIND:
+        return value
+    if not isinstance(value, list):
+        raise PydanticCustomError("regions", 'Input should be a valid list, or "find"')
+    if not value:
+        raise PydanticKnownError("too_short", {"field_type": "List", "min_length": 1, "actual_length": 0})
+    return value
+
+
+_REGIONS_SCHEMA = {
+    "anyOf": [
+        {"type": "array", "items": REGION_SCHEMA, "minItems": 1},
+        {"const": FIND, "description": "Whatever stands out in the picture, the largest first."},
+        {"type": "null"},
+    ]
+}
+Regions = Annotated[Any, PlainValidator(_regions), WithJsonSchema(_REGIONS_SCHEMA)]
+
+
 def _not_both(first: str, second: str) -> ConfigDict:
     """Says in the JSON schema what a validator checks: that two fields are not given together."""
     given: JsonDict = {name: {"not": {"type": "null"}} for name in (first, second)}
@@ -81,7 +104,10 @@ class LinkOptions(Strict):
     model_config = _not_both("region", "regions")
 
     region: Annotated[Region, Field(description="One region; absent for the whole picture.")] = None
-    regions: Annotated[list[Region] | None, Field(min_length=1, description="Several regions of one picture.")] = None
+    regions: Annotated[Regions, Field(description="Several regions of one picture; or what is found in it.")] = None
+    most: Annotated[
+        int, Field(ge=1, le=MOST_PROPOSED, description='How many regions `"regions": "find"` finds at most.')
+    ] = MOST_PROPOSED
     top_k: Annotated[int, Field(ge=1, le=100, description="Candidates for each region.")] = 10
     min_score: Annotated[float | None, Field(ge=-1, le=1, description="Leaves out candidates that score less.")] = None
     tags: TagsField = None
@@ -94,8 +120,14 @@ class LinkOptions(Strict):
 
     @property
     def asked(self) -> list[Any]:
-        """The regions to link, in order."""
-        return [self.region] if self.regions is None else self.regions
+        """The regions to link, in order; those that are found are not known yet."""
+        regions: list[Any] = [self.region] if self.regions is None else self.regions
+        return regions
+
+    @property
+    def finds(self) -> bool:
+        """Whether regions are to be found."""
+        return isinstance(self.regions, str)
 
 
 class SegmentOptions(Strict):

@@ -101,6 +101,7 @@ def test_a_checkpoint_is_kept_only_where_held_out_labels_are_found_better(
     said = train(collection, tmp_path / "run", "--fold", "1")
     assert "held-out labels of" in said
     assert "after - before" in said
+    assert "steps will take about" not in said  # two are not worth it
     assert (tmp_path / "run" / "checkpoint").exists() == better
     assert ("so no checkpoint is written: tiny stays" in said) == (not better)
     if better:

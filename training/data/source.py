@@ -46,6 +46,7 @@ class DataName(StrEnum):
 APPLIES = {
     "fold": {DataName.SCENES, DataName.JSONL},
     "labels": {DataName.JSONL},
+    "pictures": {DataName.JSONL},
     "tasks": {DataName.OVEN, DataName.MASKOVEN},
     "kb": {DataName.INFOSEEK, DataName.ENCYCLOPEDIC_VQA},
     **{name: {*DataName} - {DataName.SCENES} for name in ("records", "images", "per_entity", "strict")},
@@ -86,6 +87,9 @@ class DataOptions:
     ] = None
     labels: Annotated[
         Path | None, Doc("Labels of one's own pictures, JSON lines of picture, entity_id and region (jsonl).")
+    ] = None
+    pictures: Annotated[
+        Path | None, Doc("The folder that labels name their pictures from (jsonl); that of --images if left out.")
     ] = None
     part: Annotated[
         Part | None, Doc("Which part (releases); if left out, train to train on and val to measure on.")
@@ -209,7 +213,8 @@ def _opened(options: DataOptions, part: Part) -> tuple[AnnotatedSet, KnowledgeBa
     if options.data == DataName.JSONL:
         assert options.labels is not None
         assert options.records is not None
-        own = CollectionLabels(options.labels, pictures=options.images, fold=options.fold or 0)
+        pictures = options.pictures or options.images
+        own = CollectionLabels(options.labels, pictures=pictures, fold=options.fold or 0)
         return own, JsonLines(options.records, images=options.images)
     files: dict[str, Any] = {"folder": options.annotations, "part": part, "images": options.images}
     if options.data == DataName.OVEN:

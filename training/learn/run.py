@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from training import processes
 from training.learn.trainer import Metrics, Trainer
+from training.pace import foretell_steps
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.files import appearing_file, write_text
 
@@ -133,7 +134,8 @@ class Log:
 
 
 def train_in(run: Run, trainer: Trainer, *, steps: int, every: int) -> None:
-    """Takes the steps that are left, with a progress bar; keeps the state after each `every` steps and the last.
+    """Takes the steps that are left, with a progress bar, and says beforehand how long they will take; keeps the state
+    after each `every` steps and the last.
 
     Raises:
         WikiClipError: the kept state cannot be read.
@@ -141,6 +143,7 @@ def train_in(run: Run, trainer: Trainer, *, steps: int, every: int) -> None:
     state = run.state()
     if state is not None:
         trainer.load_state(state)
+    foretell_steps(steps - trainer.step, trainer.try_steps)
     bar = tqdm(total=steps, initial=trainer.step, desc="Training", unit=" steps", disable=not processes.is_first())
     with run.log(trainer.step) as log, bar:
         while trainer.step < steps:

@@ -1,6 +1,7 @@
 """The training loop: frozen features in, a trained entity encoder out."""
 
 import math
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,6 +87,14 @@ class Trainer:
         encoder.eval()
         scale = self._log_scale.exp().item()
         return {"loss": loss, "gradient_norm": norm.item(), "scale": scale, "learning_rate": rate}
+
+    def try_steps(self, steps: int) -> None:
+        """Takes so many steps, and then is as it was before."""
+        state = deepcopy(self.state())
+        with torch.random.fork_rng():
+            for _ in range(steps):
+                self.take_step()
+        self.load_state(state)
 
     def finish(self) -> None:
         """Makes the encoder ready for use, with the averaged weights where a moving average is kept."""

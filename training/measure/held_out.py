@@ -4,12 +4,14 @@ Axes: Q query, N record.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from rich.table import Table
 
 from training.data.annotated import AnnotatedData
-from training.measure.answers import RankedAnswers, ask, mention_vectors
+from training.measure.answers import Cell, RankedAnswers, ask, mention_vectors
+from training.measure.quality import table_rows
 from training.measure.ranking import Interval, bootstrap, within
 from wikiclip.entity import EntityEncoder
 
@@ -30,6 +32,13 @@ class BeforeAfter:
             [within(answers.rank_Q, k).mean() for k in (1, 10)] for answers in (self.after, self.before)
         )
         return bool((first, tenth) > (before, before_tenth))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """For a report: as `table_rows` makes them."""
+        results = {
+            Cell(name, "unseen"): [answers] for name, answers in (("before", self.before), ("after", self.after))
+        }
+        return list(table_rows(results, None))
 
     def table(self) -> Table:
         """For people: shares within the first k, and the difference with its interval over entities."""

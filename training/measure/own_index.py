@@ -4,6 +4,7 @@ Axes: Q query, K candidate.
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from training.data.annotation import Annotation, MentionError, read_mention
 from training.data.problems import Problems
 from training.measure.answers import SCORES, RankedAnswers
 from training.measure.ranking import NOT_FOUND, RANKS
+from training.pace import foretell
 from wikiclip.base.errors import WikiClipError
 from wikiclip.model import PreparedMention
 
@@ -60,6 +62,7 @@ def answers_of_labels(linker: Linker, annotations: Sequence[Annotation], problem
             f"The index holds {len(linker.index)} entities, and how sure an answer is shows in the scores of the best"
             f" {SCORES} beside it: index more records."
         )
+    foretell("Linking labels", np.arange(len(annotations)), "labels", lambda some: _tried(linker, annotations, some))
     asked: list[Annotation] = []
     found: list[list[Candidate]] = []
     with tqdm(total=len(annotations), desc="Linking labels", unit=" labels") as bar:
@@ -76,6 +79,16 @@ def answers_of_labels(linker: Linker, annotations: Sequence[Annotation], problem
         raise WikiClipError(f"No label can be used. {problems.summary()}")
     entity_ids = [annotation.entity_id for annotation in asked]
     return OwnAnswers(_ranked(found, entity_ids), entity_ids)
+
+
+def _tried(linker: Linker, annotations: Sequence[Annotation], some: NDArray[np.int64]) -> None:
+    """Links some labels for nothing; what cannot be read is noted when its turn comes."""
+    mentions = []
+    for number in some:
+        with suppress(MentionError):
+            mentions.append(linker.model.prepare_mention(*read_mention(annotations[number])))
+    if mentions:
+        linker.index.search(linker.model.encode_mentions(mentions), max(RANKS) + 1)
 
 
 def _prepared(linker: Linker, annotation: Annotation, problems: Problems) -> PreparedMention | None:

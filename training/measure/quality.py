@@ -64,20 +64,24 @@ def table_rows(
 
 
 def quality_table(rows: list[dict[str, Any]]) -> Table:
-    """Returns seen, unseen and their harmonic mean side by side; what all rows have in common has no column."""
+    """Returns seen, unseen and their harmonic mean side by side; what all rows have in common has no column, nor has
+    what none has."""
     differs = [name for name in ASKED if name in rows[0] and len({row[name] for row in rows}) > 1]
     settings = [*differs, "method"]
     table = Table(*settings, title="Right entity at rank 1 / 5 / 10, percent")
-    for column in ("seen", "unseen", "harmonic mean", "queries (entities)"):
-        table.add_column(column, justify="right")
     cells: dict[tuple[str, ...], dict[str, dict[str, Any]]] = defaultdict(dict)
     for row in rows:
         cells[tuple(row[name] for name in settings)][row["split"]] = row
+    there = [split for split in TEST_SPLITS if any(split in splits for splits in cells.values())]
+    both = any(all(split in splits for split in TEST_SPLITS) for splits in cells.values())
+    for column in (*there, *(["harmonic mean"] if both else []), "queries (entities)"):
+        table.add_column(column, justify="right")
     for key, splits in sorted(cells.items()):
         seen, unseen = (_printed(splits.get(split)) for split in TEST_SPLITS)
         means = [harmonic_mean(a, b) for a, b in zip(seen, unseen, strict=True)] if seen and unseen else None
         counted = splits.get("unseen") or splits["seen"]
-        table.add_row(*key, _shares(seen), _shares(unseen), _shares(means), f"{counted['n']} ({counted['n_entities']})")
+        shares = [_shares(_printed(splits.get(split))) for split in there] + ([_shares(means)] if both else [])
+        table.add_row(*key, *shares, f"{counted['n']} ({counted['n_entities']})")
     return table
 
 

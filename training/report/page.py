@@ -18,7 +18,7 @@ from PIL import Image
 from training.measure.coverage import RiskCoverage
 from training.measure.releases.oven_score import COLUMNS, HOW_COUNTED, OvenScore, score_rows
 from training.report.curves import curve
-from training.report.table import grouped, ranks_of
+from training.report.table import grouped, ranks_of, shown_splits
 from wikiclip.base.files import write_text
 from wikiclip.masks import Mask
 from wikiclip.thumbnails import inline, outlined, thumbnail
@@ -87,6 +87,8 @@ def write_report(
     environment = Environment(
         loader=PackageLoader("training.report", ""), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
+    groups = list(grouped(rows))
+    shown = shown_splits(groups)
     html = environment.get_template("page.html").render(
         title=title,
         notes=notes,
@@ -95,7 +97,9 @@ def write_report(
         duration=timedelta(seconds=round(sum(step.get("seconds", 0) for step in metrics))),
         curves=list(_curves(metrics)),
         ranks=ranks_of(rows),
-        groups=list(grouped(rows)),
+        groups=groups,
+        splits_shown=shown,
+        counted="unseen" if "unseen" in shown else "seen",
         score_columns=COLUMNS,
         scores=list(score_rows(scores)),
         how_counted=HOW_COUNTED,

@@ -8,6 +8,8 @@ from typing import Any
 from training.measure.quality import ASKED
 from training.measure.ranking import harmonic_mean
 
+SPLITS = ("seen", "unseen", "harmonic mean")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
@@ -36,6 +38,12 @@ class Group:
 def ranks_of(rows: Sequence[Mapping[str, Any]]) -> list[int]:
     """Returns the k for which rows have an "rk"."""
     return sorted({int(name[1:]) for row in rows for name in row if name.startswith("r") and name[1:].isdecimal()})
+
+
+def shown_splits(groups: Sequence[Group]) -> list[str]:
+    """Returns the splits that some method was measured on: the others would be empty columns."""
+    there = {split for group in groups for splits in group.methods.values() for split in splits}
+    return [split for split in SPLITS if split in there]
 
 
 def grouped(rows: Sequence[Mapping[str, Any]]) -> Iterator[Group]:

@@ -129,6 +129,21 @@ def test_the_command_prints_a_table_for_each_region(service: Service, picture: P
     assert "all of" in run("link", picture, "--url", service.url)
 
 
+def test_the_command_finds_what_stands_out(
+    service: Service, linking: LinkClient, picture: Path, tmp_path: Path
+) -> None:
+    found = linking.link(picture, regions="find").results
+    told = run("link", picture, "--find", "--url", service.url)
+    for one in found:
+        assert one.region is not None
+        assert f"found at {','.join(map(str, one.region.box))}" in told
+    plain = tmp_path / "plain.png"
+    Image.new("RGB", (40, 30), (90, 90, 90)).save(plain)
+    assert "Nothing stands out" in run("link", plain, "--find", "--url", service.url)
+    with pytest.raises(WikiClipError, match="give it, or regions"):
+        run("link", picture, "--find", "--box", "1,1,4,4", "--url", service.url)
+
+
 def test_the_command_links_what_lies_at_a_point(service: Service, linking: LinkClient, picture: Path) -> None:
     region = linking.segment(picture, point=(17, 15)).regions[0].rle
     expected = linking.link(picture, regions=[{"box": [6, 4, 23, 23]}, region], top_k=5).results

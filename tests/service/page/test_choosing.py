@@ -132,6 +132,19 @@ def test_a_scene_of_the_demo_comes_with_its_regions(visit: Callable[..., Page]) 
     assert (board.masks()[0] == ellipse(DISC)).all()
 
 
+def test_the_first_example_is_a_photograph_in_which_everything_can_be_found(
+    visit: Callable[..., Page], scene: Path, shapes: bytes
+) -> None:
+    (scene / "photograph.png").write_bytes(shapes)
+    board = Board(visit())
+    expect(board.page.locator("#scene-list button")).to_have_text(["Example 1", "Example 2"])
+    board.button("Example 1").click()
+    expect(board.page.locator("#file-name")).to_contain_text("photograph.png")
+    expect(board.page.locator("#proposed")).to_be_hidden()  # no region is told before it is asked for
+    board.button("Find everything").click()
+    expect(board.page.locator("#proposals button")).to_have_count(2)
+
+
 def test_an_answer_is_explained_on_both_pictures_and_in_words(board: Board) -> None:
     board.tool("Box")
     board.drag(DISC[:2], DISC[2:])

@@ -26,6 +26,10 @@ from tests.service.processes.load import BOX, IMAGE, Load
 
 pytestmark = pytest.mark.slow
 
+PLAIN = (  # a grey PNG of a pixel, in which nothing stands out
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
+)
+
 
 @pytest.fixture(scope="module")
 def home(index_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -59,6 +63,10 @@ def _bodies() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "/link", {"json": {"image": IMAGE, "tags": {"any": ["mind"]}, "top_k": 20}}
     yield "/link", {"json": {"image": IMAGE, "regions": [BOX, None], "tags": {"none": ["mind"]}, "top_k": 20}}
     yield "/link", {"json": {"image": IMAGE, "tags": {"some": []}}}
+    yield "/link", {"json": {"image": IMAGE, "regions": "find", "top_k": 2}}
+    yield "/link", {"json": {"image": IMAGE, "regions": "find", "most": 1}}
+    yield "/link", {"json": {"image": PLAIN, "regions": "find"}}
+    yield "/link", {"files": {"image": ("p.png", picture, "image/png"), "regions": (None, "find")}}
     yield "/link", {"files": {"image": ("p.png", picture, "image/png"), "region": (None, json.dumps(BOX))}}
     yield "/link", {"json": {"image": IMAGE, "region": {"box": [900, 900, 3, 3]}}}
     yield "/link", {"json": {"image": IMAGE, "regions": [None] * 65}}

@@ -117,6 +117,18 @@ def test_half_a_surrogate_pair_does_not_lose_the_report(tmp_path, scene):
     assert "half ? pair" in Page(report(tmp_path, examples=[example(scene, broken, broken)])).text()
 
 
+def test_a_split_that_nothing_was_measured_on_has_no_column(tmp_path):
+    row = {"method": "after", "split": "unseen", "r1": 40.0, "r10": 60.0, "r1_lo": 30.0, "r1_hi": 50.0}
+    row |= {"n": 86, "n_entities": 29}
+    text = Page(report(tmp_path, rows=[row])).text("table")
+    assert "method unseen unseen: queries" in text
+    assert "harmonic mean" not in text
+    assert "after 40.0 30.0 to 50.0 60.0 86 (29)" in text
+    text = Page(report(tmp_path, rows=[{**row, "split": "seen"}])).text("table")
+    assert "unseen" not in text
+    assert "seen: queries (entities)" in text
+
+
 def test_an_empty_run_gives_a_page(tmp_path):
     page = Page(report(tmp_path))
     for text in ("Nothing was measured.", "No step was logged.", "Wrong answers (0)", "Right answers (0)"):

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from training import processes
 from training.data.features.columns import Column, ColumnFiles
 from training.data.features.stretches import Stretches
+from training.pace import foretell
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.files import write_text
 from wikiclip.base.locks import locked
@@ -82,6 +83,7 @@ class Features:
         self._stretches = Stretches(self.folder / STRETCHES, rows=rows, size=STRETCH)
         self._files = {c.name: ColumnFiles(self.folder, c, rows=rows, stretch=STRETCH) for c in self.kept}
         self._filled = not self.kept
+        self._foretold = False
 
     def __str__(self) -> str:
         """One line: what is kept and how large, and what is not."""
@@ -115,7 +117,8 @@ class Features:
         self._filled = True
 
     def _fill(self, done: int) -> None:
-        """Computes stretch by stretch. The bar says how many rows are behind or in another process's hands."""
+        """Computes stretch by stretch, and says beforehand how long that will take. The bar says how many rows are
+        behind or in another process's hands."""
         bar = tqdm(
             total=self.rows,
             initial=done,
@@ -130,6 +133,9 @@ class Features:
     def _compute(self, number: int, bar: "tqdm[NoReturn]") -> None:
         """Computes what a stretch lacks of the columns that are kept; this process holds it."""
         rows, progress = self._stretches.rows(number), self._stretches.progress(number)
+        if not self._foretold:  # by who has something to do, and does not wait for another process
+            self._foretold = True
+            foretell(f"Features {self.name}", np.arange(int(bar.n), self.rows), "rows", self._make)
         while (start := min(progress.get(name, 0) for name in self._files)) < len(rows):
             # A column that was granted later catches up with the others before they go on together.
             ahead = [done for done in progress.values() if done > start]

@@ -30,7 +30,8 @@ def test_an_answer_names_candidates_for_each_region(client: httpx.Client, png: b
     assert set(answer) == {"results", "model", "index_version", "reranked", "timings_ms"}
     assert answer["model"] == linker.model.name
     assert answer["index_version"] == linker.index.version
-    assert set(answer["timings_ms"]) == {"decode", "wait", "encode", "search", "rerank", "total"}
+    assert set(answer["timings_ms"]) == {"decode", "segment", "wait", "encode", "search", "rerank", "total"}
+    assert answer["timings_ms"]["segment"] is None
     assert len(answer["results"]) == 3
     for result in answer["results"]:
         candidates = result["candidates"]
