@@ -101,8 +101,12 @@ class Course:
 
     def add(self, other: "Course") -> None:
         """Counts the stages of another course, which the same request took meanwhile, as its own."""
-        for name, took in other._took.items():
-            self._took[name] = self._took.get(name, 0.0) + took
+        self.count(other._took)
+
+    def count(self, took: Mapping[str, float]) -> None:
+        """Counts milliseconds of stages as its own; of a stage that it went through itself, as more of that."""
+        for name, milliseconds in took.items():
+            self._took[name] = self._took.get(name, 0.0) + milliseconds
 
     def timings(self, *, also: Mapping[str, float] = NO_TIMES) -> dict[str, float]:
         """Milliseconds by stage; `wait` is what was spent in queues, `total` all until now.

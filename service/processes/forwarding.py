@@ -133,13 +133,13 @@ class Forwarding:
         async with self._admitted() as course:
             packed: Packed | FindQuery = await self._decoded(course, read, size)
             regions: list[RegionOut] | None = None
-            took: dict[str, float] = {}
             if isinstance(packed, FindQuery):
                 outlined, found_regions = await self._outlined(packed.segment)
-                took, regions = outlined.timings, packed.chosen(found_regions)
+                course.count(outlined.timings)
+                regions = packed.chosen(found_regions)
                 if not regions:
                     now = self._versions.now
-                    return Linked([], now.model_name, now.version, False, course.timings(also=NOT_LINKED | took), [])
+                    return Linked([], now.model_name, now.version, False, course.timings(also=NOT_LINKED), [])
                 further = Course(self._way)
                 packed = await self._decoded(further, packed.linking(regions), size)
                 course.add(further)
@@ -161,7 +161,7 @@ class Forwarding:
             assert isinstance(found, messages.Found)
             shown = await self._versions.of(found.version)
             results = [_result(shown, ranking) for ranking in found.results]
-            timings = course.timings(also=found.timings | took)
+            timings = course.timings(also=found.timings)
             return Linked(results, shown.model_name, found.version, found.reranked, timings, regions)
 
     async def segment(self, read: Callable[[Any], Any], *, size: int) -> Segmented:
