@@ -118,8 +118,8 @@ def _alias_rank(entity: Entity, asked: Asked) -> tuple[float, ...]:
 
 
 def _bm25(words: list[str], asked: Asked) -> float | None:
-    """Okapi BM25 (Robertson and Zaragoza, 2009, section 3.4) without the rarity of words, which all have to be there; None
-    where one is not."""
+    """Okapi BM25 (Robertson and Zaragoza, 2009, section 3.4) without the rarity of words, which all have to be there;
+    None where one is not."""
     joined = f" {' '.join(words)}"
     if not joined.isascii() and not asked.suits(tokens_of(words)):
         return None
