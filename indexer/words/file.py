@@ -94,7 +94,9 @@ def _fill(path: Path, table: EntityTable, numbers: list[int], words: Words) -> N
         connection.execute("COMMIT")
         connection.execute("VACUUM")
     except sqlite3.OperationalError as error:
-        raise WikiClipError(f"{path} cannot be written ({error}); make room, and build again.") from error
+        raise WikiClipError(
+            f"{path} cannot be written ({error}): make room, or leave words out with --words none."
+        ) from error
     finally:
         connection.close()
 

@@ -21,7 +21,7 @@ from indexer.kb.record import Entity
 from indexer.words.file import Words
 from indexer.words.folding import Asked
 from indexer.words.opened import SECONDS, Expression, ShardWords
-from indexer.words.ranking import Tier, begins_so, expression_of, in_texts, indexed, rank_in_block, sharing, tier_of
+from indexer.words.ranking import Tier, begins_so, expression_of, in_texts, indexed, rank, sharing
 
 BLOCK = 64  # records that are ranked together
 PROBED = 32  # records that tell how a start is best looked up
@@ -148,7 +148,7 @@ class Finder:
                     yield None, place
                     return
                 entity = self._entity(row.number)
-                if tier_of(entity, asked) is tier:
+                if rank(entity, asked, tier) is not None:
                     yield FoundEntity(entity, tier), place
 
     def _in_blocks(
@@ -162,8 +162,8 @@ class Finder:
                 for row in rows:
                     if not row.is_left:
                         entity = self._entity(row.number)
-                        if tier_of(entity, asked) is tier:
-                            ranked.append((rank_in_block(entity, asked, tier), row, entity))
+                        if (suits := rank(entity, asked, tier)) is not None:
+                            ranked.append((suits, row, entity))
                     if row.is_left or len(ranked) == BLOCK:
                         end = row
                         break

@@ -27,17 +27,23 @@ class Tier(IntEnum):
 
 def tier_of(entity: Entity, asked: Asked) -> Tier | None:
     """Where an entity holds all words; None where it does not."""
+    named = _tier_of_names(entity, asked)
+    if named is not None or not entity.text:
+        return named
+    return Tier.TEXT if in_texts(asked).suits(tokens_of(_told(entity))) else None
+
+
+def _tier_of_names(entity: Entity, asked: Asked) -> Tier | None:
     words = words_of(entity.title)
-    names = tokens_of(words)
-    if asked.suits(names):
+    title = tokens_of(words)
+    if asked.suits(title):
         return Tier.BEGINNING if asked.begins(words) else Tier.TITLE
-    if entity.aliases:
-        names = alias_tokens(entity, names)
-        if asked.suits(names):
-            return Tier.ALIAS
-    if entity.text and in_texts(asked).suits(names | tokens_of(words_of(entity.text[:TEXT_LENGTH]))):
-        return Tier.TEXT
-    return None
+    return Tier.ALIAS if entity.aliases and asked.suits(alias_tokens(entity, title)) else None
+
+
+def _told(entity: Entity) -> list[str]:
+    """All words of an entity."""
+    return words_of(" ".join((entity.title, *entity.aliases, entity.text[:TEXT_LENGTH])))
 
 
 def in_texts(asked: Asked) -> Asked:
@@ -86,13 +92,19 @@ def sharing(indexed: str, tier: Tier) -> Expression:
 
 def begins_so(entity: Entity, start: str, tier: Tier) -> bool:
     """Whether a word of an entity begins with all of a start, of those that a tier is looked for in."""
-    told = (entity.title, *entity.aliases, entity.text[:TEXT_LENGTH]) if tier is Tier.TEXT else (entity.title,)
-    return any(word.startswith(start) for word in tokens_of(words_of(" ".join(told))))
+    words = _told(entity) if tier is Tier.TEXT else words_of(entity.title)
+    return f" {start}" in f" {' '.join(words)}"
 
 
-def rank_in_block(entity: Entity, asked: Asked, tier: Tier) -> tuple[float, ...]:
-    """How well an entity of the last two tiers suits; less is better."""
-    return _alias_rank(entity, asked) if tier is Tier.ALIAS else (-_bm25(entity, asked),)
+def rank(entity: Entity, asked: Asked, tier: Tier) -> tuple[float, ...] | None:
+    """How well an entity of a tier suits, less is better; None where it is of another."""
+    named = _tier_of_names(entity, asked)
+    if tier is Tier.TEXT:
+        score = None if named is not None else _bm25(_told(entity), in_texts(asked))
+        return None if score is None else (-score,)
+    if named is not tier:
+        return None
+    return _alias_rank(entity, asked) if tier is Tier.ALIAS else ()
 
 
 def _alias_rank(entity: Entity, asked: Asked) -> tuple[float, ...]:
@@ -105,13 +117,21 @@ def _alias_rank(entity: Entity, asked: Asked) -> tuple[float, ...]:
     return min(ranks, default=(2.0, 0.0, 0.0))
 
 
-def _bm25(entity: Entity, asked: Asked) -> float:
-    """Okapi BM25 (Robertson and Zaragoza, 2009, section 3.4) without the rarity of words: each one has to be there."""
-    words = words_of(" ".join((entity.title, *entity.aliases, entity.text[:TEXT_LENGTH])))
-    joined = " ".join(words)
-    counts = [words.count(token) or joined.count(token) for token in asked.tokens]
+def _bm25(words: list[str], asked: Asked) -> float | None:
+    """Okapi BM25 (Robertson and Zaragoza, 2009, section 3.4) without the rarity of words, which all have to be there;
+    None where one is not."""
+    joined = f" {' '.join(words)}"
+    if not joined.isascii() and not asked.suits(tokens_of(words)):
+        return None
+    # Characters of scripts without spaces are no words of their own.
+    counts = [words.count(token) for token in asked.tokens]
     if asked.start is not None:
-        counts.append(sum(word.startswith(asked.start) for word in words))
+        counts.append(joined.count(f" {asked.start}"))
+    if not joined.isascii():
+        every = asked.tokens if asked.start is None else (*asked.tokens, asked.start)
+        counts = [count or joined.count(token) for count, token in zip(counts, every, strict=True)]
+    if not all(counts):
+        return None
     short = K1 * (1 - B + B * len(words) / USUAL_LENGTH)
     return sum(count * (K1 + 1) / (count + short) for count in counts)
 

@@ -100,6 +100,7 @@ def test_answers_are_those_of_one_process(several: Family, alone: Service) -> No
     odd = ODD_ID.replace("%", "%25").replace("/", "%2F").replace("?", "%3F").replace("#", "%23")
     for path in (
         "/entities?title=red",
+        "/entities?q=is%20red",
         "/entities?limit=3",
         "/entities/red-disc",
         f"/entities/{odd}",
