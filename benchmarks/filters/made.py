@@ -49,12 +49,13 @@ def _at_random(vectors_NM: NDArray[np.float16], share: float) -> NDArray[np.bool
 
 
 def _alike(vectors_NM: NDArray[np.float16], share: float) -> NDArray[np.bool_]:
-    """Rows on one side of the space, as a tag for birds: most queries are about others, whose lists hold few of them."""
+    """Rows on one side of the space, as a tag for birds; most queries are about others, whose lists hold few such."""
     direction_M = np.random.default_rng(SEED).standard_normal(vectors_NM.shape[1])
     size = 2**16
     parts = [vectors_NM[start : start + size] @ direction_M for start in range(0, len(vectors_NM), size)]
     scores_N = np.concatenate(parts)
-    return scores_N >= np.quantile(scores_N, 1 - share)
+    mask_N: NDArray[np.bool_] = scores_N >= np.quantile(scores_N, 1 - share)
+    return mask_N
 
 
 FILTERS: Mapping[str, Callable[[NDArray[np.float16], float], NDArray[np.bool_]]] = {
