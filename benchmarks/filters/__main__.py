@@ -42,8 +42,8 @@ app = typer.Typer(add_completion=False)
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One kind's searches among some of the rows: milliseconds, of which `core` are the median of a core's time, whatever
-    else the machine does; and the share of the ten that it should find."""
+    """One kind's searches among some of the rows: milliseconds, of which `core` are the median of a core's time,
+    whatever else the machine does; and the share of the ten that it should find."""
 
     kind: str
     rows: int
