@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from cachetools import LRUCache
@@ -26,6 +27,13 @@ from wikiclip.base.machine import DeviceChoice
 
 Find = Callable[[NDArray[np.float32], int], Hits]
 AMONG_BYTES = 2**27  # that the rows of filters which are kept may take together: ten of six million rows
+
+
+class Passing(NamedTuple):
+    """What passes a filter: rows, None for all of them, and how many entities."""
+
+    among: Among | None
+    entities: int
 
 
 class EntityIndex(Records):
@@ -52,7 +60,7 @@ class EntityIndex(Records):
         self.rows: Searcher
         self.rows, self.where = place(opened, kind.name, wanted=device)
         self._row_is_entity = len(self._entity_of_row) == self._entities.numbers  # each has a row, in their order
-        self._among: LRUCache[TagFilter, Among] = LRUCache(AMONG_BYTES, getsizeof=lambda among: 2 * len(among.mask_N))
+        self._kept: LRUCache[TagFilter, Passing] = LRUCache(AMONG_BYTES, getsizeof=_size)
         self._lock = threading.Lock()
 
     @classmethod
@@ -112,11 +120,10 @@ class EntityIndex(Records):
         if k < 1:
             raise ValueError(f"k is {k}, below 1")
         self.files.expect_whole()
-        among, living = None, len(self._entities)
-        if tags is not None:
-            among, living = self._passing_rows(tags)
-            if living == 0:
-                return [Nearest([], []) for _ in queries_BM]
+        among = None if tags is None else self._passing(tags).among
+        living = self.count_passing(tags)
+        if living == 0:
+            return [Nearest([], []) for _ in queries_BM]
         numbers, scores = self._distinct(queries_BM, min(k, living), among)
         each = zip(numbers, scores, strict=True)
         return [Nearest(numbers_K.tolist(), scores_K.tolist()) for numbers_K, scores_K in each]
@@ -151,20 +158,20 @@ class EntityIndex(Records):
 
     def count_passing(self, tags: TagFilter | None) -> int:
         """How many entities pass."""
-        return len(self) if tags is None else int(np.count_nonzero(self.passing(tags)))
+        return len(self) if tags is None else self._passing(tags).entities
 
-    def _passing_rows(self, tags: TagFilter) -> tuple[Among | None, int]:
-        """(rows of the entities that pass, None where all rows are; how many entities pass)."""
-        mask_E = self.passing(tags)
+    def _passing(self, tags: TagFilter) -> "Passing":
         with self._lock:
-            among = self._among.get(tags)
-        if among is None:
+            found = self._kept.get(tags)
+        if found is None:
+            mask_E = self.passing(tags)
             among = Among(mask_E if self._row_is_entity else mask_E[self._entity_of_row])
+            is_all = among.count == len(among.mask_N)
+            found = Passing(None if is_all else among, int(np.count_nonzero(mask_E)))
             with self._lock:
-                if 2 * len(among.mask_N) <= AMONG_BYTES:
-                    self._among[tags] = among
-        living = among.count if self._row_is_entity else int(np.count_nonzero(mask_E))
-        return (None if among.count == len(among.mask_N) else among), living
+                if _size(found) <= AMONG_BYTES:
+                    self._kept[tags] = found
+        return found
 
     def _distinct(
         self, queries_BM: NDArray[np.float32], k: int, among: Among | None
@@ -205,3 +212,8 @@ class EntityIndex(Records):
             pending, fetch = np.array(short, dtype=np.intp), min(most, 4 * fetch)
             find, grouping = search, False
         return numbers, scores
+
+
+def _size(passing: Passing) -> int:
+    """Bytes: its mask, which FAISS's bits and the numbers of few rows are small beside."""
+    return 1 if passing.among is None else 2 * len(passing.among.mask_N)

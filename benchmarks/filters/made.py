@@ -54,8 +54,8 @@ def _alike(vectors_NM: NDArray[np.float16], share: float) -> NDArray[np.bool_]:
     size = 2**16
     parts = [vectors_NM[start : start + size] @ direction_M for start in range(0, len(vectors_NM), size)]
     scores_N = np.concatenate(parts)
-    passes_N: NDArray[np.bool_] = scores_N >= np.quantile(scores_N, 1 - share)
-    return passes_N
+    mask_N: NDArray[np.bool_] = scores_N >= np.quantile(scores_N, 1 - share)
+    return mask_N
 
 
 FILTERS: Mapping[str, Callable[[NDArray[np.float16], float], NDArray[np.bool_]]] = {

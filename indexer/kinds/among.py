@@ -1,6 +1,6 @@
 """The rows that a search is about: the others are left out before anything is compared.
 
-Axes: K row that may be found, N index row.
+Axes: B query, K row that may be found, N index row, R hit of a ranking.
 """
 
 from functools import cached_property
@@ -40,6 +40,18 @@ class Among:
     def are_few(self) -> bool:
         """Whether they are quicker to fetch than to be told from all the others."""
         return self.count <= FEW * len(self.mask_N)
+
+    def of_ranking(self, rows_BR: NDArray[np.int64], k: int) -> NDArray[np.int64] | None:
+        """The rows of a ranking of all rows, with -1 for those that may not be found; None where it does not reach far
+        enough for the k best that may."""
+        passes_BR = (rows_BR >= 0) & self.mask_N[rows_BR]
+        is_enough = (passes_BR.sum(axis=1) >= min(k, self.count)).all()
+        return np.where(passes_BR, rows_BR, -1) if is_enough else None
+
+    def reach(self, k: int) -> int:
+        """How many of all rows should be ranked so that the k best that may be found are among them: twice as many as
+        where these lie evenly."""
+        return 2 * min(k, self.count) * len(self.mask_N) // max(1, self.count)
 
     def selector(self, start: int, end: int) -> Any:
         """FAISS's selector of the rows from `start` on and before `end`, which it counts from 0."""

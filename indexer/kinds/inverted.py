@@ -30,7 +30,7 @@ ID_BYTES = 8  # FAISS keeps a row's number beside its code
 # 8,192 lists, merged of six shards).
 ROOM = 1.45
 # Of how many times fewer rows may be found, the power that so many times more lists are looked into (docs/filters.md).
-FURTHER = 0.5
+FURTHER = 0.75
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -59,7 +59,7 @@ class Tags:
             kept = self._kept.get(wanted)
         if kept is None:
             kept = self._made(wanted)
-            kept.flags.writeable = False
+            kept.setflags(write=False)
             with self._lock:
                 if len(kept) <= MASK_BYTES:
                     self._kept[wanted] = kept

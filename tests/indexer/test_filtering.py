@@ -147,9 +147,9 @@ def test_no_more_masks_are_kept_than_said(birds, monkeypatch):
     monkeypatch.setattr("indexer.search.AMONG_BYTES", 2 * 2 * 200)
     index = EntityIndex.open(birds[0])
     for number in range(6):
-        index.search(birds[1][:1], 3, tags=TagFilter(none=(f"t{number}", "even")))
+        index.search(birds[1][:1], 3, tags=TagFilter(none=("even", f"t{number}")))
     assert len(index.tags._kept) == 3
-    assert len(index._among) == 2
+    assert len(index._kept) == 2
 
 
 def without_tags(home: Path) -> Version:
@@ -196,3 +196,22 @@ def test_a_table_of_tags_that_is_damaged_is_refused(tmp_path, make_version):
         file.truncate(100)
     with pytest.raises(CorruptIndex, match=r"tags\.arrow was cut off"):
         index.search(np.eye(1, WIDTH, dtype=np.float32), 1, tags=TagFilter(any=("bird",)))
+
+
+@pytest.mark.parametrize(("named", "most"), [(3, 20), (3, 16_384), (40, 16_384), (500, 16_384)])
+def test_milvus_is_told_rows_in_each_way(tmp_path, make_version, milvus, monkeypatch, named, most):
+    """By name, by the names of the others, by a ranking of all, and by several searches where that is too short."""
+    monkeypatch.setattr("indexer.kinds.milvus.searcher.NAMED", named)
+    monkeypatch.setattr("indexer.kinds.milvus.searcher.MOST", most)
+    random = np.random.default_rng(3)
+    rows_NM = random.normal(size=(90, WIDTH)).astype(np.float16)
+    entities = tagged(random, 90)
+    opened = []
+    for kind in BACKENDS:
+        make_version(tmp_path / kind, rows_NM, entities=entities, shard_rows=40, kind=kind)
+        opened.append(EntityIndex.open(tmp_path / kind))
+    queries_BM = random.normal(size=(4, WIDTH)).astype(np.float32)
+    for tags in (TagFilter(any=("bird",)), TagFilter(any=("with space",)), TagFilter(none=("with space",))):
+        exact, there = (index.search(queries_BM, 8, tags=tags) for index in opened)
+        for ours, theirs in zip(there, exact, strict=True):
+            assert [one.entity for one in ours] == [one.entity for one in theirs]

@@ -83,8 +83,9 @@ class FaissGpuExact:
 
     Args:
         index: what `empty_on_gpus` made, filled.
-        host: the same rows on the CPU. It serves `vectors`, and searches for more hits than a GPU can select, and among
-            some of the rows, which FAISS's flat indexes on GPUs cannot.
+        host: the same rows on the CPU. It serves `vectors`, and searches for more hits than a GPU can select. FAISS's
+            flat indexes on GPUs leave out no rows: the host searches among few, and where a ranking of `MOST` does not
+            have enough of those that may be found.
     """
 
     def __init__(self, index: Any, host: Searcher) -> None:
@@ -94,13 +95,19 @@ class FaissGpuExact:
         return int(self._index.ntotal)
 
     def search(self, queries_BM: NDArray[np.float32], k: int, *, among: Among | None = None) -> Hits:
-        if k > MOST or among is not None:
+        reach = k if among is None else among.reach(k)
+        if reach > MOST or (among is not None and among.are_few):
             return self._host.search(queries_BM, k, among=among)
         queries_BM = np.ascontiguousarray(queries_BM, dtype=np.float32)
         if len(queries_BM) == 0:
             return best_first(np.empty((0, k), dtype=np.int64), np.empty((0, k), dtype=np.float32), k)
         with self._lock:
-            scores_BR, rows_BR = self._index.search(queries_BM, min(k + SPARE, MOST))
+            scores_BR, rows_BR = self._index.search(queries_BM, min(reach + SPARE, MOST))
+        if among is not None:
+            passing_BR = among.of_ranking(rows_BR, k)
+            if passing_BR is None:
+                return self._host.search(queries_BM, k, among=among)
+            rows_BR = passing_BR
         return best_first(rows_BR, scores_BR, k)
 
     def vectors(self, rows_K: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -92,11 +92,10 @@ class MilvusSearcher:
             no_R = self._primary(np.flatnonzero(~among.mask_N))
             return self._search(queries_BM, k, {"filter": f"{ROW} not in {no_R}"} if no_R else {})
         if among.count > NAMED:
-            wanted = min(k, among.count)
-            hits = self._search(queries_BM, min(MOST, 2 * wanted * len(self) // among.count), {})
-            passes_BR = (hits.rows_BK >= 0) & among.mask_N[hits.rows_BK]
-            if (passes_BR.sum(axis=1) >= min(wanted, MOST)).all():
-                return best_first(np.where(passes_BR, hits.rows_BK, -1), hits.scores_BK, k)
+            hits = self._search(queries_BM, min(MOST, among.reach(k)), {})
+            passing_BR = among.of_ranking(hits.rows_BK, k)
+            if passing_BR is not None:
+                return best_first(passing_BR, hits.scores_BK, k)
         named = (among.rows[start : start + NAMED] for start in range(0, among.count, NAMED))
         found = [self._search(queries_BM, k, {"filter": f"{ROW} in {self._primary(some_K)}"}) for some_K in named]
         nothing = (len(queries_BM), 0)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import faiss
 import numpy as np
 import pytest
 import torch
@@ -144,13 +145,25 @@ def test_a_shortlist_holds_the_best_of_those_that_may_be_found(texts, share):
     assert np.isin(best[best >= 0], listed).all()
 
 
-def test_what_is_on_gpus_leaves_it_to_the_host(tmp_path: Path, make, texts):
-    """FAISS's indexes on GPUs know no selector; they must not be asked."""
+def test_lists_on_gpus_leave_it_to_the_host(tmp_path: Path, make, texts):
+    """FAISS's indexes on GPUs know no selector; these must not be asked."""
     rows_NM, queries_BM, among = texts(1, 300, 16), texts(2, 3, 16).astype(np.float32), drawn(300, 0.3)
-    exact = make(KINDS["exact-fp16"], tmp_path / "exact", rows_NM)
-    lists = make(KINDS["balanced-sq8"], tmp_path / "lists", rows_NM)
-    for placed, host in ((FaissGpuExact(None, exact), exact), (FaissGpuLists(None, lists), lists)):
-        assert found(placed.search(queries_BM, 5, among=among)) == found(host.search(queries_BM, 5, among=among))
+    host = make(KINDS["balanced-sq8"], tmp_path, rows_NM)
+    hits = FaissGpuLists(None, host).search(queries_BM, 5, among=among)
+    assert found(hits) == found(host.search(queries_BM, 5, among=among))
+
+
+@pytest.mark.parametrize("k", [1, 10, 300])
+@pytest.mark.parametrize("share", [*SHARES, "last"])
+def test_rows_on_gpus_are_ranked_and_left_out_afterwards_or_by_the_host(tmp_path: Path, make, texts, share, k):
+    """FAISS's flat index on the CPU stands where one on GPUs does, and knows no selector either here."""
+    rows_NM, queries_BM = texts(1, 3000, 16), texts(2, 4, 16).astype(np.float32)
+    host, flat = make(KINDS["exact-fp16"], tmp_path, rows_NM), faiss.IndexFlatIP(16)
+    flat.add(rows_NM.astype(np.float32))
+    among = drawn(3000, share) if share != "last" else Among(host.search(queries_BM, 3000).rows_BK[0].argsort() > 2500)
+    ours, theirs = (each.search(queries_BM, k, among=among) for each in (FaissGpuExact(flat, host), host))
+    np.testing.assert_allclose(ours.scores_BK, theirs.scores_BK, atol=1e-6)
+    assert share_found(ours, theirs) > 0.99 or not among.count
 
 
 def test_lists_are_looked_into_further_the_fewer_may_be_found(tmp_path: Path, make, texts):
