@@ -163,6 +163,9 @@ class Settings(BaseSettings):
     changes_waiting: Annotated[
         PositiveInt, Field(description="Changes over HTTP that wait at most; they are taken with an admin's key alone.")
     ] = 1000
+    changes_nice: Annotated[
+        int, Field(ge=0, le=19, description="How far the process that applies them gives way to all others.")
+    ] = 10
     feedback: Annotated[
         Path | None, Field(description="The folder that `POST /feedback` keeps labels in; none are taken without it.")
     ] = None

@@ -6,13 +6,17 @@ import sys
 import threading
 from contextlib import suppress
 
-LOWEST = 19  # of priorities
+NICE = "WIKICLIP_CHANGES_NICE"  # in the environment, since it holds from before anything heavy is imported
 
 
 def main() -> None:
-    """Reads what is to be done from the standard input, and does it until nothing more comes."""
+    """Reads what is to be done from the standard input, and does it until nothing more comes.
+
+    At the lowest of all priorities nothing would be applied for as long as callers keep all cores busy: the default
+    takes about a tenth of one core from them.
+    """
     with suppress(OSError, AttributeError):
-        os.nice(LOWEST)
+        os.nice(int(os.environ[NICE]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, with which this ends
     line = sys.stdin.buffer.readline()
     # At once, in the middle of whatever it does: an update may be killed at any moment.

@@ -12,12 +12,14 @@ import sys
 import time
 from contextlib import suppress
 
+from service.changes.__main__ import NICE
 from service.changes.journal import Journal
 from service.changes.work import Work
 from service.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+COMMAND = [sys.executable, "-m", "service.changes"]
 LOOK_S = 0.5
 MOST = 256  # changes that are joined
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0  # before it is started again: twice as long each time
@@ -88,10 +90,10 @@ class Keeper:
         give_up = self._deaths >= GIVEN_UP_AFTER
         work = Work.of(self._settings, most=1 if self._deaths >= ALONE_AFTER else MOST, give_up=give_up)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "service.changes"],
+            COMMAND,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            env={**os.environ, "TQDM_DISABLE": "1"},
+            env={**os.environ, "TQDM_DISABLE": "1", NICE: str(self._settings.changes_nice)},
         )
         assert self._process.stdin is not None
         with suppress(OSError):

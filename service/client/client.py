@@ -1,6 +1,6 @@
 """What a client can ask of the service, a method for each route."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import quote
@@ -11,7 +11,10 @@ from service.schemas import (
     EntitiesResponse,
     EntityOut,
     ExplainResponse,
+    FeedbackResponse,
     FoundResponse,
+    JobOut,
+    JobsResponse,
     LinkResponse,
     NeighboursResponse,
     SegmentResponse,
@@ -158,6 +161,54 @@ class LinkClient:
         """
         params = {"order": order, "limit": limit} | ({} if after is None else {"after": after})
         return self._service.ask(TagsResponse, "GET", "/tags", params=params)
+
+    def put_entity(
+        self, entity_id: str, record: Mapping[str, Any], *, images: Sequence[Picture] | None = None
+    ) -> JobOut:
+        """Puts a record, with an admin's key; `job` tells what became of it.
+
+        Args:
+            record: `title`, `text` and the other fields of a record. Its pictures stay where it has no `images` and
+                none are sent.
+            images: pictures to send; those that `images` of the record names come before them.
+        """
+        parts: list[tuple[str, Any]] = [("record", (None, json_of(dict(record), "record"), "application/json"))]
+        parts += [("image", ("image", file_of(image), "application/octet-stream")) for image in images or ()]
+        return self._service.ask(JobOut, "PUT", _path(entity_id), files=parts)
+
+    def put_entities(self, records: Iterable[Mapping[str, Any]]) -> JobOut:
+        """Puts many records, each with its `entity_id`, with an admin's key."""
+        lines = "".join(f"{json_of(dict(record), 'a record')}\n" for record in records)
+        head = {"Content-Type": "application/x-ndjson"}
+        return self._service.ask(JobOut, "POST", "/entities", content=lines.encode(), headers=head)
+
+    def delete_entity(self, entity_id: str) -> JobOut:
+        """Removes a record, with an admin's key."""
+        return self._service.ask(JobOut, "DELETE", _path(entity_id))
+
+    def job(self, job_id: str) -> JobOut:
+        """What became of a change, with an admin's key."""
+        return self._service.ask(JobOut, "GET", f"/jobs/{quote(job_id, safe='')}")
+
+    def jobs(self, *, limit: int = 20, before: str | None = None) -> JobsResponse:
+        """The last changes, with an admin's key.
+
+        Args:
+            before: what an answer told as `next`, for older ones.
+        """
+        params = {"limit": limit, **({} if before is None else {"before": before})}
+        return self._service.ask(JobsResponse, "GET", "/jobs", params=params)
+
+    def feedback(
+        self, image: Picture, entity_id: str, region: object = None, *, answered: str | None = None
+    ) -> FeedbackResponse:
+        """Says which entity a region shows, where the service keeps that.
+
+        Args:
+            answered: the id that came first in the service's answer.
+        """
+        parts = _parts(image, entity_id=entity_id, region=region_of(region), answered=answered)
+        return self._service.ask(FeedbackResponse, "POST", "/feedback", files=parts)
 
     def neighbours(self, entity_id: str, *, top_k: int = 10) -> NeighboursResponse:
         """The entities nearest to one in the index, itself left out."""

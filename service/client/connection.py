@@ -85,7 +85,7 @@ class Connection:
                 f"{self._http.base_url} did not answer: {why}. Start the service, or give its address"
                 " (--url on the command line)."
             ) from error
-        if answer.status_code != 200:
+        if answer.status_code not in (200, 202):
             refusal = _refusal(answer)
             if answer.status_code in AGAIN and answer.headers.get("retry-after", "").isdecimal():
                 raise _NotYet(refusal, float(answer.headers["retry-after"]))

@@ -6,12 +6,14 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from indexer.errors import CorruptIndex, IndexUnreachable, TookTooLong, UnknownEntity
 from service.errors import Cause, Problem, index_damaged, index_unreachable
 
 logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def problem_response(problem: Problem) -> JSONResponse:
@@ -57,17 +59,26 @@ async def _answer_late(_: Request, error: Exception) -> JSONResponse:
     return problem_response(Problem(Cause.DEADLINE, "Ask for less, or try again in a moment."))
 
 
-async def _answer_http(_: Request, error: Exception) -> JSONResponse:
+async def _answer_http(request: Request, error: Exception) -> JSONResponse:
     """Starlette's own refusals, which are those of the router."""
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
         return problem_response(Problem(Cause.NOT_FOUND, "See /openapi.json for what is served."))
     if error.status_code == 405:
-        headers = dict(error.headers or {})
-        return problem_response(
-            Problem(Cause.METHOD_NOT_ALLOWED, f"Use {headers.get('Allow', 'GET')}.", headers=headers)
-        )
+        allowed = _methods(request)
+        headers = {"Allow": ", ".join(allowed)}
+        return problem_response(Problem(Cause.METHOD_NOT_ALLOWED, f"Use {' or '.join(allowed)}.", headers=headers))
     return problem_response(Problem(Cause.INTERNAL_ERROR, "The request could not be routed."))
+
+
+def _methods(request: Request) -> list[str]:
+    """What a path answers. Routes of several files share one, and Starlette names those of the first alone."""
+    routes = request.app.routes
+    return [
+        method
+        for method in METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
 
 
 async def _answer_parameters(_: Request, error: Exception) -> JSONResponse:

@@ -7,6 +7,8 @@ from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from starlette.routing import Match
+from starlette.types import Scope
 
 from service.changes.change import Change
 from service.changes.journal import Full, Journal, NoSpace
@@ -23,7 +25,21 @@ from service.settings import Settings
 from wikiclip.pictures import PictureError
 
 logger = logging.getLogger(__name__)
-router = APIRouter(route_class=EntityRoute)
+
+
+class RecordRoute(EntityRoute):
+    """A route to a record itself: what only shows more of one, as its picture does, is not changed by itself."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """As an entity's route does; never where the path, as it was sent, goes on behind the id."""
+        raw = scope.get("raw_path") or scope["path"].encode()
+        if scope["path"].startswith("/entities/") and raw.endswith(BELOW):
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
+BELOW = (b"/image", b"/neighbours")
+router = APIRouter(route_class=RecordRoute)
 
 _RECORD = {
     "type": "object",
@@ -33,17 +49,17 @@ _RECORD = {
         "title": {"type": "string", "minLength": 1},
         "text": {"type": "string"},
         "images": {
-            "type": "array",
+            "type": ["array", "null"],
             "items": {"type": "string"},
             "description": "Which of its pictures a record keeps, as GET gives them; all where it is absent and no"
             " picture is sent.",
         },
-        "url": {"type": "string"},
-        "attribution": {"type": "string"},
+        "url": {"type": ["string", "null"]},
+        "attribution": {"type": ["string", "null"]},
         "aliases": {"type": "array", "items": {"type": "string"}},
         "tags": {"type": "array", "items": {"type": "string"}},
-        "lang": {"type": "string"},
-        "extra": {"type": "object"},
+        "lang": {"type": ["string", "null"]},
+        "extra": {"type": ["object", "null"]},
     },
     "required": ["title", "text"],
 }

@@ -2,6 +2,7 @@
 
 import io
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -28,6 +29,19 @@ def write_keys(path: Path, *, admin: bool = True) -> Path:
     path.write_text("".join(key.line() for key in keys))
     path.chmod(0o600)
     return path
+
+
+def copied(index_home: Path, folder: Path) -> Path:
+    """An index of one's own."""
+    shutil.copytree(index_home, folder / "index")
+    return folder / "index"
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder that sockets may lie in."""
+    with tempfile.TemporaryDirectory(prefix="w-", dir="/tmp") as name:
+        yield Path(name)
 
 
 @dataclass(frozen=True)
@@ -67,9 +81,7 @@ class Asking:
 
 @pytest.fixture(scope="module")
 def home(index_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    copy = tmp_path_factory.mktemp("changing") / "index"
-    shutil.copytree(index_home, copy)
-    return copy
+    return copied(index_home, tmp_path_factory.mktemp("changing"))
 
 
 @pytest.fixture(scope="module")

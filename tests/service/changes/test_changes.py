@@ -1,13 +1,13 @@
 """Changes over HTTP: accepted, applied beside the serving, followed, and told of."""
 
 import json
-from pathlib import Path
 
 import httpx
 import pytest
 
+from service.client import LinkClient, LinkError
 from service.http.key_ring import Key, Role, checksum
-from tests.service.changes.conftest import CALLER, Asking, drawn
+from tests.service.changes.conftest import ADMIN, CALLER, Asking, drawn
 from tests.service.conftest import ODD_ID
 
 pytestmark = pytest.mark.slow
@@ -107,7 +107,7 @@ def test_changes_that_wait_are_joined_in_their_order(asking: Asking) -> None:
     assert [job["job_id"] for job in older] == [job["job_id"] for job in jobs[1::-1]]
 
 
-def test_who_may_not_and_what_may_not(asking: Asking, png: bytes, tmp_path: Path) -> None:
+def test_who_may_not_and_what_may_not(asking: Asking, png: bytes) -> None:
     caller = {"Authorization": f"Bearer {CALLER}"}
     for method, path in (("PUT", "/entities/x"), ("DELETE", "/entities/x"), ("POST", "/entities"), ("GET", "/jobs")):
         answer = asking.http.request(method, path, headers=caller)
@@ -161,8 +161,35 @@ def test_without_an_admins_key_changes_are_off(asking: Asking) -> None:
         keys.write_text(both)
 
 
-def test_without_keys_changes_are_off(service, client: httpx.Client) -> None:
+def test_without_keys_changes_are_off(client: httpx.Client) -> None:
     for method, path in (("PUT", "/entities/x"), ("DELETE", "/entities/x"), ("POST", "/entities"), ("GET", "/jobs/1")):
         answer = client.request(method, path)
         assert (answer.status_code, answer.json()["type"]) == (403, "urn:wikiclip:problem:changes-off")
         assert "WIKICLIP_KEYS" in answer.json()["detail"]
+
+
+def test_the_client_has_a_method_for_each(asking: Asking) -> None:
+    with LinkClient(asking.service.url, key=ADMIN) as client:
+        picture = drawn((90, 200, 10))
+        accepted = [
+            client.put_entity("c/1", {"title": "One", "text": "", "tags": ["x"]}, images=[picture]),
+            client.put_entities([{"entity_id": "c2", "title": "Two", "text": ""}]),
+            client.delete_entity("c2"),
+        ]
+        assert [job.asked for job in accepted] == [1, 1, 1]
+        jobs = [asking.done(answer_of(job.job_id)) for job in accepted]
+        asking.served(jobs[-1]["index_version"])
+        assert [client.job(job.job_id).state for job in accepted] == ["done"] * 3
+        assert client.jobs(limit=2).jobs[1].job_id == accepted[1].job_id
+        assert len(client.jobs(limit=2, before=accepted[1].job_id).jobs) == 2
+        assert client.entity("c/1").tags == ["x"]
+        client.put_entity("c/1", {"title": "One again", "text": ""})
+        with pytest.raises(LinkError, match="title"):
+            client.put_entity("c3", {"text": ""})
+        with pytest.raises(LinkError, match="WIKICLIP_FEEDBACK"):
+            client.feedback(picture, "c/1", answered="red-disc")
+
+
+def answer_of(job_id: str) -> httpx.Response:
+    """As the answer that accepted it."""
+    return httpx.Response(202, headers={"location": f"/jobs/{job_id}"}, json={"job_id": job_id})

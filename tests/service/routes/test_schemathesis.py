@@ -29,6 +29,7 @@ COMMAND = [
     "--request-timeout=60",
     "--continue-on-failure",
 ]
+# POST /entities takes JSON lines, which it cannot write.
 # No schema can say that a string is a picture's file, or a place in a list that an answer told, so what fits the schema
 # may be refused.
 REFUSES_WHAT_FITS = """
@@ -61,7 +62,7 @@ def test_the_service_keeps_to_its_document(
         )
     )
     ended = subprocess.run(
-        [*COMMAND, "--header", f"Authorization: Bearer {key}", url],
+        [*COMMAND, "--exclude-name=POST /entities", "--header", f"Authorization: Bearer {key}", url],
         cwd=tmp_path,
         capture_output=True,
         text=True,

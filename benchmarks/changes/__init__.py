@@ -1,0 +1,1 @@
+"""Records changed over HTTP: under load, and with the service killed."""

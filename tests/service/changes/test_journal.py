@@ -1,0 +1,78 @@
+"""What was accepted is on the disk, in order, and bounded."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from service.changes.change import Change, Head, Put
+from service.changes.journal import Done, Full, Journal, NoSpace
+
+HEAD = Head(caller="ops", accepted="now", puts=1, removes=0, faults=("line 2: bad",))
+
+
+def change(title: str) -> Change:
+    record = {"entity_id": "a", "title": title, "text": "é\u2028\n"}
+    return Change(head=HEAD, puts=(Put(entity_id="a", record=record, pictures=(3, f"ab/{'0' * 64}.png")),))
+
+
+def test_what_was_accepted_is_read_again_in_its_order(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    assert journal.waiting() == []
+    ids = [journal.accept(change(f"{number}"), most=20) for number in range(11)]
+    assert journal.waiting() == ids == sorted(ids)
+    assert [Journal(tmp_path).change(each).puts[0].record["title"] for each in ids] == [f"{n}" for n in range(11)]
+    assert journal.change(ids[0]) == change("0")
+    assert journal.look_up(ids[0]) == HEAD
+    assert journal.look_up("000000000099") is None
+
+
+def test_no_number_comes_twice_whoever_accepts(tmp_path: Path) -> None:
+    ids: list[str] = []
+
+    def accept() -> None:
+        mine = Journal(tmp_path)
+        ids.extend(mine.accept(change("x"), most=100) for _ in range(10))
+
+    threads = [threading.Thread(target=accept) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({*ids}) == 40
+
+
+def test_what_is_done_waits_no_more_and_is_told_of_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.changes.journal.DONE_KEPT", 3)
+    monkeypatch.setattr("service.changes.journal.SPARE", 2)
+    journal = Journal(tmp_path)
+    ids = [journal.accept(change("x"), most=20) for _ in range(6)]
+    done = Done(head=HEAD, state="done", index_version="v", finished="now", put=1, removed=0)
+    for each in ids:
+        journal.finish(each, done)
+    journal.tidy()
+    assert journal.waiting() == []
+    assert list(journal.ids()) == ids[:2:-1]
+    assert journal.look_up(ids[-1]) == done
+    assert journal.accept(change("x"), most=20) > ids[-1]
+    (tmp_path / "changes" / "waiting" / f"{ids[-1]}.jsonl").write_text("")  # killed before it was removed
+    journal.tidy()
+    assert ids[-1] not in journal.waiting()
+
+
+def test_it_is_bounded(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.accept(change("x"), most=1)
+    with pytest.raises(Full):
+        journal.accept(change("y"), most=1)
+    assert len(journal.waiting()) == 1
+    with pytest.raises(NoSpace):
+        journal.expect_space(1, free=2**60)
+
+
+def test_what_is_torn_is_no_change() -> None:
+    lines = [line.encode() for line in change("x").lines()]
+    with pytest.raises(ValueError, match="not whole"):
+        Change.of_lines(lines[:1])
+    with pytest.raises(ValueError, match="JSON"):
+        Change.of_lines([b"{"])
