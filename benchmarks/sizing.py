@@ -147,6 +147,14 @@ def line(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def numbers(sizes: str) -> list[int]:
+    """Raises typer.BadParameter where one is no number of entities."""
+    words = sizes.split(",")
+    if not all(word.strip().isdecimal() and int(word) for word in words):
+        raise typer.BadParameter("Whole numbers from 1, with commas between.", param_hint="--sizes")
+    return [int(word) for word in words]
+
+
 @app.command()
 def sizing(
     sizes: Annotated[str, typer.Option(help="Numbers of entities, with commas between.")] = SIZES,
@@ -157,7 +165,9 @@ def sizing(
 ) -> None:
     """Print what a build and a replica take, and the kinds of index beside one another, at each size."""
     prices = Prices(core_hour, memory_gb_hour, disk_gb_month)
-    typer.echo("\n".join(tables([int(size) for size in sizes.split(",")], width, prices)))
+    if width != WIDTH:
+        typer.echo("Encoding is reckoned as by `tiny`: the towers of other presets may take ten times as long.\n")
+    typer.echo("\n".join(tables(numbers(sizes), width, prices)))
 
 
 if __name__ == "__main__":

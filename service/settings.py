@@ -218,6 +218,8 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        names = ["_".join(["WIKICLIP", *(str(part).upper() for part in detail["loc"])]) for detail in error.errors()]
-        reasons = [f"{name}: {detail['msg']}." for name, detail in zip(names, error.errors(), strict=True)]
-        raise WikiClipError(" ".join(reasons)) from error
+        faults: dict[str, list[str]] = {}
+        for detail in error.errors():
+            faults.setdefault(f"WIKICLIP_{str(detail['loc'][0]).upper()}", []).append(detail["msg"])
+        # Where a setting may be one thing or another, there is a sentence on each.
+        raise WikiClipError(" ".join(f"{name}: {'; or: '.join(said)}." for name, said in faults.items())) from error

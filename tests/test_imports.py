@@ -1,6 +1,7 @@
 """What an import brings along: the library's face is named at once and loaded when it is asked for."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -74,3 +75,17 @@ def test_one_process_takes_nothing_of_several() -> None:
 def test_the_supervisor_of_several_imports_nothing_that_computes() -> None:
     loaded = fresh("import service.__main__, service.processes.supervisor, sys; print(*sys.modules)").split()
     assert {"torch", "transformers", "fastapi", "uvicorn"} & set(loaded) == set()
+
+
+def test_several_processes_without_their_extra_name_it():
+    code = (
+        "import sys; sys.modules['zmq'] = None\n"
+        "from service.__main__ import app; from wikiclip.base.command import run; run(app)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code, "--port", "0"],
+        env={**os.environ, "WIKICLIP_PROCESSES": "2"},
+        capture_output=True,
+        text=True,
+    )
+    assert (ended.returncode, "[processes]" in ended.stderr, "Traceback" in ended.stderr) == (1, True, False)

@@ -32,6 +32,9 @@ def push(
     version: Named = None,
     home: Home = None,
     sign_key: Annotated[Path | None, typer.Option(help="Sign with this private key; see keygen.")] = None,
+    unsigned: Annotated[
+        bool, typer.Option("--unsigned", help="Push without a signature where the pointer that is there has one.")
+    ] = False,
     model: Annotated[
         str | None, typer.Option(help="The checkpoint that made the version, by name or folder, if it is not found.")
     ] = None,
@@ -50,7 +53,7 @@ def push(
     remote = Remote(uri)
     remote.clear()
     with _bar("Pushing", jobs) as traffic:
-        pushing = Push(remote, traffic, key=key, again=again)
+        pushing = Push(remote, traffic, key=key, again=again, unsigned=unsigned)
         if checkpoint is not None:
             what = pushing.checkpoint(checkpoint_folder(checkpoint))
         else:

@@ -15,6 +15,7 @@ from indexer.bundles.statement import (
     Kind,
     Statement,
     checkpoint_name,
+    is_signed,
     manifest_name,
     next_serial,
     object_name,
@@ -46,13 +47,23 @@ class Push:
     Args:
         key: signs what names files; nothing is signed without one.
         again: sends also files that the remote has, in place of damaged ones.
+        unsigned: puts a pointer without a signature in the place of one with, too.
     """
 
-    def __init__(self, remote: Remote, traffic: Traffic, *, key: SigningKey | None, again: bool = False) -> None:
+    def __init__(
+        self,
+        remote: Remote,
+        traffic: Traffic,
+        *,
+        key: SigningKey | None,
+        again: bool = False,
+        unsigned: bool = False,
+    ) -> None:
         self._remote = remote
         self._traffic = traffic
         self._key = key
         self._again = again
+        self._unsigned = unsigned
         self.pushed = Pushed()
 
     def version(self, version: Version, checkpoint: Path | None, *, current: bool) -> None:
@@ -65,8 +76,10 @@ class Push:
         Raises:
             CorruptIndex: a file is not what the manifest says.
             WrongModel: the checkpoint is another than made the version.
-            WikiClipError: the remote fails.
+            WikiClipError: the remote fails, or its pointer is signed and this one would not be.
         """
+        if current:
+            self._expect_no_signed_pointer()
         version.verify()
         files = {stamp.sha256: (version.folder / name, stamp) for name, stamp in version.manifest.files.items()}
         belongs: dict[str, object] = {}
@@ -91,6 +104,17 @@ class Push:
         fingerprint = str(belongs["checkpoint"])
         self._state(checkpoint_name(fingerprint), "checkpoint", belongs)
         return fingerprint
+
+    def _expect_no_signed_pointer(self) -> None:
+        """Whoever checks signatures takes no pointer without, and would stay where it is with no word here."""
+        if self._key is not None or self._unsigned:
+            return
+        with suppress(NotThere):
+            if is_signed(self._remote.read(CURRENT, most=MOST_BYTES)):
+                raise WikiClipError(
+                    f"{CURRENT} of {self._remote.uri} is signed: sign this push, too (--sign-key), or services that"
+                    " check signatures will not follow it; --unsigned pushes all the same."
+                )
 
     def _checkpoint(self, folder: Path, files: dict[str, tuple[Path, FileStamp]]) -> dict[str, object]:
         """Adds a checkpoint's files to those that are to be sent, and sends its manifest; returns what a statement

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from indexer.bundles.errors import Refused
-from wikiclip.base.errors import WikiClipError, first_line
+from wikiclip.base.errors import WikiClipError, first_line, how_to_install
 from wikiclip.base.regular_files import read_regular
 
 if TYPE_CHECKING:
@@ -114,4 +114,4 @@ def _expect_cryptography() -> None:
     try:
         import cryptography  # noqa: F401
     except ImportError as error:
-        raise WikiClipError("Signatures need the package cryptography: pip install '.[sign]'.") from error
+        raise WikiClipError(f"Signatures need the package cryptography: {how_to_install('sign')}.") from error

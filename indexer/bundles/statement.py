@@ -87,6 +87,11 @@ def read_statement(content: bytes, kind: Kind, *, key: VerifyKey | None, where: 
     return statement
 
 
+def is_signed(content: bytes) -> bool:
+    """Whether a statement bears a signature, whosesoever."""
+    return bool(content.partition(b"\n")[2].strip())
+
+
 def next_serial(before: int) -> int:
     """A serial above the one before. It follows the clock, so that it grows although the one before was removed."""
     return max(before + 1, time.time_ns() // 1_000)

@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-import zmq
-
 from indexer.errors import UnknownEntity
 from service.errors import busy
 from service.processes import messages
 from service.processes.messages import Answer, Asked, encode, read_answer
-from service.processes.wire import Wire
+from service.processes.wire import DEALER, Wire
 
 
 class EngineFailed(RuntimeError):
@@ -66,7 +64,7 @@ class Engines:
         gone = [self._engines.pop(address) for address in [*self._engines] if address not in addresses]
         for address in addresses:
             if address not in self._engines:
-                wire = Wire(zmq.DEALER, self._received, name=self._name)
+                wire = Wire(DEALER, self._received, name=self._name)
                 wire.connect(address)
                 self._engines[address] = Engine(wire)
         for engine in gone:

@@ -12,13 +12,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import zmq
-
 from service.engine.allocator import keep_freed_memory
 from service.processes.gathering import sampled
 from service.processes.messages import Beat, FromSupervisor, How, Taken, Told, ToSupervisor, encode, read_order
 from service.processes.seats import CONTROL, Seat
-from service.processes.wire import Wire
+from service.processes.wire import DEALER, Wire
 from service.telemetry import logs, tracing
 from service.telemetry.metrics import Metrics
 
@@ -65,7 +63,7 @@ class Control:
         self._pause_s = min(BEAT_S, seat.settings.silence_s / 4 or BEAT_S)
         self._asked: dict[int, asyncio.Future[tuple[Taken | Told, bytes]]] = {}
         self._numbers = count()
-        self._wire = Wire(zmq.DEALER, self._received, name=seat.name)
+        self._wire = Wire(DEALER, self._received, name=seat.name)
         self._wire.connect(seat.folder / CONTROL)
 
     def tell(self, report: ToSupervisor) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 import uvloop
-import zmq
 from pydantic import TypeAdapter
 
 from indexer import errors
@@ -28,7 +27,7 @@ from service.processes.memory import Board
 from service.processes.messages import Ranking, Refusal, encode, read_asked
 from service.processes.packing import unpacked
 from service.processes.seats import EngineSeat
-from service.processes.wire import Wire
+from service.processes.wire import ROUTER, Wire
 from service.schemas import RegionOut
 from service.telemetry import tracing
 from service.telemetry.metrics import Metrics
@@ -83,7 +82,7 @@ class Engine:
             await self._until_told_to_stop(asyncio.Event().wait())
         gc.collect()
         gc.freeze()  # model and index stay: a collection need not look at them again
-        self._wire = Wire(zmq.ROUTER, self._received)
+        self._wire = Wire(ROUTER, self._received)
         self._wire.bind(self._seat.folder / self._seat.name)
         self._control.tell(messages.Loaded(self._facts()))
         probe = self._runtime.probe

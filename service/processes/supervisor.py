@@ -20,8 +20,6 @@ from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
-import zmq
-
 from service.changes.keeper import Keeper, takes_changes
 from service.engine.regularly import every
 from service.errors import Cause, Problem
@@ -35,7 +33,7 @@ from service.processes.memory import Board, Memory
 from service.processes.messages import Refusal, encode, read_report
 from service.processes.plan import Plan
 from service.processes.seats import CONTROL, EngineSeat, FrontSeat, run_engine, run_front, run_planner
-from service.processes.wire import Wire
+from service.processes.wire import ROUTER, Wire
 from service.schemas import Readiness
 from service.settings import Settings
 from service.telemetry.logs import LogLevel
@@ -179,7 +177,7 @@ class Supervisor:
         """Starts everybody, and returns when everybody has left."""
         loop = asyncio.get_running_loop()
         self._ends = asyncio.Event()
-        self._wire = Wire(zmq.ROUTER, self._received)
+        self._wire = Wire(ROUTER, self._received)
         self._wire.bind(self._folder / CONTROL)
         for signal_ in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signal_, self._stop)

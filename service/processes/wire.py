@@ -5,15 +5,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from wikiclip.base.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError, how_to_install
 
 try:
     import zmq
-except ImportError as error:  # pragma: no cover - the extra is part of what tests install
+except ImportError as error:
     raise WikiClipError(
-        "WIKICLIP_PROCESSES takes ZeroMQ, which is not installed: pip install '.[processes]'."
+        f"WIKICLIP_PROCESSES takes ZeroMQ, which is not installed: {how_to_install('processes')}."
     ) from error
 
+ROUTER, DEALER = zmq.ROUTER, zmq.DEALER
 AT_ONCE = 64  # messages, before other callbacks have their turn
 
 
@@ -21,7 +22,7 @@ class Wire:
     """For the event loop that runs when it is made.
 
     Args:
-        kind: of the socket: zmq.ROUTER, which `bind`s, or zmq.DEALER, which `connect`s.
+        kind: of the socket: ROUTER, which `bind`s, or DEALER, which `connect`s.
         received: is given the frames of each message; a router's begin with who sent it.
         name: who this is, for routers.
     """

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
-from wikiclip.base.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError, how_to_install
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 NAME = "wikiclip-service"
@@ -40,7 +40,7 @@ def configure(instance: str | None = None) -> None:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError as error:
         raise WikiClipError(
-            f"{ENDPOINT} is set, and nothing is installed that could send: pip install '.[otel]'."
+            f"{ENDPOINT} is set, and nothing is installed that could send: {how_to_install('otel')}."
         ) from error
 
     told = {SERVICE_NAME: os.environ.get("OTEL_SERVICE_NAME", NAME)}

@@ -23,7 +23,7 @@ from tqdm import tqdm
 from training import processes
 from training.learn.trainer import Metrics, Trainer
 from training.pace import foretell_steps
-from wikiclip.base.errors import WikiClipError
+from wikiclip.base.errors import WikiClipError, how_to_install
 from wikiclip.base.files import appearing_file, write_text
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Run:
     def __init__(self, folder: Path, settings: dict[str, Any], *, fresh: bool = False) -> None:
         for package in NEEDED:
             if find_spec(package) is None:
-                raise WikiClipError(f"A training run needs {package}, from the extra `train`: pip install '.[train]'.")
+                raise WikiClipError(f"A training run needs {package}: {how_to_install('train')}.")
         self.folder, self.checkpoint = folder, folder / CHECKPOINT
         text = json.dumps(settings, indent=2) + "\n"
         kept = ""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
-from wikiclip.base.errors import WikiClipError, first_line
+from wikiclip.base.errors import WikiClipError, first_line, how_to_install
 
 AUTO = "auto"
 REACH_SECONDS = 5.0  # until a head that does not take a connection counts as not there
@@ -46,7 +46,7 @@ def prepare_ray() -> None:
         WikiClipError: Ray is not installed.
     """
     if find_spec("ray") is None:
-        raise WikiClipError("--executor ray needs Ray: pip install 'wikiclip-service[ray]', on every machine.")
+        raise WikiClipError(f"--executor ray needs Ray: {how_to_install('ray')}, on every machine.")
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
 

@@ -8,6 +8,7 @@ the file is named after it; else the file's name does, less what names authors a
 import html
 import re
 import tomllib
+import warnings
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -48,9 +49,13 @@ def read_clipart(folder: Path, *, prefix: str = "") -> list[Captioned]:
     for path in _files(folder):
         relative = path.relative_to(folder).as_posix()
         try:
-            with Image.open(path) as file:
-                cut_out = file.mode in ("RGBA", "LA") or "transparency" in file.info
-                title, largest = str(file.info.get("Title", "")), max(file.size)
+            with warnings.catch_warnings():
+                warnings.simplefilter(
+                    "ignore", Image.DecompressionBombWarning
+                )  # a poster is left out by its size below
+                with Image.open(path) as file:
+                    cut_out = file.mode in ("RGBA", "LA") or "transparency" in file.info
+                    title, largest = str(file.info.get("Title", "")), max(file.size)
         except Image.DecompressionBombError:
             continue
         except OSError as error:

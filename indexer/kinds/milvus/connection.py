@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from indexer.errors import CorruptIndex, IndexUnreachable
 from indexer.kinds.milvus.server import MilvusServer
-from wikiclip.base.errors import WikiClipError, first_line
+from wikiclip.base.errors import WikiClipError, first_line, how_to_install
 
 Answer = TypeVar("Answer")
 NOT_FOUND, NOT_LOADED = (100, 200), 101  # Milvus's numbers: no such collection, partition; one that is not in memory
@@ -100,7 +100,7 @@ def _client_class() -> Any:
     try:
         from pymilvus import MilvusClient
     except ImportError as error:
-        raise WikiClipError("Milvus needs its client: pip install 'wikiclip-service[milvus]'.") from error
+        raise WikiClipError(f"Milvus needs its client: {how_to_install('milvus')}.") from error
     # It logs whatever it raises, each time with a stack; what is raised is told once, by who catches it.
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
     logging.getLogger("milvus_lite").setLevel(logging.CRITICAL)

@@ -54,8 +54,10 @@ def push(
     again: bool = False,
     current: bool = True,
     model: bool = True,
+    unsigned: bool = False,
 ) -> Pushed:
-    pushing = Push(Remote(str(uri), pause_s=0.01), Traffic(), key=None if key is None else SigningKey(key), again=again)
+    signing, remote = None if key is None else SigningKey(key), Remote(str(uri), pause_s=0.01)
+    pushing = Push(remote, Traffic(), key=signing, again=again, unsigned=unsigned)
     pushing.version(version, checkpoint_folder("tiny") if model else None, current=current)
     return pushing.pushed
 

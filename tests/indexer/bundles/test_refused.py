@@ -103,6 +103,20 @@ def test_what_is_not_signed_as_it_should_be_is_refused_before_anything_is_fetche
         pull(tmp_path / "remote", new_home(), key=key)
 
 
+def test_a_signed_pointer_gets_no_unsigned_one_in_its_place_by_mistake(
+    tmp_path: Path, version: Version, key: Path
+) -> None:
+    remote, other = tmp_path / "remote", made(tmp_path / "here", {"a.bin": b"other"})
+    push(remote, version, key=key)
+    signed = (remote / "CURRENT").read_bytes()
+    with pytest.raises(WikiClipError, match="--sign-key"):
+        push(remote, other)
+    push(remote, other, current=False)
+    assert (remote / "CURRENT").read_bytes() == signed
+    push(remote, other, unsigned=True)
+    assert (remote / "CURRENT").read_bytes() != signed
+
+
 def test_signing_what_was_pushed_unsigned_sends_no_file_again(
     tmp_path: Path, version: Version, key: Path, new_home
 ) -> None:

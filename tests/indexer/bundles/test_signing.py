@@ -54,7 +54,7 @@ def test_without_the_extra_the_extra_is_named(tmp_path: Path) -> None:
         "VerifyKey.read(Path('key'))"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert ended.stderr.splitlines()[-1].endswith("pip install '.[sign]'.")
+    assert ended.stderr.splitlines()[-1].endswith("pip install -c constraints.txt -e '.[sign]'.")
 
 
 def test_nothing_but_a_signature_needs_it() -> None:

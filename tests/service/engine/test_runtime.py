@@ -301,7 +301,8 @@ def test_too_much_waiting_is_refused_at_once(start: Callable[[Settings], Any], s
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WIKICLIP_QUEUE", "0")
     monkeypatch.setenv("WIKICLIP_MAX_REGIONS", "many")
-    with pytest.raises(WikiClipError, match=r"WIKICLIP_QUEUE.*WIKICLIP_MAX_REGIONS"):
+    monkeypatch.setenv("WIKICLIP_PROCESSES", "zwei")
+    with pytest.raises(WikiClipError, match=r"WIKICLIP_QUEUE:.*WIKICLIP_PROCESSES: .*; or: .*'auto'.*_MAX_REGIONS:"):
         read_settings()
 
 
