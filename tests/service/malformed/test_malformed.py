@@ -48,6 +48,11 @@ def test_every_cause_that_a_caller_can_bring_about_is_in_the_table() -> None:
         Cause.RATE_LIMITED,
         Cause.BODY_TOO_SLOW,
         Cause.DEADLINE,
+        # of changes and feedback, too
+        Cause.CHANGES_OFF,
+        Cause.FEEDBACK_OFF,
+        Cause.UNKNOWN_JOB,
+        Cause.NO_ROOM,
     }
     assert {case.cause for case in CASES} == set(Cause) - elsewhere
 
