@@ -10,6 +10,7 @@ import numpy as np
 from benchmarks.kills.records import Content
 from indexer.manifest import Counts
 from indexer.search import EntityIndex
+from indexer.updating.notes import UPDATES, read_updates
 from indexer.version import CURRENT, LOCK, PUBLISHED, VERSIONS, only_builder, read_version, version_ids
 from wikiclip.base.errors import WikiClipError
 
@@ -19,12 +20,15 @@ class Held:
     """What a version holds: two that were made alike are equal.
 
     Attributes:
-        checksums: of every file, so of every id, text and vector; but not of the manifest, which has the time.
+        checksums: of every file, so of every id, text and vector; but not of the manifest and of the note of updates,
+            which have the time.
+        updates: how many there were, and what they removed.
     """
 
     kind: str
     counts: Counts
     checksums: Sequence[tuple[str, str]]
+    updates: tuple[int, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,9 @@ def _held(home: Path, name: str) -> Held:
     version = read_version(home, name)
     version.verify()
     manifest = version.manifest
-    checksums = tuple(sorted((file, stamp.sha256) for file, stamp in manifest.files.items()))
-    return Held(manifest.kind, manifest.counts, checksums)
+    updates = read_updates(version)
+    checksums = tuple(sorted((file, stamp.sha256) for file, stamp in manifest.files.items() if file != UPDATES))
+    return Held(manifest.kind, manifest.counts, checksums, (updates.count, updates.gone))
 
 
 def expect_one_of(state: State, before: State, after: State, *, removes: bool) -> None:

@@ -12,7 +12,6 @@ from service.http.rates import Counted
 
 ADMIN = ("/admin", "/metrics", "/jobs")
 CHANGED = "/entities"  # whose records anybody may read, and an admin change
-READING = ("GET", "HEAD", "OPTIONS")
 SCHEME = "Bearer"
 
 
@@ -51,10 +50,10 @@ class Access:
 
     def _admitted(self, scope: Scope) -> str:
         """Who asks, for the log and the rate: a key's name, or an address where no key is asked for."""
-        for_changes = _is_below(scope["path"], "/jobs") or (
-            scope["method"] not in READING and _is_below(scope["path"], CHANGED)
-        )
-        for_admin = for_changes or any(_is_below(scope["path"], path) for path in ADMIN)
+        method, asked = scope["method"], scope["path"]
+        changes = (method in ("PUT", "DELETE") and _is_below(asked, CHANGED)) or (method == "POST" and asked == CHANGED)
+        for_changes = changes or _is_below(asked, "/jobs")
+        for_admin = for_changes or any(_is_below(asked, path) for path in ADMIN)
         if self._keys is None:
             if for_changes:
                 raise changes_off()

@@ -201,8 +201,8 @@ HTTP_CASES = [
     Case("get", Cause.METHOD_NOT_ALLOWED, {}, method="GET"),
     Case("put", Cause.METHOD_NOT_ALLOWED, picture(PNG), method="PUT"),
     Case("delete", Cause.METHOD_NOT_ALLOWED, {}, method="DELETE"),
-    Case("post to a list of scenes", Cause.METHOD_NOT_ALLOWED, {}, path="/scenes"),
-    Case("post to a record", Cause.CHANGES_OFF, {}, path="/entities/red-disc"),
+    Case("post to a record", Cause.METHOD_NOT_ALLOWED, {}, path="/entities/red-disc"),
+    Case("put a record where none is taken", Cause.CHANGES_OFF, {}, method="PUT", path="/entities/red-disc"),
     Case("feedback that nobody keeps", Cause.FEEDBACK_OFF, {}, path="/feedback"),
     Case("another name", Cause.WRONG_HOST, {**picture(PNG), "headers": {"host": f"{MARK}.example"}}),
     Case(

@@ -208,7 +208,7 @@ def test_shards_that_the_server_lost_are_inserted_again(
         raise Killed
 
     with monkeypatch.context() as stopped:
-        stopped.setattr(building, "publish", stop)
+        stopped.setattr(building, "place", stop)
         with pytest.raises(Killed):
             run(build_app, *arguments, "--backend", "milvus")
     (stamp,) = (tmp_path / "index" / "building").glob("*/version-milvus-flat/shared")
@@ -346,7 +346,7 @@ def test_what_a_stopped_build_left_in_the_server_is_pruned(
 
     before = {*server.client.list_collections()}
     with monkeypatch.context() as stopped:
-        stopped.setattr(building, "publish", stop)
+        stopped.setattr(building, "place", stop)
         with pytest.raises(Killed):
             run(build_app, *arguments, "--backend", "milvus")
     assert len({*server.client.list_collections()} - before) == 1
