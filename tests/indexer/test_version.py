@@ -157,7 +157,7 @@ for line in sys.stdin:
     left, step = 1000, int(line)
     workshop = open_workshop(plan, home)
     if step >= 0:
-        shutil.rmtree(workshop / "version-exact-fp16", ignore_errors=True)
+        shutil.rmtree(workshop / "version-exact-fp16-texts", ignore_errors=True)
         left = step
     child = os.fork()
     if child == 0:

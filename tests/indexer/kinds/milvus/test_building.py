@@ -211,7 +211,7 @@ def test_shards_that_the_server_lost_are_inserted_again(
         stopped.setattr(building, "place", stop)
         with pytest.raises(Killed):
             run(build_app, *arguments, "--backend", "milvus")
-    (stamp,) = (tmp_path / "index" / "building").glob("*/version-milvus-flat/shared")
+    (stamp,) = (tmp_path / "index" / "building").glob("*/version-milvus-flat-*/shared")
     server.client.drop_collection(read_collection(stamp).collection)
     run(build_app, *arguments, "--backend", "milvus")
     assert len(EntityIndex.open(tmp_path / "index")) == 5
@@ -287,7 +287,7 @@ def test_what_a_stopped_build_left_in_the_server_goes_with_its_workshop(
     published = collection_of(tmp_path / "index")
     before = {*server.client.list_collections()}
     with monkeypatch.context() as stopped:
-        stopped.setattr(building, "publish", stop)
+        stopped.setattr(building, "place", stop)
         with pytest.raises(Killed):
             run(build_app, *arguments, "--backend", "milvus", "--force")
     (left,) = {*server.client.list_collections()} - before
@@ -317,10 +317,10 @@ def test_what_a_stopped_build_left_stays_named_while_its_server_is_away(
         raise Killed
 
     with monkeypatch.context() as stopped:
-        stopped.setattr(building, "publish", stop)
+        stopped.setattr(building, "place", stop)
         with pytest.raises(Killed):
             run(build_app, *arguments, "--backend", "milvus")
-    (stamp,) = (tmp_path / "index" / "building").glob("*/version-milvus-flat/shared")
+    (stamp,) = (tmp_path / "index" / "building").glob("*/version-milvus-flat-*/shared")
     left = read_collection(stamp).collection
     with monkeypatch.context() as away:
         away.delenv("WIKICLIP_MILVUS_URI")
