@@ -30,8 +30,9 @@ def make_versions(index_home: Path, folder: Path) -> Versions:
 
 
 def push(remote: Path, versions: Versions, number: int, key: Path | None = None) -> str:
-    """Pushes one of them with its checkpoint, and points at it."""
+    """Pushes one of them with its checkpoint, and points at it, in place of a signed pointer, too."""
     home, ids = versions
-    pushing = Push(Remote(str(remote)), Traffic(), key=None if key is None else SigningKey(key))
+    signing = None if key is None else SigningKey(key)
+    pushing = Push(Remote(str(remote)), Traffic(), key=signing, unsigned=key is None)
     pushing.version(read_version(home, ids[number]), checkpoint_folder(Settings().model), current=True)
     return ids[number]
