@@ -38,7 +38,7 @@ from wikiclip.base.files import write_text
 from wikiclip.base.paths import index_home
 from wikiclip.model import WikiClip
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 app = typer.Typer(add_completion=False)
 
 
