@@ -13,7 +13,7 @@ def main() -> None:
     """Reads what is to be done from the standard input, and does it until nothing more comes.
 
     At the lowest of all priorities nothing would be applied for as long as callers keep all cores busy: the default
-    takes about a tenth of one core from them.
+    takes a little from them.
     """
     with suppress(OSError, AttributeError):
         os.nice(int(os.environ[NICE]))
