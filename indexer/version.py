@@ -58,6 +58,10 @@ class Version:
         """The folder of what the shards share."""
         return self.folder / SHARED
 
+    def state(self) -> int:
+        """A number that is another once a file was replaced, cut off or written to. Looks at each, and reads none."""
+        return hash(tuple(_state(self.folder / name) for name in self.manifest.files))
+
     def deleted(self) -> NDArray[np.uint32]:
         """Numbers of the entities that are no more, ascending.
 
@@ -225,6 +229,14 @@ def make_current(version: Version, home: Path) -> None:
     _keep_order(home)
     write_text(home / CURRENT, version.id + "\n")
     _keep_order(home)
+
+
+def _state(path: Path) -> tuple[int, int, int] | None:
+    try:
+        told = path.stat()
+    except OSError:
+        return None
+    return told.st_ino, told.st_size, told.st_mtime_ns
 
 
 def _folders(home: Path) -> set[str]:

@@ -28,6 +28,7 @@ def joined_processes() -> Iterator[None]:
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
     try:
         yield
+        dist.barrier()  # who leaves while another still receives from it may end that one with an abort
     finally:
         dist.destroy_process_group()
 

@@ -26,14 +26,14 @@ def cases(document: dict[str, Any]) -> st.SearchStrategy[Case]:
 
 def known_paths(document: dict[str, Any]) -> list[str]:
     """The document's paths, with its examples in the place of parameters."""
-    return [
-        _filled(path, operation) for path, operations in document["paths"].items() for operation in operations.values()
-    ]
+    return [_filled(path, operations) for path, operations in document["paths"].items()]
 
 
-def _filled(path: str, operation: dict[str, Any]) -> str:
-    for parameter in operation.get("parameters", []):
-        if parameter["in"] == "path":
-            example = parameter.get("example") or parameter["schema"]["examples"][0]
-            path = path.replace(f"{{{parameter['name']}}}", example)
+def _filled(path: str, operations: dict[str, Any]) -> str:
+    """Reading and changing have their parameters in common; only what reads names an example."""
+    for operation in operations.values():
+        for parameter in operation.get("parameters", []):
+            shown = [parameter.get("example"), *parameter["schema"].get("examples", [])]
+            if parameter["in"] == "path" and (example := next(filter(None, shown), None)) is not None:
+                path = path.replace(f"{{{parameter['name']}}}", example)
     return path

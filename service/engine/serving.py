@@ -161,25 +161,26 @@ class Follower:
         returns the id of the one that answers then.
 
         Takes as long as reading all its files. What cannot be used is noted in `refused`, logged once, and not tried
-        again before another is published, unless it was only out of reach.
+        again before another is published or its files are mended, unless it was only out of reach.
 
         Args:
             again: tries also a version that was refused before.
         """
         with self._lock:
-            version = None
+            version = state = None
             try:
-                version = read_version(self._settings.index).id
+                published = read_version(self._settings.index)
+                version, state = published.id, published.state()
                 if version == self._current().version and not self._current().is_damaged:
                     self.refused = None
-                elif again or self.refused is None or self.refused.version != version or self.refused.passing:
+                elif again or self.refused is None or not self.refused.stands(version, state):
                     self._take(version)
             except IndexUnreachable as error:
-                self._refuse(Refused(version, str(error), passing=True))
+                self._refuse(Refused(version, str(error), passing=True, state=state))
             except WikiClipError as error:
-                self._refuse(Refused(version, str(error)))
+                self._refuse(Refused(version, str(error), state=state))
             except UNOPENED as error:
-                self._refuse(Refused(version, f"It cannot be opened: {error or type(error).__name__}."))
+                self._refuse(Refused(version, f"It cannot be opened: {error or type(error).__name__}.", state=state))
             return self._current().version
 
     def _take(self, version: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import boto3
+import httpx
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -31,6 +32,7 @@ def store(port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadedMotoSe
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
     server.start()
+    httpx.post(f"http://127.0.0.1:{port}/moto-api/reset").raise_for_status()  # its objects are the process's
     boto3.client("s3").create_bucket(Bucket=BUCKET)
     yield server
     server.stop()

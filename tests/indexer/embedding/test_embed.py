@@ -57,8 +57,8 @@ class Herons:
 
 
 def content(workshop: Path) -> dict[str, bytes]:
-    """Every file of every chunk."""
-    files = sorted(path for path in (workshop / "chunks").rglob("*") if path.is_file())
+    """Every file of every chunk that exists: what a kill leaves of one that does not goes with the workshop."""
+    files = sorted(path for path in (workshop / "chunks").rglob("*") if path.is_file() and not path.parent.suffix)
     return {str(path.relative_to(workshop)): path.read_bytes() for path in files}
 
 

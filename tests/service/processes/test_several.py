@@ -174,7 +174,8 @@ def test_a_damaged_version_is_refused_by_all(several: Family, home: Path) -> Non
     shutil.copytree(home / "versions" / before, home / "versions" / damaged)
     (table,) = (home / "versions" / damaged).rglob("entities.arrow")
     table.chmod(0o644)
-    table.write_bytes(table.read_bytes()[:-1] + b"\0")
+    whole = table.read_bytes()
+    table.write_bytes(whole[:-1] + b"\0")
     try:
         (home / "next").write_text(damaged)
         (home / "next").replace(home / CURRENT)
@@ -184,11 +185,14 @@ def test_a_damaged_version_is_refused_by_all(several: Family, home: Path) -> Non
             assert (told["index_version"], told["refused"]) == (before, {"index_version": damaged})
         assert httpx.post(f"{several.url}/link", json={"image": IMAGE}).json()["index_version"] == before
         assert counted(several.url, 'wikiclip_index_reloads_total{outcome="refused"}') == 1
+        table.write_bytes(whole)
+        wait_until(lambda: httpx.get(f"{several.url}/readyz").json()["index_version"] == damaged)
     finally:
         (home / "next").write_text(before)
         (home / "next").replace(home / CURRENT)
+        wait_until(lambda: httpx.get(f"{several.url}/readyz").json()["index_version"] == before)
         shutil.rmtree(home / "versions" / damaged)
-    wait_until(lambda: httpx.get(f"{several.url}/readyz").json()["refused"] is None)
+    assert httpx.get(f"{several.url}/readyz").json()["refused"] is None
 
 
 def test_an_engine_that_does_not_find_its_version_any_more_opens_the_current_one(
