@@ -21,7 +21,8 @@ from tqdm import tqdm
 from benchmarks import benchmarks_home
 from benchmarks.search.memory_pages import most_anonymous_memory
 from benchmarks.search.vectors import make_vector_set
-from indexer.build import Choice, make
+from indexer.building.choice import Choice
+from indexer.building.make import make
 from indexer.embedding.chunks import Chunk, stored_chunk
 from indexer.embedding.plan import CHUNK_RECORDS, Plan, open_workshop
 from indexer.kb.oven import RELEASED_RECORDS

@@ -61,7 +61,8 @@ def _serve_alone(settings: Settings, host: str, port: int, log_level: LogLevel) 
 
 def _serve_by_several(host: str, port: int, log_level: LogLevel) -> None:
     """Fronts and engines, and this process looks after them: it imports nothing that computes."""
-    from service.processes.supervisor import Forks, Started, supervise
+    from service.processes.forks import Forks
+    from service.processes.supervisor import Started, supervise
 
     forks = Forks()
     settings, planned = forks.plan()

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from indexer import build
+from indexer.building.choice import AUTO
 from indexer.kb import KnowledgeBaseName
 from indexer.kb.oven import PICTURES as ENTITY_PICTURES
 from indexer.kb.oven import RECORD_FILES, Oven
@@ -76,7 +77,7 @@ def oven(
     out: Annotated[Path | None, typer.Option(help="Where all of it is kept; var/runs/oven-MODEL if left out.")] = None,
     index_kind: Annotated[
         str, typer.Option("--index", help="How vectors are kept and searched, as indexer.build has it.")
-    ] = build.AUTO,
+    ] = AUTO,
     any_model: Annotated[
         bool, typer.Option("--any-model", help="Take a checkpoint that was trained on the default data.")
     ] = False,

@@ -158,7 +158,7 @@ def test_one_default_knowledge_base_may_replace_a_larger_one(
     assert run()[0] == 1
     monkeypatch.setattr(JsonLines, "name", "wikipedia")
     assert run()[0] == 1, "what was served is none that is fetched"
-    monkeypatch.setattr("indexer.build.FETCHED", ("jsonl", "wikipedia"))
+    monkeypatch.setattr("indexer.building.make.FETCHED", ("jsonl", "wikipedia"))
     code, said = run()
     assert code == 0
     assert "held jsonl until now" in said

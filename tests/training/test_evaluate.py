@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from indexer.build import Backend, build
+from indexer.build import build
+from indexer.building.choice import Backend
 from indexer.kb import KnowledgeBaseName
 from indexer.kb.oven import Oven
 from indexer.kb.record import Entity, describe

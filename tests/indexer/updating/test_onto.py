@@ -116,7 +116,7 @@ def test_a_build_that_was_killed_on_the_way_keeps_updates_when_it_is_run_again(
     before = read_version(collection.home)
     collection.add("four", "Wren")
     with monkeypatch.context() as patch:
-        patch.setattr("indexer.build.make_current", lambda *_: (_ for _ in ()).throw(WikiClipError("killed")))
+        patch.setattr("indexer.building.job.make_current", lambda *_: (_ for _ in ()).throw(WikiClipError("killed")))
         with pytest.raises(WikiClipError, match="killed"):
             collection.build("--keep-updates")
     assert read_version(collection.home).id == before.id

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from indexer.build import Choice, Job
+from indexer.building.choice import Choice
+from indexer.building.job import Job
 from indexer.embedding.executors.local import Local
 from indexer.embedding.plan import make_plan
 from indexer.kb.jsonl import JsonLines

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from indexer.build import Choice, Job, expect_options_that_fit
+from indexer.build import expect_options_that_fit
+from indexer.building.choice import Choice
+from indexer.building.job import Job
 from indexer.embedding.chunks import stored_numbers
 from indexer.embedding.executors.executor import ExecutorName
 from indexer.embedding.executors.local import Local

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from indexer import build as building
-from indexer.build import Backend, Choice, made_before, make
 from indexer.build import app as build_app
+from indexer.building import make as making
+from indexer.building.choice import Backend, Choice
+from indexer.building.make import made_before, make
 from indexer.embedding.executors import local
 from indexer.embedding.plan import Plan, open_workshop
 from indexer.errors import CorruptIndex, IndexUnreachable
@@ -208,7 +209,7 @@ def test_shards_that_the_server_lost_are_inserted_again(
         raise Killed
 
     with monkeypatch.context() as stopped:
-        stopped.setattr(building, "place", stop)
+        stopped.setattr(making, "place", stop)
         with pytest.raises(Killed):
             run(build_app, *arguments, "--backend", "milvus")
     (stamp,) = (tmp_path / "index" / "building").glob("*/version-milvus-flat-*/shared")
@@ -287,7 +288,7 @@ def test_what_a_stopped_build_left_in_the_server_goes_with_its_workshop(
     published = collection_of(tmp_path / "index")
     before = {*server.client.list_collections()}
     with monkeypatch.context() as stopped:
-        stopped.setattr(building, "place", stop)
+        stopped.setattr(making, "place", stop)
         with pytest.raises(Killed):
             run(build_app, *arguments, "--backend", "milvus", "--force")
     (left,) = {*server.client.list_collections()} - before
@@ -317,7 +318,7 @@ def test_what_a_stopped_build_left_stays_named_while_its_server_is_away(
         raise Killed
 
     with monkeypatch.context() as stopped:
-        stopped.setattr(building, "place", stop)
+        stopped.setattr(making, "place", stop)
         with pytest.raises(Killed):
             run(build_app, *arguments, "--backend", "milvus")
     (stamp,) = (tmp_path / "index" / "building").glob("*/version-milvus-flat-*/shared")
@@ -346,7 +347,7 @@ def test_what_a_stopped_build_left_in_the_server_is_pruned(
 
     before = {*server.client.list_collections()}
     with monkeypatch.context() as stopped:
-        stopped.setattr(building, "place", stop)
+        stopped.setattr(making, "place", stop)
         with pytest.raises(Killed):
             run(build_app, *arguments, "--backend", "milvus")
     assert len({*server.client.list_collections()} - before) == 1
