@@ -15,6 +15,7 @@ from service.telemetry import logs, tracing
 from service.telemetry.logs import LogLevel
 from wikiclip.base.command import run
 from wikiclip.base.errors import WikiClipError
+from wikiclip.base.machine import cores
 
 app = typer.Typer(add_completion=False)
 
@@ -72,6 +73,8 @@ def _serve_by_several(host: str, port: int, log_level: LogLevel) -> None:
     _begin(settings, host, log_level)
     listening = listen(host, port)
     url = _url(host, listening.getsockname()[1])
+    if planned.fronts > cores():
+        _say(f"{planned.fronts} fronts on {cores()} cores win nothing, and each takes memory.", err=True)
     _say(f"Loading model and index ({planned.fronts} fronts, engines: {len(planned.engines)}) ...", err=True)
     started = Started(
         settings=settings,

@@ -95,13 +95,17 @@ def pull(
             pulled = pulling.checkpoint(checkpoint)
         else:
             pulled = pulling.version(version, with_checkpoint=not no_model)
-    said = f"{pulled.bytes / 1e6:.1f} MB were fetched."
+    said, serve = f"{pulled.bytes / 1e6:.1f} MB were fetched.", []
     if pulled.version is not None:
         counts = pulled.version.manifest.counts
         said = f"{pulled.version.id} is current in {home}: {counts.entities:,} entities. {said}"
+        serve.append(f"WIKICLIP_INDEX={home}")
     if pulled.checkpoint is not None:
-        said += f" Its checkpoint is {pulled.checkpoint}; serve with WIKICLIP_MODEL={pulled.checkpoint.name}."
+        said += f" Its checkpoint is {pulled.checkpoint}."
+        serve.append(f"WIKICLIP_MODEL={pulled.checkpoint.name}")
     typer.echo(said)
+    if serve:
+        typer.echo(f"Serve with {' '.join(serve)} python -m service")
 
 
 def keygen(file: Annotated[Path, typer.Argument(help="Where the private key goes; the public one gets .pub.")]) -> None:

@@ -5,6 +5,7 @@ credentials that the environment gives them. Other stores need the package that 
 """
 
 import os
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -185,6 +186,8 @@ def _open(uri: str) -> tuple[Any, str]:
     """The file system, and the path of the remote's root on it."""
     scheme, found, rest = uri.partition("://")
     if not found:
+        if meant := re.match(r"(s3|gs|gcs|file|https?):?/", uri):
+            raise WikiClipError(f"Is {uri} an address? Then write {meant[1]}://...; a folder of that name is ./{uri}.")
         return LocalFileSystem(), str(Path(uri).absolute())
     if "@" in rest.partition("/")[0]:
         raise WikiClipError("Credentials belong into the environment, and not into the address of a remote.")

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -9,6 +10,8 @@ from functools import partial
 import cv2
 import torch
 
+from indexer.bundles.errors import Stopped
+from indexer.errors import IndexUnreachable
 from indexer.reranking import Reranker
 from service.engine.pipeline import Pipeline
 from service.engine.probe import Probe
@@ -25,6 +28,8 @@ from wikiclip.base.errors import WikiClipError
 from wikiclip.segmenters import open_segmenter
 
 logger = logging.getLogger(__name__)
+
+RETRY_S = 2.0  # while a server of vectors does not answer
 
 
 class Runtime:
@@ -60,6 +65,7 @@ class Runtime:
         self.reranker: Reranker | None = None
         self.puller = Puller(settings, metrics) if settings.pull_from else None
         self._pipeline: Pipeline | None = None
+        self._closing, self._waits = threading.Event(), False
         self.follower = Follower(lambda: self.serving, self.swap, settings, self.metrics)
 
         metrics.watch_readiness(lambda: self.why_not_ready() is None)
@@ -84,6 +90,13 @@ class Runtime:
     def serving(self) -> Serving:
         """What answers now. Raises Problem where nothing is loaded."""
         return self.pipeline.serving
+
+    @property
+    def doing(self) -> str | None:
+        """A sentence for who waits until something answers; None where model and index are loaded from files."""
+        if self._waits:
+            return "The server that keeps the index's vectors does not answer; it is asked again and again."
+        return None if self.puller is None else self.puller.progress
 
     def readiness(self) -> Readiness:
         """What `/readyz` tells where it is ready. Raises Problem where nothing is loaded."""
@@ -137,10 +150,10 @@ class Runtime:
         cv2.setNumThreads(self.settings.threads)
         try:
             settings = self.settings if self.puller is None else self.puller.with_checkpoint(self._version)
-            if self.puller is None or self._version is not None:
+            if self._version is not None:
                 serving = open_serving(settings, version=self._version)
             else:
-                serving = self.puller.open(open_serving)
+                serving = self._open_once_reached(settings)
             tower = serving.linker.model.vision  # any version that follows has the same
             segmenter = open_segmenter(self.settings.segmenter, tower=tower, device=self.settings.device)
             self.reranker = _open_reranker(self.settings)
@@ -160,6 +173,23 @@ class Runtime:
         self.probe = Probe(pipeline, deadline_s=self.settings.deadline_s)
         self._note(serving)
 
+    def _open_once_reached(self, settings: Settings) -> Serving:
+        """Opens what is current. A server of its vectors that does not answer is waited for, however long.
+
+        Raises:
+            Stopped: the service ends.
+            WikiClipError: anything else is in the way.
+        """
+        while True:
+            try:
+                return open_serving(settings) if self.puller is None else self.puller.open(open_serving)
+            except IndexUnreachable as error:
+                if not self._waits:
+                    logger.error("%s It is waited for.", error)
+                self._waits = True
+            if self._closing.wait(RETRY_S):
+                raise Stopped("The service ends.")
+
     def pull(self) -> None:
         """Looks once whether there is something to pull; on a thread of its own, which it gives the lowest priority."""
         if self.puller is not None:
@@ -167,14 +197,14 @@ class Runtime:
 
     def close(self, *, seconds: float | None = None) -> None:
         """Finishes what was accepted; see `Crew.close`. A pull ends where it is."""
+        self._closing.set()
         if self.puller is not None:
             self.puller.close()
         if self._pipeline is not None:
             self._pipeline.close(seconds=seconds)
 
     def _not_loaded(self) -> Problem:
-        what = None if self.puller is None else self.puller.progress
-        return not_loaded(failed=self.failure is not None, what=what)
+        return not_loaded(failed=self.failure is not None, what=self.doing)
 
     def swap(self, serving: Serving) -> None:
         """Lets another version answer from now on."""

@@ -128,8 +128,7 @@ class Engine:
 
     def _how(self) -> messages.How:
         if not self._runtime.is_ready:
-            puller = self._runtime.puller
-            return messages.How(Cause.NOT_READY.code, None if puller is None else puller.progress)
+            return messages.How(Cause.NOT_READY.code, self._runtime.doing)
         problem = self._runtime.why_not_ready()
         return messages.How(None if problem is None else problem.cause.code, busy_s=self._runtime.pipeline.busy_s)
 

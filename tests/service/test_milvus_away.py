@@ -63,3 +63,26 @@ def test_a_server_that_goes_away_and_comes_back(
             updated = read_version(home).id
             eventually(lambda: client.get("/readyz").json().get("index_version") == updated)
             assert len(client.get("/entities/new/neighbours?top_k=100").json()["candidates"]) == 11
+
+
+def test_a_server_that_is_away_at_the_start_is_waited_for(
+    start: Callable[[Settings], Service],
+    settings: Settings,
+    in_milvus_at: Callable[[MilvusServer, Path], Path],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with own_server(tmp_path / "milvus") as milvus:
+        home = in_milvus_at(MilvusServer(milvus.uri), tmp_path / "index")
+        milvus.kill()
+        away = {"index": home, "milvus_uri": milvus.uri, "milvus_timeout_s": 1}
+        service = start(settings.model_copy(update=away))
+        eventually(lambda: "does not answer" in httpx.get(f"{service.url}/readyz").json()["detail"])
+        time.sleep(5)  # it is asked several times, and told once
+        assert caplog.text.count("It is waited for.") == 1
+        answer = httpx.post(f"{service.url}/link", **POST)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+        assert milvus.uri not in answer.text
+        milvus.start()
+        ready(service)
+        assert httpx.post(f"{service.url}/link", **POST).status_code == 200

@@ -124,3 +124,21 @@ def test_an_engine_that_is_stuck_in_a_search_is_replaced(
             wait_until(lambda: httpx.post(f"{running.url}/link", json=ASKED[0], timeout=60).status_code == 200)
             assert running.fronts == fronts
             assert counted(running.url, "wikiclip_process_restarts_total") == 1
+
+
+def test_a_server_that_is_away_at_the_start_is_waited_for_and_a_service_that_waits_can_be_stopped(
+    settings: Settings, in_milvus_at: Callable[[MilvusServer, Path], Path], tmp_path: Path, short_path: Path
+) -> None:
+    with own_server(tmp_path / "milvus") as milvus:
+        home = in_milvus_at(MilvusServer(milvus.uri), tmp_path / "index")
+        milvus.kill()
+        away = {"milvus_uri": milvus.uri, "milvus_timeout_s": 1}
+        with family(home, short_path, wait=False, **away) as running:
+            wait_until(lambda: "does not answer" in httpx.get(f"{running.url}/readyz").json()["detail"])
+            milvus.start()
+            wait_until(lambda: httpx.get(f"{running.url}/readyz").status_code == 200)
+            assert httpx.post(f"{running.url}/link", json=ASKED[1], timeout=60).status_code == 200
+            assert "Traceback" not in running.log.read_text()
+        milvus.kill()
+        with family(home, short_path, wait=False, **away) as running:
+            wait_until(lambda: "does not answer" in httpx.get(f"{running.url}/readyz").json()["detail"])
