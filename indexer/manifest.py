@@ -16,6 +16,7 @@ from pydantic import (
     model_serializer,
 )
 
+from indexer.compared import checksum
 from indexer.errors import CorruptIndex
 from wikiclip.base.files import sha256
 
@@ -149,7 +150,8 @@ def read_manifest(text: bytes, *, where: Path) -> Manifest:
 
 
 def verify_files(folder: Path, manifest: Manifest, *, needed: Sequence[str]) -> None:
-    """Compares every file with its size and checksum.
+    """Compares every file with its size and checksum; one that this process compared before is not read again unless
+    somebody wrote to it.
 
     Raises:
         CorruptIndex: a file is missing, was changed or cut off; names it.
@@ -162,7 +164,7 @@ def verify_files(folder: Path, manifest: Manifest, *, needed: Sequence[str]) -> 
         try:
             if path.stat().st_size != stamp.size:
                 raise CorruptIndex(f"{path} is not of the size that was written; build the index again.")
-            if sha256(path) != stamp.sha256:
+            if checksum(path) != stamp.sha256:
                 raise CorruptIndex(f"{path} has another content than was written; build the index again.")
         except OSError as error:
             raise CorruptIndex(f"{path} cannot be read ({error.strerror}); build the index again.") from error
