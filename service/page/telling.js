@@ -84,9 +84,10 @@ export class Telling {
     this.#running = new AbortController();
     try {
       const { entities: found } = await entities({ q: words, limit: SHOWN }, this.#running.signal);
-      this.found.replaceChildren(...found.map((entity) => el("li", {}, this.#choice(entity))));
-      this.say(found.length ? `${found.length} to choose from.` : `No entry holds “${words}”.`);
-      if (!found.length) this.found.append(el("li", { class: "quiet" }, `No entry holds “${words}”.`));
+      const none = `No entry holds “${words}”.`;
+      const items = found.length ? found.map((entity) => this.#choice(entity)) : [el("span", { class: "quiet" }, none)];
+      this.found.replaceChildren(...items.map((item) => el("li", {}, item)));
+      this.say(found.length ? `${found.length} to choose from.` : none);
     } catch (error) {
       if (error.name === "AbortError") return;
       this.#fail(error);
@@ -103,6 +104,8 @@ export class Telling {
   }
 
   async #tell({ entity_id, title }) {
+    clearTimeout(this.#timer);
+    this.#running?.abort();
     const buttons = [...this.#rights, ...this.element.querySelectorAll("button")];
     this.fault.replaceChildren();
     for (const button of buttons) button.disabled = true;
