@@ -301,6 +301,7 @@ class Readiness(BaseModel):
     entities: int
     pictured: Annotated[int, Field(description="How many of them have a picture.")]
     sure: Annotated[float, Field(description="The confidence from which the page says that it knows; answers stay.")]
+    feedback: Annotated[bool, Field(description="Whether `POST /feedback` keeps labels.")]
     encode: Annotated[str, Field(description="On what mentions are encoded, and why there.")]
     search: Annotated[str, Field(description="On what the index is searched, and why there.")]
     reranker: Annotated[RerankerOut | None, Field(description="Null where candidates are in the search's order.")]

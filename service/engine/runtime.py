@@ -111,6 +111,7 @@ class Runtime:
             entities=len(index),
             pictured=index.pictured,
             sure=self.settings.sure,
+            feedback=self.settings.feedback is not None,
             encode=linker.where,
             search=index.where,
             reranker=_shown(self.reranker),

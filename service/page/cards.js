@@ -6,6 +6,7 @@ import { thumb } from "./entity_picture.js";
 import { explanation } from "./explain.js";
 import { key } from "./key.js";
 import { inWords } from "./problems.js";
+import { Telling } from "./telling.js";
 import { sureFrom, verdictOf } from "./verdict.js";
 
 // What is done one after the other, in words; the last where there is a cross-encoder.
@@ -35,20 +36,26 @@ export function inShort(result) {
   return says[verdictOf(result)]();
 }
 
-/** `context` is {picture, topK, say(text)}. */
+/**
+ * `context` is {picture, topK, say(text), keepsFeedback, without(tag, region)}; the last asks anew, and does not leave
+ * out the entries that have not the tag.
+ */
 export function resultOf(region, context) {
   const { result, answer } = region;
   const heading = `answer-${region.number}`;
+  const telling = context.keepsFeedback ? new Telling(region, context) : null;
   return el(
     "article",
     { class: "answer", vars: { colour: region.colour }, aria: { labelledby: heading } },
     el(
       "header",
       {},
-      el("h3", { id: heading }, el("span", { class: "chip", aria: { hidden: "true" } }, mark(region)), ` ${region.name}`),
+      el("h3", { id: heading, tabIndex: -1 }, el("span", { class: "chip", aria: { hidden: "true" } }, mark(region)), ` ${region.name}`),
     ),
+    filter(region, context),
     verdict(result),
-    el("ol", { class: "cards" }, ...result.candidates.map((candidate) => card(candidate, region, context))),
+    el("ol", { class: "cards" }, ...result.candidates.map((candidate) => card(candidate, region, context, telling))),
+    telling?.element,
     el(
       "details",
       { class: "details" },
@@ -60,6 +67,19 @@ export function resultOf(region, context) {
 }
 
 export const mark = (region) => (region.whole ? "∗" : String(region.number));
+
+/** The tags that were asked for, each of which can be taken away. */
+function filter(region, { without }) {
+  if (!region.only.length) return null;
+  const away = (tag) =>
+    el(
+      "button",
+      { type: "button", class: "small tag", aria: { label: `Not only ${tag}` }, on: { click: () => without(tag, region) } },
+      el("span", {}, tag),
+      el("span", { aria: { hidden: "true" } }, "×"),
+    );
+  return el("p", { class: "only chips" }, el("span", {}, "Only:"), ...region.only.map(away));
+}
 
 function verdict(result) {
   const { confidence, candidates } = result;
@@ -90,7 +110,7 @@ const meter = (confidence) =>
 
 const record = ({ entity_id, title }) => el("a", { href: `#entities/${encodeURIComponent(entity_id)}` }, title);
 
-function card(candidate, region, context) {
+function card(candidate, region, context, telling) {
   const { rank, title, text, score, url, image, attribution, entity_id } = candidate;
   const why = el("button", { type: "button", class: "link", aria: { expanded: "false" } }, "Why this answer?");
   const body = el("div", { class: "why-place" });
@@ -104,7 +124,7 @@ function card(candidate, region, context) {
       { class: "about" },
       el("h4", {}, record(candidate)),
       el("p", { class: "text" }, text),
-      el("p", { class: "links" }, why),
+      el("p", { class: "links" }, why, telling?.right(candidate)),
       el(
         "details",
         {},
@@ -170,7 +190,14 @@ function copies(region, { picture, topK, say }) {
     "p",
     { class: "copies" },
     button("Copy as curl", () =>
-      asCurl({ origin: location.origin, file: picture.file.name, region: region.asked, topK, withKey: key() !== null }),
+      asCurl({
+        origin: location.origin,
+        file: picture.file.name,
+        region: region.asked,
+        topK,
+        tags: region.only,
+        withKey: key() !== null,
+      }),
     ),
     button("Copy JSON", () => JSON.stringify({ ...region.answer, results: [region.result] }, null, 2)),
   );

@@ -5,7 +5,7 @@ import { el } from "./dom.js";
 const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
 
 /** The same request with curl; the key is left to a variable of the shell, so that it is not pasted around. */
-export function asCurl({ origin, file, region, topK, withKey }) {
+export function asCurl({ origin, file, region, topK, tags, withKey }) {
   const name = file.replaceAll("\\", "\\\\").replaceAll('"', '\\"');
   return [
     `curl -s ${quoted(`${origin}/link`)}`,
@@ -14,6 +14,7 @@ export function asCurl({ origin, file, region, topK, withKey }) {
     // Not -F: a semicolon or a leading < would mean something in it.
     ...(region ? [`--form-string ${quoted(`region=${JSON.stringify(region)}`)}`] : []),
     `-F top_k=${topK}`,
+    ...(tags.length ? [`--form-string ${quoted(`tags=${JSON.stringify({ any: tags })}`)}`] : []),
   ].join(" ");
 }
 

@@ -1,17 +1,17 @@
 // The knowledge base: what has a picture, entries by words that are in them, and a record with its pictures and its
-// nearest neighbours. The address says what is shown, so that it can be kept and gone back to: #entities?q=... or
+// nearest neighbours. The address says what is shown, so that it can be kept and gone back to: #entities?q=...&tag=... or
 // #entities/ID.
 
 import { entities, entity, neighbours } from "./api.js";
 import { byId, el, outwards } from "./dom.js";
 import { entityPicture, thumb } from "./entity_picture.js";
 import { inNumbers } from "./holdings.js";
+import { TagChoice } from "./tags.js";
 
 const PAUSE_MS = 200; // without a key, before words are looked for
 const SHOWN_TEXT = 2000; // characters of a description, before the rest is asked for
 const SHOWN_NAMES = 20;
-const WORDS = "#entities?q=";
-const TITLE = "#entities?title="; // of addresses that were kept
+const LIST = "#entities?";
 const PAGE = 30; // entries, before more are asked for
 
 export class KnowledgeBase {
@@ -23,6 +23,8 @@ export class KnowledgeBase {
     [this.report, this.say] = [report, say];
     this.input = byId("words");
     [this.place, this.count] = [byId("entries"), byId("entries-count")];
+    this.tags = new TagChoice(byId("entries-tags"), { report, say });
+    this.tags.addEventListener("change", () => this.#search());
     this.input.addEventListener("input", () => {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.#search(), PAUSE_MS);
@@ -35,9 +37,9 @@ export class KnowledgeBase {
   }
 
   #search() {
-    const hash = `${WORDS}${encodeURIComponent(this.input.value.trim())}`;
+    const hash = addressOf(this.input.value.trim(), this.tags.chosen);
     if (location.hash === hash) this.show(hash);
-    else if (location.hash.startsWith(WORDS)) {
+    else if (location.hash.startsWith(LIST)) {
       history.replaceState(null, "", hash);
       this.show(hash);
     } else location.hash = hash;
@@ -50,10 +52,7 @@ export class KnowledgeBase {
     const { signal } = this.#running;
     try {
       if (hash.startsWith("#entities/")) await this.#record(decodeURIComponent(hash.slice("#entities/".length)), signal);
-      else {
-        const form = [WORDS, TITLE].find((each) => hash.startsWith(each)) ?? hash;
-        await this.#list(decodeURIComponent(hash.slice(form.length)), signal);
-      }
+      else await this.#list(asked(hash), signal);
     } catch (error) {
       if (error.name === "AbortError") return;
       this.place.replaceChildren();
@@ -63,9 +62,11 @@ export class KnowledgeBase {
   }
 
   /** Entries that hold the words; without any all, those that have a picture before those that have none. */
-  async #list(words, signal) {
+  async #list({ words, tags_any }, signal) {
     if (this.input.value.trim() !== words) this.input.value = words;
-    const held = words ? null : await holds(signal);
+    this.tags.set(tags_any);
+    await this.tags.load();
+    const held = words ? null : await holds(tags_any, signal);
     const parts = words
       ? [{ q: words }]
       : [held.pictured && { pictured: true }, held.pictured < held.entities && { pictured: false }].filter(Boolean);
@@ -73,10 +74,11 @@ export class KnowledgeBase {
     const more = el("button", { type: "button", class: "more" });
     let after = null;
     const turn = async () => {
+      if (!parts.length) return [];
       let found;
       do {
         // One that was long in the looking may show nothing and yet tell where to go on.
-        found = await entities({ ...parts[0], limit: PAGE, ...(after && { after }) }, signal);
+        found = await entities({ ...parts[0], tags_any, limit: PAGE, ...(after && { after }) }, signal);
         after = found.next;
       } while (after && !found.entities.length);
       if (!after) parts.shift();
@@ -89,8 +91,8 @@ export class KnowledgeBase {
     more.addEventListener("click", () => this.#goOn(turn, more));
     const { length } = await turn();
     this.place.replaceChildren(...(length ? [list, more] : []));
-    const sorted = held?.pictured && held.pictured < held.entities;
-    this.#counts(words ? holding(length, words, !more.hidden) : `${inNumbers(held)}${sorted ? ", which come first" : ""}.`);
+    const among = tags_any.length ? ` Only: ${tags_any.join(", ")}.` : "";
+    this.#counts((words ? holding(length, words, !more.hidden) : all(held)) + among);
   }
 
   /** Shows more of a list; who asked with a key goes on at the first of them. */
@@ -117,6 +119,7 @@ export class KnowledgeBase {
       entity(id, signal),
       neighbours(id, signal).then((found) => ({ candidates: found })),
     ]);
+    this.tags.set([]);
     const heading = el("h2", { tabIndex: -1 }, record.title);
     this.count.textContent = "";
     this.place.replaceChildren(
@@ -141,10 +144,28 @@ export class KnowledgeBase {
   }
 }
 
+/** The address of a list. */
+function addressOf(words, tags) {
+  const tagged = tags.map((tag) => `&tag=${encodeURIComponent(tag)}`);
+  return `${LIST}q=${encodeURIComponent(words)}${tagged.join("")}`;
+}
+
+/** What the address of a list asks; `title` is of addresses that were kept. */
+function asked(hash) {
+  const query = new URLSearchParams(hash.slice(LIST.length));
+  return { words: (query.get("q") ?? query.get("title") ?? "").trim(), tags_any: query.getAll("tag") };
+}
+
 /** How many entries there are, and how many of them have a picture. */
-async function holds(signal) {
-  const [pictured, bare] = await Promise.all([true, false].map((each) => entities({ pictured: each, limit: 1 }, signal)));
+async function holds(tags_any, signal) {
+  const counted = [true, false].map((pictured) => entities({ pictured, tags_any, limit: 1 }, signal));
+  const [pictured, bare] = await Promise.all(counted);
   return { pictured: pictured.count, entities: pictured.count + bare.count };
+}
+
+function all(held) {
+  if (!held.entities) return "No entry.";
+  return `${inNumbers(held)}${held.pictured && held.pictured < held.entities ? ", which come first" : ""}.`;
 }
 
 function holding(count, words, hasMore) {
@@ -172,9 +193,12 @@ function told(text, found) {
 function names({ aliases, tags }) {
   return [
     aliases.length ? el("p", { class: "quiet" }, `Also called ${aliases.slice(0, SHOWN_NAMES).join(", ")}`) : null,
-    tags.length ? el("p", { class: "quiet" }, `Tags: ${tags.slice(0, SHOWN_NAMES).join(", ")}`) : null,
+    tags.length ? el("p", { class: "chips quiet" }, "Tags: ", ...tags.slice(0, SHOWN_NAMES).flatMap(tagged)) : null,
   ];
 }
+
+/** A tag, which leads to the entries that have it. */
+const tagged = (tag) => [el("a", { class: "tag", href: addressOf("", [tag]) }, tag), " "];
 
 /** The description; of a long one the beginning, and the whole behind a line. */
 function textOf({ text, lang }) {

@@ -20,6 +20,7 @@ import { installShortcuts } from "./shortcuts.js";
 import { installSources } from "./sources.js";
 import { Sizes } from "./sizes.js";
 import { Stage } from "./stage.js";
+import { TagChoice } from "./tags.js";
 import { makeTools } from "./tools.js";
 import { setSure } from "./verdict.js";
 import { View } from "./view.js";
@@ -134,10 +135,10 @@ function propose(found) {
 }
 
 /** Makes a proposal a region. One that was linked and was not added to another region is answered already. */
-function take({ rle, answer, result }, fresh) {
+function take({ rle, answer, result, only }, fresh) {
   const region = regions.put(Mask.ofRle(rle), { fresh });
   if (!fresh || !result) return;
-  Object.assign(region, { asked: rle, answer, result: { ...result } }); // its own, where one is taken twice
+  Object.assign(region, { asked: rle, answer, only, result: { ...result } }); // its own, where one is taken twice
   regions.changed();
 }
 
@@ -153,10 +154,11 @@ const findThings = () =>
 const findEverything = () =>
   working("Looking for things and what they are …", async (ifSame) => {
     if (!told) await sayWhatAnswers();
-    const answer = await linkFound(stage.picture.file, TOP_K);
+    const only = choice.chosen;
+    const answer = await linkFound(stage.picture.file, TOP_K, only);
     ifSame(() => {
       const { results } = answer;
-      propose(results.map((result) => ({ rle: result.region.rle, answer, result })));
+      propose(results.map((result) => ({ rle: result.region.rle, answer, result, only })));
       const names = results.map((result) => inShort(result)).join("; ");
       say(results.length ? `${results.length} found: ${names}.` : "Nothing was found in the picture.");
     });
@@ -204,17 +206,18 @@ function showSizes() {
 function ask() {
   const marked = regions.list.filter((region) => !region.empty);
   if (!marked.length) marked.push(regions.addWhole());
-  const open = marked.filter((region) => !region.result);
+  const only = choice.chosen;
+  const open = marked.filter((region) => !region.result || region.only.join("\n") !== only.join("\n"));
   const asked = (open.length ? open : marked).map((region) => ({
     region,
     rle: region.toRle(),
   }));
   return working("Looking it up …", async (ifSame) => {
     if (!told) await sayWhatAnswers();
-    const answer = await link(stage.picture.file, asked.map(({ rle }) => rle), TOP_K);
+    const answer = await link(stage.picture.file, asked.map(({ rle }) => rle), TOP_K, only);
     ifSame(() => {
       asked.forEach(({ region, rle }, index) =>
-        Object.assign(region, { asked: rle, answer, result: answer.results[index] }),
+        Object.assign(region, { asked: rle, answer, only, result: answer.results[index] }),
       );
       regions.changed();
       say(asked.map(({ region }) => summary(region)).join(" "));
@@ -224,8 +227,15 @@ function ask() {
   });
 }
 
+/** Asks anew without a tag, and goes on at the answer, whose button is no more. */
+async function without(tag, region) {
+  choice.remove(tag);
+  await ask();
+  document.getElementById(`answer-${region.number}`)?.focus();
+}
+
 function showResults() {
-  const context = { picture: stage.picture, topK: TOP_K, say };
+  const context = { picture: stage.picture, topK: TOP_K, say, keepsFeedback: told?.feedback ?? false, without };
   const answered = regions.list.filter(({ result }) => result);
   for (const result of answers.keys()) {
     if (!answered.some((region) => region.result === result)) answers.delete(result);
@@ -283,6 +293,7 @@ function route() {
 }
 
 const knowledge = new KnowledgeBase(report, say);
+const choice = new TagChoice(byId("tags"), { report, say });
 const hasPicture = () => stage.picture !== null && !byId("draw-view").hidden;
 
 stage.mark((context) => tool().draw(context, view, gestures.hover));
@@ -359,7 +370,8 @@ async function sayWhatAnswers() {
   try {
     told = await readiness();
     setSure(told.sure);
-    await showHoldings(told);
+    if (told.feedback) byId("keeps").textContent = "it if you tell what it shows, and nothing else";
+    await Promise.all([choice.load(), showHoldings(told)]);
   } catch (error) {
     if (!(error instanceof Problem)) throw error; // a service that is not ready says so where something is asked of it
   }

@@ -12,15 +12,15 @@ const LIT = [255, 255, 255, 110];
 export class Proposals {
   #lit = 0;
 
-  /** `regions` is `[{rle, answer, result}, ...]`, the last two where they were linked, of at most 255 regions of a picture of this size. */
+  /** `regions` is `[{rle, answer, result, only}, ...]`, the last three where they were linked, of at most 255 regions of a picture of this size. */
   constructor(regions, width, height) {
     [this.width, this.height] = [width, height];
     this.labels = new Uint8Array(width * height);
-    this.regions = regions.map(({ rle, answer = null, result = null }, index) => {
+    this.regions = regions.map(({ rle, answer = null, result = null, only = [] }, index) => {
       const inside = new Mask(width, height, decode(rle));
       for (let at = 0; at < inside.data.length; at++) if (inside.data[at]) this.labels[at] = index + 1;
       const { bounds, count, tip } = inside.measure();
-      return { label: index + 1, rle, answer, result, bounds, tip, share: count / inside.data.length };
+      return { label: index + 1, rle, answer, result, only, bounds, tip, share: count / inside.data.length };
     });
     this.layer = new Layer({ width, height, data: this.labels });
     this.layer.paint(this.#look);

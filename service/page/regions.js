@@ -31,6 +31,7 @@ export class Region {
     this.result = null;
     this.answer = null;
     this.asked = null;
+    this.only = []; // tags of which each candidate has one; without any all were compared
     this.rle = null;
   }
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,12 +19,23 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, 
 from pycocotools import mask as coco_mask
 
 from benchmarks.browser import browser_path, launch
+from service.settings import Settings
 from tests.service.conftest import COLOURS, Service
+from tests.service.page.collection import serve
 
 WIDTH, HEIGHT = 320, 240
 DISC, BLOCK = (40, 50, 120, 130), (190, 90, 290, 190)  # left, top, right, bottom
 MARGIN = 12  # around the picture, when all of it is shown
 Point = tuple[float, float]
+SCREENS: dict[str, dict[str, Any]] = {
+    "desktop": {"viewport": {"width": 1280, "height": 800}},
+    "phone": {
+        "viewport": {"width": 390, "height": 844},
+        "has_touch": True,
+        "is_mobile": True,
+        "device_scale_factor": 3,
+    },
+}
 
 # What the page asks, kept as it was asked: a browser does not tell the bodies of forms with files.
 LISTEN = """
@@ -127,6 +139,29 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     yield context
     context.close()
+
+
+@pytest.fixture(params=SCREENS)
+def screen(request: pytest.FixtureRequest) -> str:
+    """A kind of screen, by name."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def screened(browser: Browser, screen: str) -> Iterator[BrowserContext]:
+    """What a module takes as its `context`, so that its tests run on both kinds of screen."""
+    context = browser.new_context(**SCREENS[screen])
+    yield context
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def collection(
+    start_for_module: Callable[[Settings], Service], settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> Service:
+    """A service over things of many tags, which keeps feedback."""
+    return serve(settings, tmp_path_factory.mktemp("collection"), start_for_module)
 
 
 @pytest.fixture

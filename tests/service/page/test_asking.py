@@ -120,7 +120,8 @@ def test_what_stands_out_is_called_probable_and_no_more(board: Board) -> None:
       const candidates = [0.7, 0.5, 0.49].map((score, place) => (
         { rank: place + 1, entity_id: `id ${place}`, title: `thing ${place}`, text: "", score, url: null,
           image: null, attribution: null }));
-      const region = { number: 1, name: "Region 1", colour: "#123456", result: { confidence: 0.3, candidates },
+      const region = { number: 1, name: "Region 1", colour: "#123456", only: [],
+                       result: { confidence: 0.3, candidates },
                        answer: { timings_ms: { decode: 1, wait: 0, encode: 1, search: 1, total: 3 } } };
       const node = resultOf(region, {});
       region.result = { confidence: null, candidates };
@@ -170,7 +171,8 @@ def test_what_is_said_at_each_confidence(
       const { resultOf, summary } = await import("/page/cards.js");
       const candidate = { rank: 1, entity_id: "red-disc", title: "red disc", text: "", score: 0.8, url: null,
                           image: null, attribution: null };
-      const region = { number: 1, name: "Region 1", colour: "#123456", result: { confidence, candidates: [candidate] },
+      const region = { number: 1, name: "Region 1", colour: "#123456", only: [],
+                       result: { confidence, candidates: [candidate] },
                        answer: { timings_ms: { decode: 1, wait: 0, encode: 1, search: 1, total: 3 } } };
       const node = resultOf(region, {});
       return [node.querySelector(".verdict")?.textContent ?? null, summary(region)];

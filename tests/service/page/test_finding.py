@@ -1,25 +1,16 @@
 """Everything that stands out is found and named at once, on a desktop's screen and on a phone's."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.service.page.conftest import BLOCK, DISC, HEIGHT, WIDTH, Board, middle
 from tests.service.page.test_accessible import violations
 
-SCREENS: dict[str, dict[str, Any]] = {
-    "desktop": {"viewport": {"width": 1280, "height": 800}},
-    "phone": {
-        "viewport": {"width": 390, "height": 844},
-        "has_touch": True,
-        "is_mobile": True,
-        "device_scale_factor": 3,
-    },
-}
 # What is written on canvases, which no reader of the document sees.
 WRITTEN = """() => {
   window.written = [];
@@ -31,17 +22,9 @@ WRITTEN = """() => {
 }"""
 
 
-@pytest.fixture(params=SCREENS)
-def screen(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
-
-
 @pytest.fixture
-def context(browser: Browser, screen: str) -> Iterator[BrowserContext]:
-    context = browser.new_context(**SCREENS[screen])
-    yield context
-    context.close()
+def context(screened: BrowserContext) -> BrowserContext:
+    return screened
 
 
 def find(board: Board, press: Callable[[Page], None] | None = None) -> list[dict[str, Any]]:

@@ -39,7 +39,7 @@ def test_a_list_is_followed_page_by_page(client: httpx.Client, pictured: bool | 
 
 def test_what_an_index_holds_and_when_the_page_is_sure_are_told_with_readiness(client: httpx.Client) -> None:
     told = client.get("/readyz").json()
-    assert (told["entities"], told["pictured"], told["sure"]) == (11, 9, 0.5)
+    assert (told["entities"], told["pictured"], told["sure"], told["feedback"]) == (11, 9, 0.5, False)
 
 
 def test_a_record_gives_back_what_it_was_given(client: httpx.Client) -> None:
