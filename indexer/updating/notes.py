@@ -27,12 +27,14 @@ class Outcome(Strict):
 
     Attributes:
         change: its id.
+        journal: the journal that the id is of.
         put, removed: how many records of it are new or replaced, and how many are no more.
         faults: what of it could not be done, the first ones.
         more_faults: how many more there were.
     """
 
     change: str
+    journal: str = ""
     put: int = 0
     removed: int = 0
     faults: tuple[str, ...] = ()
@@ -78,9 +80,10 @@ class Updates(Strict):
         kept = (*self.last, update)[-TOLD:]
         return self.model_copy(update={"count": self.count + 1, "gone": tuple(gone), "last": kept})
 
-    def outcomes(self) -> dict[str, Outcome]:
-        """By the change's id, of all that is told one by one."""
-        return {one.change: one for update in self.last for one in update.outcomes}
+    def outcomes(self, journal: str) -> dict[str, Outcome]:
+        """By the change's id, of all of a journal's that is told one by one."""
+        each = (one for update in self.last for one in update.outcomes)
+        return {one.change: one for one in each if one.journal == journal}
 
 
 def read_updates(version: Version) -> Updates:

@@ -1,5 +1,6 @@
 """The process that applies changes beside a service, which starts it; it ends when the service does, however."""
 
+import logging
 import os
 import signal
 import sys
@@ -32,6 +33,8 @@ def main() -> None:
     logs.configure(work.log_level, work.log_format)
     torch.set_num_threads(1)
     Applier(work).run()
+    logging.shutdown()
+    os._exit(0)  # the thread that reads cannot be ended, and Python would wait for its lock
 
 
 if __name__ == "__main__":

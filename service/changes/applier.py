@@ -6,15 +6,16 @@ either in the current version, or waiting: none is lost, and none is applied twi
 
 import json
 import logging
-import shutil
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
-from itertools import islice
+from pathlib import Path
+from typing import Any
 
-from indexer.errors import CorruptIndex, IndexBusy, NothingLeft
+from indexer.embedding.plan import workshop_of
+from indexer.errors import CorruptIndex, IndexBusy, NothingLeft, NothingToDo
 from indexer.kb.jsonl import JsonLines
 from indexer.kinds.milvus.server import MilvusServer
 from indexer.kinds.milvus.upkeep import follow_with_alias
@@ -24,14 +25,16 @@ from indexer.updating.notes import Outcome, read_updates
 from indexer.version import Version, only_builder, publish, read_version, version_ids
 from service.changes.change import UNKNOWN, Change
 from service.changes.joining import RECORDS, Joined, join
-from service.changes.journal import Done, Journal
+from service.changes.journal import WORK, Done, Journal
 from service.changes.work import Work
 from wikiclip.base.errors import WikiClipError, first_line
-from wikiclip.base.files import remove_folder
+from wikiclip.base.files import remove_folder, write_text
+from wikiclip.base.text_files import read_text
 from wikiclip.model import WikiClip
 
 logger = logging.getLogger(__name__)
 
+TAKEN = "TAKEN"  # which changes are under way
 BYTES = 2**26  # of changes that are joined: one that is larger is applied alone
 KEPT = 8  # versions that changes made and others followed: who opens one takes a moment, and meanwhile more may come
 IDLE_S = 60.0  # without a change, after which the process ends
@@ -50,6 +53,11 @@ class Applier:
         self._milvus = (
             MilvusServer(work.milvus_uri, work.milvus_token, work.milvus_timeout_s) if work.milvus_uri else None
         )
+
+    @property
+    def _desk(self) -> Path:
+        """The folder of what is under way; it stays where the process is killed, and the next one goes on with it."""
+        return self._journal.folder / WORK
 
     @cached_property
     def _model(self) -> WikiClip:
@@ -114,10 +122,16 @@ class Applier:
         self._journal.tidy()
 
     def _next(self) -> list[str]:
-        """The ids of what is joined next."""
+        """The ids of what is joined next: of what a process that was killed was at the same ones, so that what it had
+        embedded serves."""
+        waiting = self._journal.waiting()
+        with suppress(WikiClipError):
+            before = read_text(self._desk / TAKEN).split()
+            if before == waiting[: len(before)] and 0 < len(before) <= self._most:
+                return before
         taken: list[str] = []
         bytes_ = 0
-        for change_id in islice(self._journal.waiting(), self._most):
+        for change_id in waiting[: self._most]:
             bytes_ += self._journal.size(change_id)
             if taken and bytes_ > BYTES:
                 break
@@ -136,39 +150,48 @@ class Applier:
         return changes
 
     def _apply(self, base: Version, changes: dict[str, Change]) -> None:
-        joined = join(changes, Records(base), self._journal.pictures)
+        joined = join(changes, Records(base), self._journal.pictures, journal=self._journal.name)
         if not joined.lines and not joined.gone:
             self._finish(changes, joined.outcomes(), base)
+            remove_folder(self._desk)
             return
         kind = kind_to_change(base, self._milvus)
-        work = self._journal.folder / "work"
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir(parents=True)
+        work = self._desk
+        work.mkdir(parents=True, exist_ok=True)
+        write_text(work / TAKEN, "".join(f"{change_id}\n" for change_id in changes))
         update = Changes(work / DELETIONS, None, [], [])
         if joined.lines:
             update = self._embedded(base, joined)
         outcomes = joined.outcomes(update.problems)
         gone = list(joined.gone)
-        folder, manifest = changed(base, update, gone, kind, strict=False, outcomes=outcomes)
+        try:
+            folder, manifest = changed(base, update, gone, kind, strict=False, outcomes=outcomes)
+        except NothingToDo:  # no record of theirs could be embedded
+            self._finish(changes, outcomes, base)
+            remove_folder(work)
+            return
         version = publish(folder, manifest, self._home)
         follow_with_alias(version, self._milvus)
         self._finish(changes, outcomes, version)
         self._prune(version)
-        shutil.rmtree(work, ignore_errors=True)
+        remove_folder(work)
 
     def _embedded(self, base: Version, joined: Joined) -> Changes:
-        work, pictures = self._journal.folder / "work", self._journal.pictures
+        work, pictures = self._desk, self._journal.pictures
         pictures.mkdir(exist_ok=True)
         records = work / RECORDS
-        records.write_text("".join(json.dumps(line) + "\n" for line in joined.lines.values()), encoding="utf-8")
+        records.write_bytes(b"".join(_line(line) for line in joined.lines.values()))
         source = planned(JsonLines(records, images=pictures), self._model, base)
+        for other in {*work.glob("building/*")} - {workshop_of(source.plan, work)}:
+            remove_folder(other)  # of changes that were joined in another way
         return embedded(source, work, self._work.device, False)
 
     def _finish_what_was_published(self, base: Version) -> None:
         """Of a process that was killed after it had published."""
-        outcomes = read_updates(base).outcomes()
+        outcomes = read_updates(base).outcomes(self._journal.name)
         for change_id in self._journal.waiting():
             if change_id in outcomes:
+                remove_folder(self._desk)
                 with suppress(ValueError):
                     self._finish({change_id: self._journal.change(change_id)}, [outcomes[change_id]], base)
 
@@ -216,6 +239,14 @@ class Applier:
             logger.error("Changes wait: %s", why)
             with suppress(OSError):
                 self._journal.note_trouble(why)
+
+
+def _line(record: dict[str, Any]) -> bytes:
+    """As short as it came: escaped, a line may be three times as long, and too long to be read."""
+    try:
+        return json.dumps(record, ensure_ascii=False).encode() + b"\n"
+    except UnicodeEncodeError:  # half of a surrogate pair, which only an escape can be
+        return json.dumps(record).encode() + b"\n"
 
 
 def _now() -> str:

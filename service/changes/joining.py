@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from errno import ENOENT
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,11 @@ class Told:
     removed: int = 0
     faults: list[str] = field(default_factory=list)
 
-    def outcome(self, change_id: str) -> Outcome:
+    def outcome(self, change_id: str, journal: str) -> Outcome:
         """As the version notes it."""
         return Outcome(
             change=change_id,
+            journal=journal,
             put=self.put,
             removed=self.removed,
             faults=tuple(fault[:1000] for fault in self.faults[:MOST_FAULTS]),
@@ -42,12 +44,14 @@ class Joined:
     """What changes come to.
 
     Attributes:
+        journal: the one that the changes wait in.
         lines: the records to put, by id, as JSON lines have them.
         gone: the ids to remove.
         told: what became of each change, by its id.
         bringer: which change a record to put is of.
     """
 
+    journal: str
     lines: dict[str, dict[str, Any]] = field(default_factory=dict)
     gone: dict[str, None] = field(default_factory=dict)
     told: dict[str, Told] = field(default_factory=dict)
@@ -71,15 +75,20 @@ class Joined:
         for change_id, told in self.told.items():
             lost_here = sum(self.bringer[entity_id] == change_id for entity_id in lost)
             whole = Told(told.put - lost_here, told.removed, [*told.faults, *listed[change_id]])
-            found.append(whole.outcome(change_id))
+            found.append(whole.outcome(change_id, self.journal))
         return found
 
 
 RECORDS = "records.jsonl"  # the file that the lines are written to
 
 
-def join(changes: Mapping[str, Change], base: Records, pictures: Path) -> Joined:
-    """Goes through changes in turn.
+class Unkept(Exception):
+    """A picture that a record shall keep cannot be had."""
+
+
+def join(changes: Mapping[str, Change], base: Records, pictures: Path, *, journal: str) -> Joined:
+    """Goes through changes in turn. A record whose pictures shall stay, and cannot be read at present, is not put: its
+    pictures would be lost.
 
     Args:
         changes: by id, the oldest first.
@@ -89,11 +98,15 @@ def join(changes: Mapping[str, Change], base: Records, pictures: Path) -> Joined
     Raises:
         OSError: a picture cannot be copied to that folder.
     """
-    joined = Joined()
+    joined = Joined(journal)
     for change_id, change in changes.items():
         joined.told[change_id] = told = Told()
         for put in change.puts:
-            names, faults = _pictures_of(put, joined, base, pictures)
+            try:
+                names, faults = _pictures_of(put, joined, base, pictures)
+            except Unkept as error:
+                told.faults.append(f"{put.entity_id}: {error}")
+                continue
             joined.gone.pop(put.entity_id, None)
             joined.lines[put.entity_id] = put.record | ({"images": names} if names else {})
             joined.bringer[put.entity_id] = change_id
@@ -125,7 +138,7 @@ def _is_in(entity_id: str, base: Records) -> bool:
 
 
 def _pictures_of(put: Put, joined: Joined, base: Records, folder: Path) -> tuple[list[str], list[str]]:
-    """The names of a record's pictures below the folder, and what is wrong with others."""
+    """The names of a record's pictures below the folder, and what is wrong with others. Raises Unkept."""
     if put.pictures is not None and all(isinstance(each, str) for each in put.pictures):
         return [str(each) for each in put.pictures], []
     before = _Before(put.entity_id, joined, base, folder)
@@ -155,16 +168,25 @@ class _Before:
             self._names, self.count = None, len(base.entity(entity_id).images)
 
     def name(self, number: int) -> str:
-        """Below the folder. Raises LookupError where there is none of the number, and PictureError where it is none."""
+        """Below the folder.
+
+        Raises:
+            LookupError: there is none of the number.
+            PictureError: the file is no picture.
+            Unkept: the file cannot be read.
+        """
         if not 0 <= number < self.count:
             raise LookupError("the record has no picture of this number")
         if self._names is not None:
             return self._names[number]
         path = self._base.picture_path(self._entity_id, number)
-        if path is None:
-            raise LookupError("its file is gone")
         try:
+            if path is None:
+                raise FileNotFoundError(ENOENT, "it is not there")
             content = read_regular(path, most=MOST_PICTURE_BYTES)
         except OSError as error:
-            raise LookupError(f"its file cannot be read ({error.strerror})") from error
+            raise Unkept(
+                f"its picture {number} shall stay, and its file cannot be read ({error.strerror}), so the record stays"
+                ' as it was; mend that, or put it with `"images": []`'
+            ) from error
         return store(content, self._folder)

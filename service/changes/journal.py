@@ -6,6 +6,7 @@ were accepted, on one machine or on several that share the folder.
 
 import os
 import shutil
+import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ from wikiclip.base.locks import locked
 from wikiclip.base.regular_files import open_regular, read_regular
 
 CHANGES, WAITING, DONE, PICTURES, LOCK, TROUBLE = "changes", "waiting", "done", "pictures", "LOCK", "TROUBLE"
+NAME, WORK = "NAME", "work"
 MOST_BYTES = 2**30  # of a change on the disk
 DONE_KEPT = 10_000  # jobs that are told of after they were done
 SPARE = 1_000  # more of them before the oldest go
@@ -68,6 +70,14 @@ class Journal:
         """The folder of pictures that were sent."""
         return self.folder / PICTURES
 
+    @property
+    def name(self) -> str:
+        """Tells this journal from all others: a version that was made elsewhere may note changes of the same numbers.
+        Empty where nothing was accepted yet. Raises OSError."""
+        with suppress(FileNotFoundError):
+            return read_regular(self.folder / NAME, most=64).decode("ascii", errors="replace").strip()
+        return ""
+
     def expect_space(self, more: int, *, free: int) -> None:
         """Raises NoSpace where so many bytes more would leave less than `free` on the disk."""
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -91,6 +101,8 @@ class Journal:
                 folder.mkdir(parents=True, exist_ok=True)
         with locked(self.folder / LOCK):
             self.expect_room(most)
+            if not (self.folder / NAME).exists():
+                write_text(self.folder / NAME, f"{uuid.uuid4().hex}\n")
             known = [*self.waiting(), *self._ids(self._done)]
             change_id = f"{int(max(known, default='0')) + 1:012d}"
             with appearing_file(self._waiting / f"{change_id}.jsonl") as partial, partial.open("w") as file:
@@ -172,7 +184,8 @@ class Journal:
                 names = [entry.name for entry in entries]
         except FileNotFoundError:
             return []
-        return [name.partition(".")[0] for name in names if name.endswith((".jsonl", ".json"))]
+        ids = (name.partition(".")[0] for name in names if name.endswith((".jsonl", ".json")))
+        return [each for each in ids if is_id(each)]  # and no copy that somebody made
 
 
 def is_id(text: str) -> bool:

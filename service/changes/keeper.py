@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 
 from service.changes.__main__ import NICE
-from service.changes.journal import Journal
+from service.changes.journal import WORK, Journal
 from service.changes.work import Work
 from service.settings import Settings
 
@@ -40,7 +40,7 @@ class Keeper:
         self._journal = Journal(settings.index)
         self._process: subprocess.Popen[bytes] | None = None
         self._first: str | None = None
-        self._deaths, self._not_before = 0, 0.0
+        self._deaths, self._embedded, self._not_before = 0, 0, 0.0
 
     @property
     def pid(self) -> int | None:
@@ -105,7 +105,10 @@ class Keeper:
         if code == 0:
             self._deaths = 0
             return
-        self._deaths += 1
+        embedded = sum(1 for _ in (self._journal.folder / WORK).glob("building/*/chunks/[0-9]*"))
+        # Who got on before it died was not killed by the change: a large one may take longer than a service lives.
+        self._deaths = 1 if embedded > self._embedded else self._deaths + 1
+        self._embedded = embedded
         wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** (self._deaths - 1))
         self._not_before = time.monotonic() + wait_s
         how = signal.Signals(-code).name if code < 0 else f"status {code}"

@@ -142,7 +142,7 @@ def test_a_change_that_ends_the_process_again_and_again_is_given_up(
     assert [each.state for each in told if isinstance(each, Done)] == ["failed", "done"]
 
     ids = accept(journal, put("c", "third"))
-    monkeypatch.setattr("service.changes.applier.join", lambda *_: 1 // 0)
+    monkeypatch.setattr("service.changes.applier.join", lambda *_, **__: 1 // 0)
     applier = applier_of(home)
     for _ in range(3):
         with only_builder(home):
