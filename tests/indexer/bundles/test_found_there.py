@@ -155,7 +155,7 @@ def test_a_damaged_file_of_tags_or_words_is_found_and_mended_by_a_pull(there: Pa
 
 def test_who_has_a_version_open_that_is_removed_goes_on_finding(here: Path):
     """Tags are opened when they are asked for first, and words by as many connections as ask at once."""
-    newest, oldest = version_ids(here)
+    oldest = version_ids(here)[-1]
     records = Records(read_version(here, oldest))
     kept = Records(read_version(shutil.copytree(here, here.with_name("kept")), oldest))
     run(versions.app, "prune", "--keep", "0", "--out", here)
@@ -190,5 +190,8 @@ def test_a_version_whose_pictures_are_elsewhere_has_none(here: Path, there: Path
     assert index.entities_titled("", pictured=True) == []
     assert ids(index.entities_titled("bird 4", pictured=False)) == {"Q4"}
     assert index.entities_holding("vogel", pictured=True).found == []
+    said = run(versions.app, "push", tmp_path / "remote", "--out", here, "--no-model")
+    assert "The pictures of 1 entities stay here, in " in said
+    assert "stay here" not in run(versions.app, "push", tmp_path / "remote", "--out", there, "--no-model")
     (tmp_path / "pictures").rmdir()
     assert EntityIndex.open(with_pictures).pictured == 0, "a folder that is gone shows none"
