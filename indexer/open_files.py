@@ -6,6 +6,7 @@ and the read cannot be seen. A file that was removed or replaced by another does
 """
 
 import hashlib
+import mmap
 import os
 import weakref
 from collections.abc import Sequence
@@ -38,6 +39,7 @@ class OpenFiles:
         self.fault: str | None = None
         with ExitStack() as stack:
             self._files = [_opened(version, name, stack) for name in names]
+            self._by_name = dict(zip(names, self._files, strict=True))
             weakref.finalize(self, stack.pop_all().close)
 
     def expect_whole(self) -> None:
@@ -51,6 +53,10 @@ class OpenFiles:
                 self._note(each)
         if self.fault is not None:
             raise CorruptIndex(self.fault)
+
+    def mapped(self, name: str) -> mmap.mmap:
+        """The content of one of them, also once its name is gone. Raises ValueError where it is empty."""
+        return mmap.mmap(self._by_name[name].file.fileno(), 0, access=mmap.ACCESS_READ)
 
     def examine(self) -> None:
         """Compares files that were written to since they were last known to be right with their checksums, and forgets

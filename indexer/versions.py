@@ -19,6 +19,7 @@ from indexer.kinds.milvus.server import MilvusServer, Uri, named_server
 from indexer.kinds.milvus.upkeep import drop_unnamed, follow_with_alias
 from indexer.search import EntityIndex
 from indexer.self_check import expect_rows_find_themselves
+from indexer.updating.unnamed import remove_unnamed
 from indexer.version import Version, make_current, only_builder, read_version, unpublished_ids, version_ids
 from wikiclip.base.command import run
 from wikiclip.base.files import remove_folder
@@ -89,7 +90,10 @@ def prune(
     ] = False,
     uri: Uri = None,
 ) -> None:
-    """Remove old versions. A process that has one open keeps its files until it lets go of them."""
+    """Remove old versions, and pictures that came with changes and are named by none of the others.
+
+    A process that has a version open keeps its files until it lets go of them.
+    """
     home = home or index_home()
     with only_builder(home):
         current = read_version(home)
@@ -111,7 +115,18 @@ def prune(
             for name in unpublished_ids(home):
                 remove_folder(current.folder.parent / name)
             remove_folder(home / "building")
+        _remove_unnamed_pictures(home)
     typer.echo(f"Kept {current.id} and {min(keep, len(others))} more.")
+
+
+def _remove_unnamed_pictures(home: Path) -> None:
+    try:
+        removed = remove_unnamed(home)
+    except (CorruptIndex, OSError) as error:
+        typer.echo(f"Pictures that came with changes stay: {error}", err=True)
+        return
+    if removed.pictures:
+        typer.echo(f"Removed {removed.pictures:,} pictures that nothing names any more, {removed.bytes / 1e6:.1f} MB.")
 
 
 def _verify(version: Version, milvus: MilvusServer | None) -> None:

@@ -72,7 +72,7 @@ def batch(
         batch=settings.batch,
         decoders=settings.decoders,
     )
-    with Rows(out, index_version=linker.index.version) as rows:
+    with Rows(out, index_version=linker.index.version, tags=options.tags) as rows:
         if find and isinstance(source, Folder):
             tower = linker.model.vision
             segmenter = open_segmenter(settings.segmenter, tower=tower, device=settings.device)

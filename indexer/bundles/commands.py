@@ -9,7 +9,7 @@ import typer
 from tqdm import tqdm
 
 from indexer.bundles.pull import Pull
-from indexer.bundles.push import Push, checkpoint_of
+from indexer.bundles.push import Push, checkpoint_of, pictures_left
 from indexer.bundles.remote import Remote
 from indexer.bundles.signing import SigningKey, VerifyKey, make_keys
 from indexer.bundles.traffic import WORKERS, Traffic
@@ -66,6 +66,11 @@ def push(
         typer.echo(f"{remote.uri} holds {what}: {sent.files} files, {sent.bytes / 1e6:.1f} MB were sent.")
     else:
         typer.echo(f"{remote.uri} holds {what} already: nothing was sent.")
+    if checkpoint is None and (left := pictures_left(found)):
+        typer.echo(
+            f"The pictures of {sum(left.values()):,} entities stay here, in {' and '.join(sorted(left))}. To have them"
+            " there, too, put what is in there into one folder there, and name that with `pull --pictures`."
+        )
 
 
 def pull(

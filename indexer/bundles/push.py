@@ -5,6 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from indexer.bundles.errors import NotThere, Refused
 from indexer.bundles.remote import Remote
 from indexer.bundles.signing import SigningKey
@@ -26,6 +28,7 @@ from indexer.bundles.statement import (
 )
 from indexer.bundles.traffic import Traffic
 from indexer.manifest import MANIFEST, FileStamp
+from indexer.records.table import EntityTable
 from indexer.version import Version
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.files import sha256
@@ -186,6 +189,20 @@ def checkpoint_of(version: Version, named: str | None) -> Path:
         f"The checkpoint {model.name} ({model.fingerprint}) that made {version.id} is not here: name its folder with"
         " --model, or push the version alone with --no-model."
     )
+
+
+def pictures_left(version: Version) -> dict[str, int]:
+    """How many entities of a version name pictures, by the folder that these stay in. Raises CorruptIndex."""
+    found: dict[str, int] = {}
+    deleted, first = version.deleted(), 0
+    for stamp, shard in zip(version.manifest.shards, version.shards, strict=True):
+        if stamp.image_root is not None:
+            pictured_E = EntityTable(shard).pictured()
+            pictured_E[deleted[(deleted >= first) & (deleted < first + stamp.entities)] - np.uint32(first)] = False
+            if count := int(pictured_E.sum()):
+                found[stamp.image_root] = found.get(stamp.image_root, 0) + count
+        first += stamp.entities
+    return found
 
 
 def _stamp(path: Path) -> FileStamp:

@@ -42,18 +42,26 @@ class Catalogue:
         shards: the shards' folders, oldest first.
         deleted_E: the numbers of the entities that are no more, ascending.
         words: whether the shards keep words.
+        with_pictures: whether the pictures that each shard's entities name are on this machine; all are if None.
 
     Attributes:
         numbers: how many numbers there are, those of deleted entities with them.
         counts: how many of them each shard has.
         first_numbers: the first number of each shard.
-        pictured: how many living entities name a picture.
+        pictured: how many living entities name a picture that may be here.
 
     Raises:
         CorruptIndex: a folder does not hold a shard's entities, or `deleted_E` does not fit them.
     """
 
-    def __init__(self, shards: Sequence[Path], deleted_E: NDArray[np.uint32], *, words: bool = False) -> None:
+    def __init__(
+        self,
+        shards: Sequence[Path],
+        deleted_E: NDArray[np.uint32],
+        *,
+        words: bool = False,
+        with_pictures: Sequence[bool] | None = None,
+    ) -> None:
         self._tables = [EntityTable(shard) for shard in shards]
         self._titles = [Titles(shard, table) for shard, table in zip(shards, self._tables, strict=True)]
         self.counts = tuple(len(table) for table in self._tables)
@@ -67,7 +75,11 @@ class Catalogue:
         self._living_E = np.ones(self.numbers, dtype=np.bool_)
         self._living_E[deleted_E] = False
         self._count = self.numbers - len(deleted_E)
-        self._pictured_E = np.concatenate([np.empty(0, dtype=np.bool_), *(table.pictured() for table in self._tables)])
+        pictured = [
+            table.pictured() if here else np.zeros(len(table), dtype=np.bool_)
+            for table, here in zip(self._tables, with_pictures or [True] * len(self._tables), strict=True)
+        ]
+        self._pictured_E = np.concatenate([np.empty(0, dtype=np.bool_), *pictured])
         self.pictured = int((self._pictured_E & self._living_E).sum())
 
     def __len__(self) -> int:
@@ -127,7 +139,7 @@ class Catalogue:
 
         Args:
             after: only what follows it. Where that entity is gone, those of its title come once more.
-            pictured: only those that name a picture, or only those that name none.
+            pictured: only those that have a picture, as `pictured` counts them, or only the others.
             passing_E: only those whose number is True.
         """
         key = None if after is None else self._key(after)
@@ -161,7 +173,7 @@ class Catalogue:
 
         Args:
             after: only what follows this place in the ranks.
-            pictured: only those that name a picture, or only those that name none.
+            pictured: only those that have a picture, as `pictured` counts them, or only the others.
             passing_E: only those whose number is True.
         """
         if self._finder is None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from indexer.errors import CorruptIndex
 from indexer.kb.record import Entity
-from indexer.manifest import MANIFEST
+from indexer.manifest import MANIFEST, ShardStamp
 from indexer.open_files import OpenFiles
 from indexer.picture_paths import picture_file
 from indexer.records.catalogue import Catalogue, Place
@@ -71,9 +71,10 @@ class Records:
         each = [f"{folder}/{name}" for folder in folders for name in (*MAPPED, *mapped)]
         tagged = [f"{folder}/{TAGS}" for folder in folders]
         self.files = OpenFiles(version, [*each, *(name for name in tagged if name in self.manifest.files), *words])
-        self._entities = Catalogue(version.shards, version.deleted(), words=bool(words))
+        here = [_has_pictures(stamp) for stamp in self.manifest.shards]
+        self._entities = Catalogue(version.shards, version.deleted(), words=bool(words), with_pictures=here)
         expect_counts(version, {TABLE: self._entities.counts})
-        self.tags = self._entities.tags(partial(_tag_tables, version, self._entities.counts))
+        self.tags = self._entities.tags(partial(_tag_tables, version, self._entities.counts, self.files))
 
     def candidates(self, nearest: Nearest) -> list[Candidate]:
         """The entities of these numbers with their scores.
@@ -122,7 +123,7 @@ class Records:
 
         Args:
             after: only what follows this place in the order.
-            pictured: only those that name a picture, or only those that name none.
+            pictured: only those that have a picture, as `pictured` counts them, or only the others.
             tags: only those that pass.
         """
         self.files.expect_whole()
@@ -154,7 +155,7 @@ class Records:
 
         Args:
             after: only what follows this place in the ranks.
-            pictured: only those that name a picture, or only those that name none.
+            pictured: only those that have a picture, as `pictured` counts them, or only the others.
             tags: only those that pass.
 
         Raises:
@@ -166,7 +167,7 @@ class Records:
 
     @property
     def pictured(self) -> int:
-        """How many entities name a picture."""
+        """How many entities name a picture, of those whose folder of pictures is on this machine."""
         return self._entities.pictured
 
     def __len__(self) -> int:
@@ -174,12 +175,23 @@ class Records:
         return len(self._entities)
 
 
-def _tag_tables(version: Version, counts: Sequence[int]) -> list[TagTable]:
+def _has_pictures(stamp: ShardStamp) -> bool:
+    """Whether the folder of a shard's pictures is here: of a version that was pulled, it often is not."""
+    try:
+        return stamp.image_root is not None and Path(stamp.image_root).is_dir()
+    except OSError:  # a folder above it may not be read
+        return False
+
+
+def _tag_tables(version: Version, counts: Sequence[int], files: OpenFiles) -> list[TagTable]:
+    """Opened late, when the version may have been removed: from what is held open."""
     each = zip(version.manifest.shards, version.shards, counts, strict=True)
-    files = version.manifest.files
-    return [
-        TagTable(folder, entities=count, is_kept=f"{stamp.folder}/{TAGS}" in files) for stamp, folder, count in each
-    ]
+    tables = []
+    for stamp, folder, count in each:
+        name = f"{stamp.folder}/{TAGS}"
+        is_kept = name in version.manifest.files
+        tables.append(TagTable(folder, entities=count, is_kept=is_kept, mapped=partial(files.mapped, name)))
+    return tables
 
 
 def expect_counts(version: Version, held: Mapping[str, Sequence[int]]) -> None:

@@ -25,6 +25,11 @@ class TagFilter:
         found = cls(*(tuple(sorted(set(tags))) for tags in (any, all, none)))
         return None if found == cls() else found
 
+    def told(self) -> dict[str, list[str]]:
+        """The filter as `of_mapping` takes it, without what asks nothing."""
+        each = {"any": self.any, "all": self.all, "none": self.none}
+        return {name: list(tags) for name, tags in each.items() if tags}
+
     @classmethod
     def of_mapping(cls, tags: "AnyTags") -> "TagFilter | None":
         """The filter of `{"any": [...], "all": [...], "none": [...]}`, of which each may be left out.

@@ -9,6 +9,8 @@ import mmap
 from array import array
 from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Callable
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -47,6 +49,7 @@ class TagTable:
         entities: how many the shard holds.
         is_kept: whether the shard has a file of tags. Where it was written before there was one, all its entities are
             read instead: some seconds for a million.
+        mapped: gives the file's content where somebody holds it open, so that its name may be gone meanwhile.
 
     Attributes:
         count: how many entities the shard holds.
@@ -56,8 +59,16 @@ class TagTable:
         CorruptIndex: the file is missing, or does not tell of so many entities.
     """
 
-    def __init__(self, folder: Path, *, entities: int, is_kept: bool = True) -> None:
-        batch = _read(folder / TAGS) if is_kept else _gathered(folder)
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        entities: int,
+        is_kept: bool = True,
+        mapped: Callable[[], mmap.mmap] | None = None,
+    ) -> None:
+        path = folder / TAGS
+        batch = _read(path, mapped or partial(_map, path)) if is_kept else _gathered(folder)
         self.count, self.tags_T = entities, batch["tag"]
         self._ends_T = np.asarray(batch["entities"].offsets)
         self._numbers_P: NDArray[np.uint32] = np.asarray(batch["entities"].values)
@@ -119,11 +130,14 @@ def _gathered(folder: Path) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([pa.array(tags, pa.large_string()), lists], schema=_SCHEMA)
 
 
-def _read(path: Path) -> pa.RecordBatch:
+def _map(path: Path) -> mmap.mmap:
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def _read(path: Path, mapped: Callable[[], mmap.mmap]) -> pa.RecordBatch:
     try:
-        with path.open("rb") as file:
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        reader = pa.ipc.open_file(pa.py_buffer(mapped))
+        reader = pa.ipc.open_file(pa.py_buffer(mapped()))
         if not reader.schema.equals(_SCHEMA) or reader.num_record_batches != 1:
             raise CorruptIndex(f"{path} has other columns than this version reads; build the index again.")
         batch = reader.get_batch(0)

@@ -7,6 +7,7 @@ Axes: E entity, K row found.
 """
 
 import sqlite3
+import threading
 import time
 import weakref
 from collections.abc import Iterator
@@ -72,6 +73,7 @@ class ShardWords:
             raise CorruptIndex(f"{folder / ORDER} is not in ascending order; build the index again.")
         expect_each_once(self.order_E & np.uint64(2**32 - 1), entities, where=folder / ORDER)
         self._idle: list[sqlite3.Connection] = []
+        self._lent, self._returned = 0, threading.Condition()
         weakref.finalize(self, _close_all, self._idle)
         with self._connection() as connection:
             self.words = _words_of(connection, self._path)
@@ -113,18 +115,41 @@ class ShardWords:
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        """One that nobody else uses meanwhile."""
-        try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = _connected(self._path)
+        """One that nobody else uses meanwhile.
+
+        Once the version was removed no more can be opened, and those that there are do it in turn.
+        """
+        connection = self._taken()
         try:
             yield connection
         finally:
-            if len(self._idle) < IDLE:
-                self._idle.append(connection)
-            else:
+            with self._returned:
+                self._lent -= 1
+                is_kept = len(self._idle) < IDLE
+                if is_kept:
+                    self._idle.append(connection)
+                    self._returned.notify()
+            if not is_kept:
                 connection.close()
+
+    def _taken(self) -> sqlite3.Connection:
+        while True:
+            with self._returned:
+                while not self._idle and self._lent and not self._path.exists():
+                    if not self._returned.wait(SECONDS):
+                        raise TookTooLong(f"Words were not found within {SECONDS:g} s.")
+                if self._idle:
+                    self._lent += 1
+                    return self._idle.pop()
+            try:
+                connection = _connected(self._path)
+            except CorruptIndex:
+                if self._path.exists() or not (self._idle or self._lent):
+                    raise
+                continue  # it was removed in this moment
+            with self._returned:
+                self._lent += 1
+            return connection
 
 
 def kept_words(folder: Path) -> Words:

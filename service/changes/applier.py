@@ -22,6 +22,7 @@ from indexer.kinds.milvus.upkeep import follow_with_alias
 from indexer.records.records import Records
 from indexer.update import DELETIONS, Changes, changed, embedded, kind_to_change, planned
 from indexer.updating.notes import Outcome, read_updates
+from indexer.updating.unnamed import remove_unnamed
 from indexer.version import Version, only_builder, publish, read_version, version_ids
 from service.changes.change import UNKNOWN, Change
 from service.changes.joining import RECORDS, Joined, join
@@ -39,6 +40,7 @@ BYTES = 2**26  # of changes that are joined: one that is larger is applied alone
 KEPT = 8  # versions that changes made and others followed: who opens one takes a moment, and meanwhile more may come
 IDLE_S = 60.0  # without a change, after which the process ends
 LOOK_S, BUSY_S, LONGEST_S = 0.2, 1.0, 60.0
+QUIET_S, SWEPT_S = 10.0, 600.0  # without a change, or since the last time, after which pictures are looked through
 TRIES = 3  # of a change that fails alone, for a reason that nobody foresaw
 
 
@@ -50,6 +52,7 @@ class Applier:
         self._journal = Journal(work.index)
         self._most, self._tries = work.most, 0
         self._give_up = work.give_up
+        self._changed, self._swept = True, time.monotonic()
         self._milvus = (
             MilvusServer(work.milvus_uri, work.milvus_token, work.milvus_timeout_s) if work.milvus_uri else None
         )
@@ -72,6 +75,9 @@ class Applier:
                 idle_since = time.monotonic()
             else:
                 pause = LOOK_S
+            quiet_s, since_s = time.monotonic() - idle_since, time.monotonic() - self._swept
+            if self._changed and (quiet_s > QUIET_S or since_s > SWEPT_S):
+                self._sweep()
             time.sleep(pause)
 
     def _step(self, pause: float) -> float:
@@ -173,6 +179,7 @@ class Applier:
         version = publish(folder, manifest, self._home)
         follow_with_alias(version, self._milvus)
         self._finish(changes, outcomes, version)
+        self._changed = True
         self._prune(version)
         remove_folder(work)
 
@@ -233,6 +240,17 @@ class Applier:
                 last = read_updates(version).last
                 if last and last[-1].outcomes:
                     remove_folder(version.folder)
+
+    def _sweep(self) -> None:
+        """Removes pictures that nothing names any more."""
+        try:
+            with only_builder(self._home):
+                remove_unnamed(self._home)
+        except IndexBusy:
+            return
+        except (WikiClipError, OSError) as error:
+            logger.warning("Pictures that nothing may name any more stay: %s", error)
+        self._changed, self._swept = False, time.monotonic()
 
     def _trouble(self, why: str) -> None:
         if why != self._journal.trouble():

@@ -8,17 +8,18 @@ import os
 import shutil
 import uuid
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Literal
 
+from indexer.updating.sent import CHANGES, WAITING, pictures_of, receiving
 from service.changes.change import Change, Head, Kept
 from wikiclip.base.files import appearing_file, write_text
 from wikiclip.base.locks import locked
 from wikiclip.base.regular_files import open_regular, read_regular
 
-CHANGES, WAITING, DONE, PICTURES, LOCK, TROUBLE = "changes", "waiting", "done", "pictures", "LOCK", "TROUBLE"
-NAME, WORK = "NAME", "work"
+DONE, LOCK, TROUBLE = "done", "LOCK", "TROUBLE"
+NAME, WORK = "NAME", "work"  # of the file of the journal's own name, and the folder of what is under way
 MOST_BYTES = 2**30  # of a change on the disk
 DONE_KEPT = 10_000  # jobs that are told of after they were done
 SPARE = 1_000  # more of them before the oldest go
@@ -62,13 +63,17 @@ class Journal:
     """
 
     def __init__(self, home: Path) -> None:
-        self.folder = home / CHANGES
+        self._home, self.folder = home, home / CHANGES
         self._waiting, self._done = self.folder / WAITING, self.folder / DONE
 
     @property
     def pictures(self) -> Path:
         """The folder of pictures that were sent."""
-        return self.folder / PICTURES
+        return pictures_of(self._home)
+
+    def receiving(self) -> AbstractContextManager[None]:
+        """Held from before a change's pictures are kept until it is accepted. Raises OSError."""
+        return receiving(self._home)
 
     @property
     def name(self) -> str:

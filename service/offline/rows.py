@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from indexer.coco.files import plain_id
+from indexer.records.tag_filter import TagFilter
 from service.offline.mentions import Mention
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.files import sync
@@ -27,18 +28,20 @@ class Rows:
 
     Args:
         index_version: stands in every row; rows of two versions in one file could not be told from one another.
+        tags: the filter that rows are made with, which stands in every row, too; None for all entities.
 
     Attributes:
         added, failed: rows that were added for annotations without one, and how many of them hold an error.
         mended: rows that held an error before this run and hold none now.
 
     Raises:
-        WikiClipError: the file is not one of these, another version made it, or another process writes it.
+        WikiClipError: the file is not one of these, another version or filter made it, or another process writes it.
     """
 
-    def __init__(self, path: Path, *, index_version: str) -> None:
+    def __init__(self, path: Path, *, index_version: str, tags: TagFilter | None = None) -> None:
         self._path = path
         self._index_version = index_version
+        self._tags = None if tags is None else tags.told()
         self.added = self.failed = self.mended = 0
         self._done: dict[int, str | None] = {}  # what was asked, where the row says so and holds no error
         self._errors: dict[int, tuple[int, bytes]] = {}  # where such a row begins, and the row
@@ -126,8 +129,10 @@ class Rows:
         A row that holds the very error that is there already stays where it is.
         """
         start, lines = self._file.tell(), b""
+        made_with: dict[str, Any] = {} if self._tags is None else {"tags": self._tags}
+        made_with["index_version"] = self._index_version
         for row in rows:
-            line = f"{json.dumps({**row, 'index_version': self._index_version})}\n".encode("ascii")
+            line = f"{json.dumps({**row, **made_with})}\n".encode("ascii")
             key, is_error = _key_of(row), "error" in row
             before = self._errors.pop(key, None)
             if before is not None and before[1] == line:
@@ -163,6 +168,11 @@ class Rows:
                     f"{self._path} holds rows of the index version {version}, and {self._index_version} is current:"
                     " name another --out."
                 )
+            if (tags := row.get("tags")) != self._tags:
+                raise WikiClipError(
+                    f"{self._path} holds rows {_filtered(tags)}, and this run links {_filtered(self._tags)}:"
+                    " name another --out, or the same tags."
+                )
             if (before := self._errors.pop(key, None)) is not None:
                 self._replaced.add(before[0])
             if "error" in row:
@@ -187,6 +197,10 @@ class Rows:
         sync(partial)
         partial.replace(self._path)
         sync(self._path.parent)
+
+
+def _filtered(tags: object) -> str:
+    return "without a filter of tags" if tags is None else f"with the filter {json.dumps(tags)[:200]}"
 
 
 def _key_of(row: dict[str, Any]) -> int:

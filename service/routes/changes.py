@@ -140,8 +140,9 @@ class Receiver:
         try:
             self.journal.expect_space(2 * size, free=self._settings.free_bytes)
             self.journal.expect_room(self._settings.changes_waiting)
-            change = make(self)
-            return shown(self.journal.accept(change, most=self._settings.changes_waiting), change.head)
+            with self.journal.receiving():
+                change = make(self)
+                return shown(self.journal.accept(change, most=self._settings.changes_waiting), change.head)
         except Full:
             raise Problem(
                 Cause.BUSY,

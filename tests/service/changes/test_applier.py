@@ -14,9 +14,10 @@ from indexer.version import only_builder, read_version, version_ids
 from service.changes.applier import KEPT, Applier
 from service.changes.change import Change, Head, Put, Remove
 from service.changes.journal import Done, Journal
+from service.changes.pictures import store
 from service.changes.work import Work
 from service.settings import Settings
-from tests.service.changes.conftest import copied
+from tests.service.changes.conftest import copied, drawn
 from wikiclip.model import WikiClip
 
 pytestmark = pytest.mark.slow
@@ -182,6 +183,31 @@ def test_versions_of_changes_do_not_pile_up_and_a_builds_stays(home: Path) -> No
     assert len(version_ids(home)) == 1 + KEPT + 1
     assert version_ids(home)[-1] == built
     assert EntityIndex.open(home).entity("a").title == f"number {KEPT + 3}"
+
+
+def test_pictures_of_records_that_were_replaced_go_with_the_last_version_that_names_them(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it is quiet, by the loop that runs beside the service."""
+    monkeypatch.setattr("service.changes.applier.KEPT", 2)
+    monkeypatch.setattr("service.changes.applier.QUIET_S", 0.1)
+    monkeypatch.setattr("service.changes.applier.IDLE_S", 1.0)
+    journal, applier = Journal(home), applier_of(home, most=1)
+    colours = [(number, 200, 90) for number in range(0, 250, 50)]
+    names = [store(drawn(colour), journal.pictures) for colour in colours]
+    orphan = store(drawn((1, 2, 3)), journal.pictures)
+    for name in names:
+        record = {"entity_id": "a", "title": "a", "text": ""}
+        accept(journal, Change(head=head(1, 0), puts=(Put(entity_id="a", record=record, pictures=(name,)),)))
+    applier.run()
+    assert journal.waiting() == []
+    there = {path.relative_to(journal.pictures).as_posix() for path in journal.pictures.rglob("*.png")}
+    assert there == {*names[-3:]}, "of the current version, and of two before it"
+    assert orphan not in there
+    for version in version_ids(home)[:3]:
+        picture = EntityIndex.open(home, version=version).picture_path("a")
+        assert picture is not None
+        assert picture.is_file()
 
 
 def test_a_damaged_file_of_a_change_stops_no_other(home: Path) -> None:

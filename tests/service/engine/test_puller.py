@@ -16,6 +16,7 @@ import pytest
 from indexer.bundles.signing import make_keys
 from indexer.version import version_ids
 from service import examples
+from service.errors import Cause
 from service.settings import Settings
 from tests.service.conftest import Service, ready
 from tests.service.pushed import Versions, make_versions, push
@@ -77,6 +78,9 @@ def test_from_an_address_alone_it_pulls_serves_and_swaps_under_load(
         time.sleep(0.05)
     assert any(each.startswith("Pulling ") and each.endswith("of 0.0 GB.") for each in said), said
     assert state(service)["index_version"] == first
+    assert state(service)["pictured"] == 0, "they stayed where it was pushed from"
+    image = httpx.get(f"{service.url}/entities/red-disc/image")
+    assert (image.status_code, image.json()["type"]) == (404, Cause.NO_PICTURE.type)
     answers, stop = [], threading.Event()
 
     def call() -> None:

@@ -126,6 +126,22 @@ def test_a_folder_of_pictures(run: Any, pictures: Path, tmp_path: Path) -> None:
     assert rows["cut.png"]["error"]["type"] == "urn:wikiclip:problem:malformed-image"
 
 
+def test_a_run_with_another_filter_does_not_go_on_with_the_rows(run: Any, pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    first = run("--images", pictures, "--out", out, "--tags-any", "mind", "--tags-any", "nothing", "--tags-any", "mind")
+    assert first.exit_code == 0, first.output
+    rows = rows_of(out)
+    assert [row["tags"] for row in rows.values()] == [{"any": ["mind", "nothing"]}] * 2, "an error's, too"
+    assert [one["entity_id"] for one in rows["04/oven_04.png"]["candidates"]] == ["no-picture"]
+    written = out.read_bytes()
+    for other in ((), ("--tags-none", "mind"), ("--tags-any", "mind")):
+        refused = run("--images", pictures, "--out", out, *other)
+        assert "name another --out, or the same tags" in str(refused.exception)
+        assert out.read_bytes() == written
+    again = run("--images", pictures, "--out", out, "--tags-any", "nothing", "--tags-any", "mind")
+    assert "0 rows added to 2" in again.stdout
+
+
 def linked(path: Path) -> list[bool]:
     return ["candidates" in json.loads(line) for line in path.read_text().splitlines()]
 

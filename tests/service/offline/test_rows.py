@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from indexer.records.tag_filter import TagFilter
 from service.offline.mentions import Mention
 from service.offline.rows import Rows
 from wikiclip.base.errors import WikiClipError
@@ -57,6 +58,39 @@ def test_rows_of_another_index_are_not_mixed(tmp_path: Path) -> None:
         rows.append([{"annotation_id": 1}])
     with pytest.raises(WikiClipError, match=r"v1.*v2"):
         Rows(path, index_version="v2")
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [
+        (None, TagFilter.of(any=["bird"]), r"rows without a filter of tags, and this run links with the filter .*bird"),
+        (TagFilter.of(any=["bird"]), None, r"with the filter .*bird.*, and this run links without a filter"),
+        (TagFilter.of(any=["bird"]), TagFilter.of(none=["bird"]), r'\{"any": \["bird"\]\}.*\{"none": \["bird"\]\}'),
+    ],
+)
+def test_rows_of_another_filter_are_not_mixed(
+    tmp_path: Path, before: TagFilter | None, now: TagFilter | None, told: str
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    with Rows(path, index_version="v1", tags=before) as rows:
+        rows.append([{"annotation_id": 1}, {"annotation_id": 2, "error": {}}])
+    written = path.read_bytes()
+    with pytest.raises(WikiClipError, match=told):
+        Rows(path, index_version="v1", tags=now)
+    assert path.read_bytes() == written
+    with Rows(path, index_version="v1", tags=before) as rows:
+        assert not rows.claim(1)
+        assert rows.claim(2)
+
+
+def test_rows_note_the_filter_whatever_the_order_of_its_tags(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    with Rows(path, index_version="v1", tags=TagFilter.of(any=["b", "a", "a"], none=["c"])) as rows:
+        rows.append([{"annotation_id": 1}])
+    (line,) = path.read_text().splitlines()
+    assert json.loads(line)["tags"] == {"any": ["a", "b"], "none": ["c"]}
+    with Rows(path, index_version="v1", tags=TagFilter.of(any=["a", "b"], none=["c"])) as rows:
+        assert not rows.claim(1)
 
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:

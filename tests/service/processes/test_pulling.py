@@ -1,5 +1,6 @@
 """Several processes that pull their index: one of them does, and all follow."""
 
+import base64
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ import pytest
 
 from indexer.bundles.signing import make_keys
 from indexer.version import CURRENT, version_ids
+from service import examples
 from tests.service.processes.family import counted, family, is_ready, wait_until
 from tests.service.processes.load import Load
 from tests.service.pushed import Versions, make_versions, push
@@ -53,6 +55,23 @@ def all_answer_with(url: str, version: str) -> bool:
     return found == {version}
 
 
+def expect_tags_and_words(url: str) -> None:
+    """Whichever front is asked finds by both, and by what an update brought; pictures stayed elsewhere."""
+    for _ in range(6):
+        with httpx.Client(base_url=url, timeout=30) as client:
+            assert client.get("/tags").json()["tags"] == [{"tag": "mind", "entities": 1}]
+            for asked in ({"tags_any": "mind"}, {"q": "thought"}, {"q": "cognit", "tags_all": "mind"}):
+                found = client.get("/entities", params=asked).raise_for_status().json()["entities"]
+                assert [each["entity_id"] for each in found] == ["no-picture"], asked
+            assert [each["entity_id"] for each in client.get("/entities?q=new+1").json()["entities"]] == ["new-1"]
+            body = {"image": base64.b64encode(examples.picture()).decode(), "tags": {"any": ["mind"]}}
+            (result,) = client.post("/link", json=body).raise_for_status().json()["results"]
+            assert [one["entity_id"] for one in result["candidates"]] == ["no-picture"]
+            assert client.get("/readyz").json()["pictured"] == 0
+            assert client.get("/entities", params={"pictured": "true"}).json()["count"] == 0
+            assert client.get("/entities/red-disc/image").status_code == 404
+
+
 def test_from_an_address_alone_all_pull_and_swap_under_load(
     short_path: Path, remote: Path, versions: Versions, told: dict[str, Any]
 ) -> None:
@@ -84,6 +103,7 @@ def test_from_an_address_alone_all_pull_and_swap_under_load(
         assert counted(running.url, 'wikiclip_index_reloads_total{outcome="taken"}') == 2
         assert counted(running.url, "wikiclip_index_entities") == 13
         assert len(version_ids(index)) == 2
+        expect_tags_and_words(running.url)
         assert "Traceback" not in running.log.read_text()
 
 

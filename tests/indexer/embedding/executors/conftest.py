@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -15,6 +16,8 @@ from indexer.building.job import Job
 from indexer.embedding.executors.local import Local
 from indexer.embedding.plan import make_plan
 from indexer.kb.jsonl import JsonLines
+from indexer.records.tag_filter import TagFilter
+from indexer.search import EntityIndex
 from wikiclip.model import WikiClip
 
 # The command itself, with chunks so small that a small knowledge base has many.
@@ -29,6 +32,7 @@ sys.argv[0] = "indexer.build"
 run(build.app)
 """
 CHUNKS, ENTITIES, PROBLEMS = 20, 318, 3
+TAGGED = {"marsh": 5, "wader": 7}  # which records have a tag: those of every fifth number, or seventh
 ROOT = Path(__file__).parents[4]
 
 
@@ -46,6 +50,8 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "title": f"heron {n}",
                 "text": " ".join(["feather"] * (n * 37 % 120)),
                 "images": [f"{n % 6}.png"] if n % 25 == 0 else [],
+                "tags": [tag for tag, every in TAGGED.items() if n % every == 0],
+                "aliases": [f"Reiher {n}"] if n % 10 == 3 else [],
             }
         )
         for n in range(320)
@@ -55,6 +61,25 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines[210] = json.dumps({"entity_id": "Q210", "title": "egret", "text": "White.", "images": ["cut.png"]})
     (folder / "herons.jsonl").write_text("\n".join(lines) + "\n")
     return folder / "herons.jsonl"
+
+
+def expect_tags_and_words(made: EntityIndex, alone: EntityIndex) -> None:
+    """What was made by several finds by tags and words what one process's finds."""
+    numbers = {*range(320)} - {130, 200, 210}
+    for wanted, passes in {
+        TagFilter.of(any=["marsh", "wader"]): lambda n: n % 5 == 0 or n % 7 == 0,
+        TagFilter.of(all=["marsh", "wader"]): lambda n: n % 35 == 0,
+        TagFilter.of(any=["marsh"], none=["wader"]): lambda n: n % 5 == 0 and n % 7,
+    }.items():
+        expected = {f"Q{n}" for n in numbers if passes(n)}
+        (found,) = made.search(made.vector("Q3")[None].astype(np.float32), 400, tags=wanted)
+        assert {one.entity.entity_id for one in found} == expected
+        assert made.count_titled("heron", tags=wanted) == len(expected)
+    named = made.entities_holding("reih", 100).found
+    assert {each.entity.entity_id for each in named} == {f"Q{n}" for n in numbers if n % 10 == 3}
+    for question in ("heron", "egret white", "feather", "reiher 3"):
+        assert made.entities_holding(question, 400) == alone.entities_holding(question, 400)
+    assert made.tags.listed(10) == alone.tags.listed(10)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from indexer.kb.record import Entity
 from indexer.search import EntityIndex
 from indexer.version import read_version
 from tests.indexer.conftest import assert_same_versions
-from tests.indexer.embedding.executors.conftest import CHUNKS, ENTITIES, PROBLEMS
+from tests.indexer.embedding.executors.conftest import CHUNKS, ENTITIES, PROBLEMS, expect_tags_and_words
 from wikiclip.base.errors import WikiClipError
 from wikiclip.model import WikiClip
 
@@ -113,6 +113,7 @@ def test_a_build_that_loses_its_driver_and_then_a_node_ends_with_every_entity_on
     assert len(ids) == len(set(ids)) == read_version(home).manifest.counts.entities
     assert [made.entity(entity_id) for entity_id in ids] == [alone.entity(entity_id) for entity_id in ids]
     assert_same_versions(read_version(home), read_version(local))
+    expect_tags_and_words(made, alone)
 
 
 @pytest.mark.slow

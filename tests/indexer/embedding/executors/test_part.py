@@ -11,6 +11,10 @@ import pytest
 from indexer.build import expect_options_that_fit
 from indexer.building.choice import Choice
 from indexer.building.job import Job
+from indexer.bundles.pull import Pull
+from indexer.bundles.push import Push
+from indexer.bundles.remote import Remote
+from indexer.bundles.traffic import Traffic
 from indexer.embedding.chunks import stored_numbers
 from indexer.embedding.executors.executor import ExecutorName
 from indexer.embedding.executors.local import Local
@@ -21,7 +25,7 @@ from indexer.kb.jsonl import JsonLines
 from indexer.search import EntityIndex
 from indexer.version import only_builder, read_version
 from tests.indexer.conftest import assert_same_versions
-from tests.indexer.embedding.executors.conftest import CHUNKS, ENTITIES, PROBLEMS
+from tests.indexer.embedding.executors.conftest import CHUNKS, ENTITIES, PROBLEMS, expect_tags_and_words
 from wikiclip.base.errors import WikiClipError
 from wikiclip.model import WikiClip
 
@@ -75,6 +79,12 @@ def test_parts_of_which_one_is_killed_end_in_the_version_of_one_process(start: S
     index = EntityIndex.open(home)
     assert {index.entity(f"Q{n}").title for n in (0, 7, 210, 319)} == {"heron 0", "heron 7", "egret", "heron 319"}
     assert list((home / "building").iterdir()) == []
+
+    expect_tags_and_words(index, EntityIndex.open(local))
+    Push(Remote(str(tmp_path / "remote")), Traffic(), key=None).version(made, None, current=True)
+    Pull(Remote(str(tmp_path / "remote")), tmp_path / "there", Traffic(), key=None).version()
+    shutil.rmtree(home)
+    expect_tags_and_words(EntityIndex.open(tmp_path / "there"), EntityIndex.open(local))
 
 
 @pytest.fixture

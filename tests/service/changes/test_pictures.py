@@ -1,0 +1,118 @@
+"""A picture that is being received is not removed, however often those are that nothing names."""
+
+import shutil
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from indexer.updating.unnamed import remove_unnamed
+from indexer.version import only_builder, read_version
+from service.changes.change import Change, Head, Put
+from service.changes.journal import Done, Journal
+from service.changes.pictures import store
+from service.errors import Cause, Problem
+from service.routes.changes import Receiver
+from service.settings import Settings
+from tests.service.changes.conftest import copied, drawn
+
+CALLERS, COLOURS, ENOUGH = 3, 12, 40
+DEADLINE_S = 100.0
+HEAD = Head(caller="ops", accepted="now", puts=1, removes=0)
+CONTENTS = [drawn((20 * colour, 0, 0)) for colour in range(COLOURS)]
+
+
+def change_of(name: str) -> Change:
+    return Change(head=HEAD, puts=(Put(entity_id="a", record={"entity_id": "a"}, pictures=(name,)),))
+
+
+@pytest.fixture
+def home(index_home: Path, tmp_path: Path) -> Path:
+    return copied(index_home, tmp_path)
+
+
+def test_pictures_that_are_sent_again_and_again_are_there_for_as_long_as_a_change_waits(home: Path) -> None:
+    """Callers send the same few pictures, in turn with one who removes what nothing names and one who is done with
+    changes, whose pictures nothing names then."""
+    receiver = Receiver(Settings(index=home))
+    journal, stop, removed = receiver.journal, threading.Event(), [0]
+    deadline = time.monotonic() + DEADLINE_S
+
+    def call(caller: int) -> None:
+        mine = Receiver(Settings(index=home)) if caller else receiver  # as another process has it
+        for number in count():
+            if removed[0] >= ENOUGH or time.monotonic() > deadline:
+                return
+            if len(journal.waiting()) > CALLERS:  # else all pictures would be named at every moment
+                time.sleep(0.002)
+                continue
+            content = CONTENTS[(caller + number) % COLOURS]
+            mine._accept(lambda each, content=content: change_of(each.keep_picture(content)), 0)
+
+    def missing() -> list[str]:
+        names = [str(name) for each in journal.waiting() for name in journal.change(each).puts[0].pictures or ()]
+        return [name for name in names if not (journal.pictures / name).is_file()]
+
+    def remove() -> list[str]:
+        lost: list[str] = []
+        while not stop.is_set():
+            with only_builder(home):
+                for each in journal.waiting()[:-1]:
+                    done = Done(head=HEAD, state="failed", index_version=None, finished="now", put=0, removed=0)
+                    journal.finish(each, done)
+                removed[0] += remove_unnamed(home).pictures
+                lost += missing()
+        return lost
+
+    with ThreadPoolExecutor(CALLERS + 1) as pool:
+        removing = pool.submit(remove)
+        calls = [pool.submit(call, caller) for caller in range(CALLERS)]
+        try:
+            for one in calls:
+                one.result()
+        finally:
+            stop.set()
+        assert removing.result() == []
+    assert removed[0] >= ENOUGH, "some were removed, and sent once more"
+    with only_builder(home):
+        remove_unnamed(home)
+    assert missing() == []
+
+
+def test_what_was_kept_for_a_change_that_was_refused_goes(home: Path) -> None:
+    receiver = Receiver(Settings(index=home))
+
+    def refused(each: Receiver) -> Change:
+        each.keep_picture(CONTENTS[0])
+        raise Problem(Cause.INVALID_REQUEST, "The record is at fault.")
+
+    with pytest.raises(Problem):
+        receiver._accept(refused, 0)
+    assert len(list(receiver.journal.pictures.rglob("*.png"))) == 1
+    with only_builder(home):
+        assert remove_unnamed(home).pictures == 1
+    shutil.rmtree(receiver.journal.pictures)
+    with only_builder(home):
+        assert remove_unnamed(home).pictures == 0
+    assert read_version(home).manifest.counts.entities == 11
+
+
+def test_it_waits_for_a_picture_that_is_being_received(home: Path) -> None:
+    journal = Journal(home)
+    with ThreadPoolExecutor(1) as pool:
+
+        def remove() -> int:
+            with only_builder(home):
+                return remove_unnamed(home).pictures
+
+        with journal.receiving():
+            name = store(CONTENTS[0], journal.pictures)
+            removing = pool.submit(remove)
+            with pytest.raises(TimeoutError):
+                removing.result(timeout=1.0)
+            journal.accept(change_of(name), most=10)
+        assert removing.result() == 0
+    assert (journal.pictures / name).is_file()
