@@ -3,7 +3,6 @@
 The format: Darwin Core text guide, https://dwc.tdwg.org/text/.
 """
 
-import csv
 import io
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -11,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+from indexer.convert.csv_rows import rows_of
 from indexer.convert.outcome import Loss
-from indexer.convert.tables import LONGEST_CELL
 from wikiclip.base.errors import WikiClipError
 
 META = "meta.xml"
@@ -87,7 +86,6 @@ class Archive:
 
     def rows(self, table: TableOf) -> Iterator[Row | Loss]:
         """Yields the rows of a table in their order."""
-        csv.field_size_limit(LONGEST_CELL)
         for name in table.files:
             try:
                 with self._zip.open(self._info(name)) as raw, io.TextIOWrapper(raw, table.encoding, newline="") as file:
@@ -103,25 +101,14 @@ class Archive:
 
 
 def _rows(file: io.TextIOWrapper, name: str, table: TableOf) -> Iterator[Row | Loss]:
-    lines = csv.reader(
-        file,
-        delimiter=table.delimiter,
-        quotechar=table.quote or None,
-        quoting=csv.QUOTE_MINIMAL if table.quote else csv.QUOTE_NONE,
-    )
-    number = 0
-    while True:
-        try:
-            cells = next(lines)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield Loss(f"{name}:{lines.line_num}", f"a row of {table.kind} cannot be read: {error}", record=True)
-            continue
-        number += 1
+    rows = rows_of(file, delimiter=table.delimiter, quote=table.quote or None)
+    for number, (line, cells) in enumerate(rows, start=1):
+        where = f"{name}:{line}"
         if number <= table.skipped or not cells:
             continue
-        where = f"{name}:{lines.line_num}"
+        if isinstance(cells, str):
+            yield Loss(where, f"of {table.kind}, {cells}", record=True)
+            continue
         if len(cells) <= max([table.id_column, *table.columns], default=0):
             yield Loss(where, f"a row of {table.kind} has too few cells", record=True)
             continue

@@ -1,10 +1,8 @@
 """Rows of CSV, TSV and Parquet files, in memory that does not grow with the file."""
 
-import csv
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,10 +10,10 @@ from tqdm import tqdm
 
 from indexer.convert.cells import draft
 from indexer.convert.columns import Columns
+from indexer.convert.csv_rows import rows_of
 from indexer.convert.outcome import Draft, Loss
 from wikiclip.base.errors import WikiClipError
 
-LONGEST_CELL = 32 * 2**20  # characters
 BATCH_ROWS = 1024
 PARQUET = b"PAR1"
 SPREADSHEETS = (".xlsx", ".xls", ".ods")
@@ -62,7 +60,6 @@ def _of_parquet(path: Path, columns: Columns, images: Path | None) -> Iterator[D
 def _of_csv(
     path: Path, columns: Columns, images: Path | None, delimiter: str | None, encoding: str
 ) -> Iterator[Draft | Loss]:
-    csv.field_size_limit(LONGEST_CELL)
     encoding = "utf-8-sig" if encoding.lower().replace("-", "") == "utf8" else encoding  # with a mark or without
     try:
         with (
@@ -71,22 +68,22 @@ def _of_csv(
         ):
             first = file.readline()
             file.seek(0)
-            rows = csv.reader(file, delimiter=delimiter or _delimiter(first, path), strict=True)
-            header = [name.strip() for name in next(rows, [])]
-            _expect_names(header, path)
+            rows = rows_of(file, delimiter=delimiter or _delimiter(first, path))
+            header = _header(rows, path)
             found = columns.among(header)
             bar.write(f"{path.name}: {found.told(header)}.")
-            for cells in _rows(rows, path):
+            for line, cells in rows:
+                where = f"{path.name}:{line}"
                 bar.update(os.lseek(file.fileno(), 0, os.SEEK_CUR) - bar.n)
-                if isinstance(cells, Loss):
-                    yield cells
+                if isinstance(cells, str):
+                    yield Loss(where, cells, record=True)
                 elif not any(cells):  # spreadsheets save empty rows at the end
                     continue
                 elif len(cells) == len(header):
                     row = dict(zip(header, cells, strict=True))
-                    yield from draft(_where(path, rows.line_num), row, found, images)
+                    yield from draft(where, row, found, images)
                 else:
-                    yield Loss(_where(path, rows.line_num), "a row has another number of cells than the header", True)
+                    yield Loss(where, "a row has another number of cells than the header", record=True)
     except (UnicodeDecodeError, LookupError) as error:
         raise WikiClipError(
             f"{path} is not in the encoding {encoding.removesuffix('-sig')} ({error}): name another, such as"
@@ -96,28 +93,17 @@ def _of_csv(
         raise WikiClipError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
-def _rows(rows: Any, path: Path) -> Iterator[list[str] | Loss]:
-    while True:
-        try:
-            yield next(rows)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield Loss(_where(path, rows.line_num), f"a row is no CSV: {error}", record=True)
-
-
-def _where(path: Path, line: int) -> str:
-    return f"{path.name}:{line}"
-
-
 def _delimiter(first: str, path: Path) -> str:
     return "\t" if path.suffix.lower() == ".tsv" else max(DELIMITERS, key=first.count)
 
 
-def _expect_names(header: list[str], path: Path) -> None:
+def _header(rows: Iterator[tuple[int, list[str] | str]], path: Path) -> list[str]:
     """Raises WikiClipError where the first line does not name each column once."""
+    _, cells = next(rows, (0, []))
+    header = [] if isinstance(cells, str) else [name.strip() for name in cells]
     twice = {name for name in header if header.count(name) > 1}
     if not any(header):
         raise WikiClipError(f"{path} has no first line that names its columns.")
     if twice:
         raise WikiClipError(f"{path} names the column {min(twice)!r} twice: rename one.")
+    return header

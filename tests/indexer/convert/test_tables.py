@@ -76,8 +76,8 @@ def test_a_table_becomes_records_and_every_loss_is_counted(tmp_path: Path, encod
     assert (second.entity_id, second.text, second.url) == ("18", "paper", None)
     assert "records.jsonl: 2 records. What was lost:" in said
     for told in (
-        "1 parts left out: a picture is a URL, which is kept in extra: download it first (first at things.csv:3)",
-        "1 parts left out: a picture is not in the folder of pictures (first at things.csv:3)",
+        "1 parts left out: a picture is a URL, which is kept in extra: download it first (first at things.csv:2)",
+        "1 parts left out: a picture is not in the folder of pictures (first at things.csv:2)",
         "1 parts left out: url: Value error, must begin with http:// or https:// (first at things.csv:4)",
         "1 records left out: the id was given before (first at things.csv:5)",
         "1 records left out: title: String should have at least 1 character (first at things.csv:6)",
