@@ -224,11 +224,15 @@ def note_pictures(folder: Path, pictures: Path | None, *, anew: bool = True) -> 
         write_text(folder / PICTURES, "" if pictures is None else f"{pictures.absolute()}")
 
 
-def make_current(version: Version, home: Path) -> None:
-    """Points at a version that `home` keeps, in one step, which also publishes one that was not."""
+def make_current(version: Version, home: Path, *, as_newest: bool = False) -> None:
+    """Points at a version that `home` keeps, in one step, which also publishes one that was not.
+
+    Args:
+        as_newest: it counts as published now, so that the one that was current comes before it.
+    """
     _keep_order(home)
     write_text(home / CURRENT, version.id + "\n")
-    _keep_order(home)
+    _keep_order(home, newest=version.id if as_newest else None)
 
 
 def _state(path: Path) -> tuple[int, int, int] | None:
@@ -244,8 +248,10 @@ def _folders(home: Path) -> set[str]:
     return {path.name for path in folder.iterdir() if VERSION_ID.fullmatch(path.name)} if folder.is_dir() else set()
 
 
-def _keep_order(home: Path) -> None:
+def _keep_order(home: Path, *, newest: str | None = None) -> None:
     order = version_ids(home)[::-1]
+    if newest is not None:
+        order = [*(name for name in order if name != newest), newest]
     if order != _order(home):
         write_text(home / PUBLISHED, "".join(f"{name}\n" for name in order))
 

@@ -96,6 +96,8 @@ def batch(
 
 def _more_to_say(source: Folder | Annotations, rows: Rows) -> Iterator[str]:
     """A line for whatever else a user should know of a run."""
+    if len(rows) and not rows.added and not rows.mended:
+        yield "Every mention has a row already: to link them with other options, name another --out."
     if rows.mended:
         yield f"{rows.mended} rows that held errors before are linked now."
     if rows.errors:

@@ -79,7 +79,7 @@ class Job:
         if stake is not None and self.updates is Decision.KEEP:
             milvus = self.choice.milvus
             version = with_updates(version, stake, home, model=self.model, device=self.device, milvus=milvus)
-        make_current(version, home)
+        make_current(version, home, as_newest=True)  # also one that was there: what was current is before it
         follow_with_alias(version, self.choice.milvus)
         for suffix in ("", UNPACKED):  # whatever a build left that was killed, too
             try:

@@ -12,6 +12,7 @@ from indexer.search import EntityIndex
 from indexer.update import app as update_app
 from indexer.updating.notes import UPDATES, read_updates
 from indexer.version import make_current, publish, read_version, version_ids
+from indexer.versions import app as versions_app
 from wikiclip.base.errors import WikiClipError
 from wikiclip.model import WikiClip
 
@@ -116,7 +117,9 @@ def test_a_build_that_was_killed_on_the_way_keeps_updates_when_it_is_run_again(
     before = read_version(collection.home)
     collection.add("four", "Wren")
     with monkeypatch.context() as patch:
-        patch.setattr("indexer.building.job.make_current", lambda *_: (_ for _ in ()).throw(WikiClipError("killed")))
+        patch.setattr(
+            "indexer.building.job.make_current", lambda *_, **__: (_ for _ in ()).throw(WikiClipError("killed"))
+        )
         with pytest.raises(WikiClipError, match="killed"):
             collection.build("--keep-updates")
     assert read_version(collection.home).id == before.id
@@ -164,3 +167,18 @@ def test_updates_of_a_program_that_kept_no_note_can_only_be_discarded(collection
     assert "new" not in collection.ids()
     make_current(version, collection.home)
     assert read_updates(version).count == 1
+
+
+def test_a_build_without_the_updates_can_be_taken_back(collection: Collection):
+    built = read_version(collection.home).id
+    collection.update(EGRET)
+    collection.update(BITTERN)
+    updated = read_version(collection.home).id
+    collection.build("--discard-updates")
+    assert read_version(collection.home).id == built == version_ids(collection.home)[0]
+    invoke(versions_app, "rollback", "--out", collection.home)
+    assert read_version(collection.home).id == updated
+    assert "new" in collection.ids()
+    collection.build("--discard-updates")
+    invoke(versions_app, "prune", "--out", collection.home, "--keep", "1")
+    assert version_ids(collection.home) == [built, updated]
