@@ -56,7 +56,8 @@ def assemble(
     stored = with_rows(workshop, chunks)
     rows = sum(len(chunk.vectors()) for chunk in stored)
     if not rows:
-        raise WikiClipError(f"No record could be read; {folder / PROBLEMS} lists why for each of {problems}.")
+        listed = f"; {folder / PROBLEMS} lists why for each of {problems}" if problems else ", since there is none"
+        raise WikiClipError(f"No record could be read{listed}.")
 
     _once(folder / SHARED, lambda partial: kind.train(_sample(stored, rows), rows=rows, folder=partial))
     stamps = fill_shards(folder, stored, plan, kind, shard_rows=shard_rows, words=words)

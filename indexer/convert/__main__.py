@@ -15,7 +15,12 @@ from wikiclip.base.command import run
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 Out = Annotated[Path, typer.Option(help="The file of JSON lines to write; one that is there is replaced.")]
 Images = Annotated[
-    Path | None, typer.Option(help="The folder of pictures; a picture that is not in it is left out and counted.")
+    Path | None,
+    typer.Option(
+        exists=True,
+        file_okay=False,
+        help="The folder of pictures; a picture that is not in it is left out and counted.",
+    ),
 ]
 OUT = Path("records.jsonl")
 

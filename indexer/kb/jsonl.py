@@ -60,6 +60,9 @@ Picture = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_i
 Url = Annotated[str, Field(max_length=2048), AfterValidator(_web_page)]
 
 
+TABLES = (".csv", ".tsv", ".parquet", ".xlsx", ".ods")
+
+
 class Line(BaseModel):
     """What a line may hold. Keys that are not named here go to `extra`."""
 
@@ -105,6 +108,10 @@ class JsonLines:
     def __init__(self, records: Path, *, images: Path | None = None, follow_links: bool = False) -> None:
         if not records.is_file():
             raise WikiClipError(f"There is no file of records at {records}; name one with --records FILE.")
+        if records.suffix.lower() in TABLES:
+            raise WikiClipError(
+                f"{records} is a table: `python -m indexer.convert table {records}` makes records."
+            )
         if images is not None and not images.is_dir():
             raise WikiClipError(f"There is no folder of pictures at {images}; name one with --images DIR.")
         self._path = records

@@ -8,6 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from indexer.assemble import with_rows
 from indexer.embedding.chunks import problems_of
 from indexer.embedding.embed import embed
@@ -85,6 +87,7 @@ def with_updates(
     Vectors of the same checkpoint are kept; else the records are embedded again.
     """
     current, updates = stake.version, stake.updates
+    typer.echo(f"The {updates.count} updates of {current.id} are kept.")
     if updates.built == built.id:
         return current
     workshop = home / "building" / WORKSHOP

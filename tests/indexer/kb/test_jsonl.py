@@ -194,3 +194,10 @@ def test_utf_16_is_named(tmp_path: Path):
     path.write_text(json.dumps(GOOD), encoding="utf-16")
     with pytest.raises(WikiClipError, match="is UTF-16: save it as UTF-8"):
         list(JsonLines(path).records())
+
+
+def test_a_table_is_told_how_it_becomes_records(tmp_path: Path):
+    table = tmp_path / "things.csv"
+    table.write_text("id,title\n1,Heron\n")
+    with pytest.raises(WikiClipError, match=r"is a table: `python -m indexer\.convert table "):
+        JsonLines(table)
