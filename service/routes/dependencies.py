@@ -20,3 +20,9 @@ async def serving_of(runtime: Annotated[Answering, Depends(runtime_of)]) -> Answ
     if serving.is_damaged:
         raise index_damaged()
     return serving
+
+
+async def disconnected(request: Request) -> None:
+    """Returns once the caller is gone. The body has been read, or none is wanted."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

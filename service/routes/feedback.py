@@ -13,6 +13,7 @@ from service.engine.answering import Answers
 from service.errors import BY_CODE, Cause, Problem
 from service.feedback import FeedbackFolder, TooMuch
 from service.http.bodies import Bodies, ContentType, content_type
+from service.http.turns import Deadline, Turns
 from service.routes.dependencies import runtime_of, serving_of
 from service.routes.openapi import LINK_CAUSES, body_of, documented
 from service.routes.parsing import parse
@@ -47,7 +48,7 @@ class FeedbackForm(FeedbackOptions, PictureFile):
 
 
 FEEDBACK = Shape(FeedbackOptions, FeedbackRequest, FeedbackForm)
-_NOT_TO_TELL = (Cause.TOO_MANY_REGIONS, Cause.INDEX_UNREACHABLE, Cause.DEADLINE)
+_NOT_TO_TELL = (Cause.TOO_MANY_REGIONS, Cause.INDEX_UNREACHABLE)
 CAUSES = (
     *(cause for cause in LINK_CAUSES if cause not in _NOT_TO_TELL),
     Cause.UNKNOWN_ENTITY,
@@ -69,7 +70,7 @@ class Listener:
         self._folder = None
         if settings.feedback is not None:
             self._folder = FeedbackFolder(settings.feedback, most=settings.feedback_bytes)
-        self._lock = asyncio.Lock()
+        self.turns = Turns()
 
     @property
     def folder(self) -> FeedbackFolder:
@@ -79,8 +80,8 @@ class Listener:
         return self._folder
 
     async def keep(self, body: bytes, kind: ContentType, serving: Answers) -> int:
-        """Keeps a label; returns the bytes of all labels. Raises Problem."""
-        async with self._lock:
+        """Keeps a label; returns the bytes of all labels. Raises Problem, also where no turn comes in time."""
+        async with self.turns.taken(Deadline(self._settings.deadline_s)):
             return await asyncio.to_thread(self._keep, body, kind, serving)
 
     def _keep(self, body: bytes, kind: ContentType, serving: Answers) -> int:

@@ -1,15 +1,22 @@
 """`POST /feedback`: what it keeps is what training reads."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import httpx
 import pytest
 
 from indexer.kb.record import BadRecord
 from service import examples
+from service.engine.answering import Answers
+from service.errors import Cause, Problem
 from service.feedback import LABELS, FeedbackFolder, TooMuch
+from service.http.bodies import ContentType
+from service.http.turns import Deadline
+from service.routes.feedback import Listener
 from service.settings import Settings
 from tests.service.conftest import Service, ready
 from training.data.annotation import Annotation
@@ -70,6 +77,27 @@ def test_a_line_that_was_cut_off_takes_no_other_with_it(tmp_path: Path, png: byt
     assert isinstance(read[1], BadRecord)
     with pytest.raises(TooMuch):
         FeedbackFolder(tmp_path, most=100).keep(png, entity_id="a", region=None, answered=None)
+
+
+def test_a_picture_that_is_there_takes_no_room_again(tmp_path: Path, png: bytes) -> None:
+    folder = FeedbackFolder(tmp_path, most=2 * len(png) + 3000)
+    for _ in range(10):
+        folder.keep(png, entity_id="a", region=None, answered=None)
+    assert len(list(CollectionLabels(tmp_path / LABELS))) == 10
+    with pytest.raises(TooMuch):
+        folder.keep(png + bytes(len(png) + 3000), entity_id="a", region=None, answered=None)
+    folder.keep(png + b"x", entity_id="a", region=None, answered=None)
+
+
+def test_who_has_no_turn_before_the_deadline_is_told_so(settings: Settings, tmp_path: Path) -> None:
+    async def asked() -> None:
+        listener = Listener(settings.model_copy(update={"feedback": tmp_path, "deadline_s": 0.2}))
+        async with listener.turns.taken(Deadline(60)):
+            with pytest.raises(Problem) as caught:
+                await listener.keep(b"", ContentType("application/json", None), cast(Answers, None))
+        assert caught.value.cause is Cause.DEADLINE
+
+    asyncio.run(asked())
 
 
 def test_it_is_off_unless_a_folder_is_named(client: httpx.Client, png: bytes) -> None:
