@@ -17,7 +17,7 @@ from service.changes.pictures import expect_picture, store
 from service.errors import BY_CODE, Cause, Problem
 from service.http.bodies import JSON, JSON_LINES, MULTIPART, Bodies, ContentType, content_type
 from service.http.turns import Deadline, Turns
-from service.routes.dependencies import disconnected
+from service.routes.dependencies import awaited
 from service.routes.entities import EntityRoute, RecordId, path_as_sent
 from service.routes.jobs import shown
 from service.routes.openapi import documented
@@ -139,13 +139,13 @@ class Receiver:
         self.journal = Journal(settings.index)
         self._small, self._large, self._keeping = Turns(), Turns(), Turns()
 
-    async def accepted(self, make: Make, size: int, is_awaited: Callable[[], bool]) -> JobOut:
+    async def accepted(self, make: Make, size: int, expect_awaited: Callable[[], None]) -> JobOut:
         """Keeps the change that `make` reads, and tells its job once it is on the disk.
 
         Args:
             make: takes long for a large one; runs on another thread.
             size: bytes of what was sent.
-            is_awaited: whether the caller is still there.
+            expect_awaited: raises Problem where the caller is gone.
 
         Raises:
             Problem: nothing is kept, such as where it would be only after the deadline, or for nobody.
@@ -154,13 +154,13 @@ class Receiver:
             raise Problem(Cause.CHANGES_OFF, "The index is pulled (WIKICLIP_PULL_FROM): change it where it is made.")
         deadline = Deadline(self._settings.deadline_s)
         async with (self._small if size <= SMALL_BYTES else self._large).taken(deadline):
-            _expect(is_awaited)
+            expect_awaited()
             draft = await asyncio.to_thread(self._read, make, size, deadline)
             deadline.expect_time()
-            _expect(is_awaited)
+            expect_awaited()
             change = await asyncio.to_thread(self._with_pictures, draft)
         async with self._keeping.taken(deadline):
-            _expect(is_awaited)
+            expect_awaited()
             return await asyncio.to_thread(self._accept, change)
 
     def _read(self, make: Make, size: int, deadline: Deadline) -> Draft:
@@ -201,11 +201,6 @@ class Receiver:
         except OSError as error:
             logger.error("A change cannot be kept: %s", error)
             raise Problem(Cause.NO_ROOM, "The index's folder cannot be written; the server's log says why.") from None
-
-
-def _expect(is_awaited: Callable[[], bool]) -> None:
-    if not is_awaited():
-        raise Problem(Cause.CONNECTION_CLOSED, "The answer was not awaited, and nothing is kept.")
 
 
 @router.put(
@@ -261,11 +256,8 @@ async def post(request: Request, response: Response) -> JobOut:
 
 async def _accepted(request: Request, response: Response, make: Make, size: int) -> JobOut:
     receiver: Receiver = request.app.state.changes
-    gone = asyncio.create_task(disconnected(request))
-    try:
-        job = await receiver.accepted(make, size, lambda: not gone.done())
-    finally:
-        gone.cancel()
+    async with awaited(request) as expect_awaited:
+        job = await receiver.accepted(make, size, expect_awaited)
     response.headers["Location"] = f"/jobs/{job.job_id}"
     return job
 

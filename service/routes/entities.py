@@ -76,9 +76,14 @@ def _is_text(entity_id: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in entity_id)
 
 
-_ID = PathParameter(description="Percent-encoded where it holds characters such as `/`.")
-EntityId = Annotated[str, _ID, BeforeValidator(_known)]
-RecordId = Annotated[str, _ID, BeforeValidator(_possible)]  # of one that may be new
+_WRITTEN = "Percent-encoded where it holds characters such as `/`."
+_ONE_LINE = r"^(?!\.{1,2}$)[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$"
+EntityId = Annotated[str, PathParameter(description=_WRITTEN), BeforeValidator(_known)]
+RecordId = Annotated[  # of one that may be new; what the document says is looked at by the rules of records
+    str,
+    PathParameter(description=_WRITTEN, json_schema_extra={"minLength": 1, "maxLength": 256, "pattern": _ONE_LINE}),
+    BeforeValidator(_possible),
+]
 
 
 @router.get(

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import shutil
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
@@ -14,7 +15,7 @@ from service.errors import BY_CODE, Cause, Problem
 from service.feedback import FeedbackFolder, TooMuch
 from service.http.bodies import Bodies, ContentType, content_type
 from service.http.turns import Deadline, Turns
-from service.routes.dependencies import runtime_of, serving_of
+from service.routes.dependencies import awaited, runtime_of, serving_of
 from service.routes.openapi import LINK_CAUSES, body_of, documented
 from service.routes.parsing import parse
 from service.routes.requests import Base64Picture, PictureFile, Region, Shape
@@ -79,9 +80,17 @@ class Listener:
             raise Problem(Cause.FEEDBACK_OFF, "An operator names a folder for it with WIKICLIP_FEEDBACK.")
         return self._folder
 
-    async def keep(self, body: bytes, kind: ContentType, serving: Answers) -> int:
-        """Keeps a label; returns the bytes of all labels. Raises Problem, also where no turn comes in time."""
+    async def keep(self, body: bytes, kind: ContentType, serving: Answers, expect_awaited: Callable[[], None]) -> int:
+        """Keeps a label; returns the bytes of all labels.
+
+        Args:
+            expect_awaited: raises Problem where the caller is gone.
+
+        Raises:
+            Problem: nothing is kept, such as where no turn comes before the deadline.
+        """
         async with self.turns.taken(Deadline(self._settings.deadline_s)):
+            expect_awaited()
             return await asyncio.to_thread(self._keep, body, kind, serving)
 
     def _keep(self, body: bytes, kind: ContentType, serving: Answers) -> int:
@@ -129,5 +138,5 @@ async def feedback(request: Request) -> FeedbackResponse:
     serving = await serving_of(await runtime_of(request))
     kind = content_type(request.headers)
     bodies: Bodies = request.app.state.bodies
-    async with bodies.received(request) as body:
-        return FeedbackResponse(labels=await listener.keep(body, kind, serving))
+    async with bodies.received(request) as body, awaited(request) as expect_awaited:
+        return FeedbackResponse(labels=await listener.keep(body, kind, serving, expect_awaited))

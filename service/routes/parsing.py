@@ -102,7 +102,8 @@ def _parse_multipart(body: bytes, boundary: bytes | None, shape: Shape[Options])
         elif name == "regions" and content == FIND.encode():
             fields[name] = FIND  # a form need not put a word in quotes
         elif name in TEXT_PARTS:
-            fields[name] = content.decode("utf-8", errors="replace")
+            # Other bytes are the halves of characters, which no id has: with one sign for all, two ids would be one.
+            fields[name] = content.decode("utf-8", errors="surrogateescape")
         else:
             fields[name] = _loads(content, f"The part `{name}`")
     form = shape.form.model_validate(fields)

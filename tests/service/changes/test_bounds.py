@@ -49,6 +49,10 @@ def test_reading_lines_ends_with_the_deadline() -> None:
     assert caught.value.cause is Cause.DEADLINE
 
 
+def here() -> None:
+    """Who asks is still there."""
+
+
 class Slow:
     """Reads a change for as long as it is held."""
 
@@ -65,11 +69,11 @@ def test_a_small_change_waits_for_no_large_one_and_a_large_one_not_for_ever(sett
     async def asked() -> None:
         receiver = Receiver(settings.model_copy(update={"index": tmp_path, "deadline_s": 0.5}))
         slow = Slow()
-        first = asyncio.create_task(receiver.accepted(slow, SMALL_BYTES + 1, lambda: True))
+        first = asyncio.create_task(receiver.accepted(slow, SMALL_BYTES + 1, here))
         await asyncio.to_thread(slow.reads.wait, 30)
-        job = await receiver.accepted(lambda _: removal("quick", "ops"), SMALL_BYTES, lambda: True)
+        job = await receiver.accepted(lambda _: removal("quick", "ops"), SMALL_BYTES, here)
         assert job.state == "waiting"
-        for task in (receiver.accepted(lambda _: removal("late", "ops"), SMALL_BYTES + 1, lambda: True), first):
+        for task in (receiver.accepted(lambda _: removal("late", "ops"), SMALL_BYTES + 1, here), first):
             with pytest.raises(Problem) as caught:
                 await task
             assert caught.value.cause is Cause.DEADLINE
@@ -80,17 +84,24 @@ def test_a_small_change_waits_for_no_large_one_and_a_large_one_not_for_ever(sett
 
 
 def test_what_nobody_waits_for_is_not_kept(settings: Settings, tmp_path: Path) -> None:
-    async def asked(there: list[bool]) -> None:
+    async def asked(looks: int) -> None:
+        """Who is gone after so many looks."""
+        left = iter(range(looks))
+
+        def expect_awaited() -> None:
+            if next(left, None) is None:
+                raise Problem(Cause.CONNECTION_CLOSED, "")
+
         receiver = Receiver(settings.model_copy(update={"index": tmp_path}))
         draft = Draft(removal("x", "ops").change, [drawn((1, 2, 3))])
         with pytest.raises(Problem) as caught:
-            await receiver.accepted(lambda _: draft, 9, lambda: there.pop(0))
+            await receiver.accepted(lambda _: draft, 9, expect_awaited)
         assert caught.value.cause is Cause.CONNECTION_CLOSED
         assert receiver.journal.waiting() == []
         assert not receiver.journal.pictures.exists()
 
-    asyncio.run(asked([False]))
-    asyncio.run(asked([True, False]))
+    asyncio.run(asked(0))
+    asyncio.run(asked(1))
 
 
 def test_a_job_that_waits_in_a_damaged_file_has_failed(tmp_path: Path) -> None:
@@ -140,7 +151,7 @@ def test_a_record_whose_id_is_a_word_of_paths_comes_and_goes(asking: Asking) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("entity_id", ["caf%E9", "%ff%2Fa", "a%0Ab", "a%0A", "%20a", "%2e%2e", "", "a" * 257])
+@pytest.mark.parametrize("entity_id", ["ol%E9", "%ff%2Fa", "a%0Ab", "a%0A", "%20a", "%2e%2e", "", "a" * 257])
 def test_an_id_that_no_record_may_have_is_refused_at_once(asking: Asking, entity_id: str) -> None:
     """As it is sent: httpx would take two dots for the folder above."""
     before = asking.http.get("/jobs").json()["jobs"][:1]

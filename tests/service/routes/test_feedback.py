@@ -1,6 +1,7 @@
 """`POST /feedback`: what it keeps is what training reads."""
 
 import asyncio
+import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -44,6 +45,13 @@ def test_training_reads_what_was_kept(
     size = tell(200, entity_id="green-block", region=examples.regions()["png"]).json()["labels"]
     assert size == (folder / LABELS).stat().st_size
     tell(200, entity_id="orange-disc")
+    for field in ("entity_id", "answered"):
+        parts = {"entity_id": (None, b"orange-disc"), field: (None, b"ol\xe9"), "image": ("p.png", png)}
+        errors = httpx.post(f"{service.url}/feedback", files=parts, timeout=60).json()["errors"]
+        assert [error["pointer"] for error in errors] == [f"#/{field}"], "ids that are not UTF-8 would fall together"
+    text = json.dumps({"image": base64.b64encode(png).decode(), "entity_id": "orange-disc", "answered": "\ud800"})
+    answer = httpx.post(f"{service.url}/feedback", content=text, headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "#/answered")
     assert tell(404, entity_id="nobody").json()["type"] == "urn:wikiclip:problem:unknown-entity"
     assert (
         tell(422, entity_id="orange-disc", region={"box": [900, 900, 4, 4]}).json()["type"].endswith("outside-picture")
@@ -89,13 +97,21 @@ def test_a_picture_that_is_there_takes_no_room_again(tmp_path: Path, png: bytes)
     folder.keep(png + b"x", entity_id="a", region=None, answered=None)
 
 
-def test_who_has_no_turn_before_the_deadline_is_told_so(settings: Settings, tmp_path: Path) -> None:
+def test_nothing_is_kept_after_the_deadline_or_for_nobody(settings: Settings, tmp_path: Path) -> None:
     async def asked() -> None:
         listener = Listener(settings.model_copy(update={"feedback": tmp_path, "deadline_s": 0.2}))
         async with listener.turns.taken(Deadline(60)):
             with pytest.raises(Problem) as caught:
-                await listener.keep(b"", ContentType("application/json", None), cast(Answers, None))
+                await keep(listener, lambda: None)
         assert caught.value.cause is Cause.DEADLINE
+        with pytest.raises(Problem, match="gone"):
+            await keep(listener, gone)
+
+    async def keep(listener: Listener, expect_awaited: Callable[[], None]) -> None:
+        await listener.keep(b"", ContentType("application/json", None), cast(Answers, None), expect_awaited)
+
+    def gone() -> None:
+        raise Problem(Cause.CONNECTION_CLOSED, "gone")
 
     asyncio.run(asked())
 
