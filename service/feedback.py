@@ -1,5 +1,6 @@
 """Labels that callers give: pictures and a file of JSON lines, as `training.train --data jsonl` takes them."""
 
+import hashlib
 import json
 import os
 import threading
@@ -23,7 +24,8 @@ class FeedbackFolder:
 
     Args:
         folder: holds `labels.jsonl`, and below `pictures` what it names.
-        most: bytes of all that is in it.
+        most: bytes of all that is in it. Each process counts what is there every half a minute, and between that what
+            it writes itself: several may pass it by what the others write meanwhile.
     """
 
     def __init__(self, folder: Path, *, most: int) -> None:
@@ -47,7 +49,9 @@ class FeedbackFolder:
         told = {"entity_id": entity_id, "region": region, "answered": answered}
         label = {name: value for name, value in told.items() if value is not None}
         line = json.dumps(label, ensure_ascii=False)
-        self._expect_room(len(picture) + len(line) + 128)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        known = self._holds(picture)
+        self._expect_room(len(line.encode()) + 128 + (0 if known else len(picture)))
         name = store(picture, self._folder / PICTURES)
         line = json.dumps({"picture": f"{PICTURES}/{name}", **label}, ensure_ascii=False)
         path = self._folder / LABELS
@@ -62,8 +66,12 @@ class FeedbackFolder:
         sync(self._folder)
         return size
 
+    def _holds(self, picture: bytes) -> bool:
+        """Whether the picture is kept already, and takes no room any more."""
+        digest = hashlib.sha256(picture).hexdigest()
+        return any((self._folder / PICTURES / digest[:2]).glob(f"{digest}.*"))
+
     def _expect_room(self, more: int) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
         with self._lock:
             if time.monotonic() - self._counted_at > COUNTED_S:
                 self._counted, self._counted_at = _size(self._folder), time.monotonic()

@@ -109,9 +109,7 @@ class JsonLines:
         if not records.is_file():
             raise WikiClipError(f"There is no file of records at {records}; name one with --records FILE.")
         if records.suffix.lower() in TABLES:
-            raise WikiClipError(
-                f"{records} is a table: `python -m indexer.convert table {records}` makes records."
-            )
+            raise WikiClipError(f"{records} is a table: `python -m indexer.convert table {records}` makes records.")
         if images is not None and not images.is_dir():
             raise WikiClipError(f"There is no folder of pictures at {images}; name one with --images DIR.")
         self._path = records

@@ -177,7 +177,7 @@ class LinkClient:
         return self._service.ask(JobOut, "PUT", _path(entity_id), files=parts)
 
     def put_entities(self, records: Iterable[Mapping[str, Any]]) -> JobOut:
-        """Puts many records, each with its `entity_id`, with an admin's key."""
+        """Puts up to 10,000 records, each with its `entity_id`, with an admin's key."""
         lines = "".join(f"{json_of(dict(record), 'a record')}\n" for record in records)
         head = {"Content-Type": "application/x-ndjson"}
         return self._service.ask(JobOut, "POST", "/entities", content=lines.encode(), headers=head)

@@ -23,6 +23,11 @@ def problem_response(problem: Problem) -> JSONResponse:
     )
 
 
+def not_found() -> Problem:
+    """What a path is answered with at which nothing is."""
+    return Problem(Cause.NOT_FOUND, "See /openapi.json for what is served.")
+
+
 def install(app: FastAPI) -> None:
     """Makes every refusal of `app` a problem document; what nobody foresaw is made one by `request_log`."""
     app.add_exception_handler(Problem, _answer_problem)
@@ -63,7 +68,7 @@ async def _answer_http(request: Request, error: Exception) -> JSONResponse:
     """Starlette's own refusals, which are those of the router."""
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
-        return problem_response(Problem(Cause.NOT_FOUND, "See /openapi.json for what is served."))
+        return problem_response(not_found())
     if error.status_code == 405:
         allowed = _methods(request)
         headers = {"Allow": ", ".join(allowed)}

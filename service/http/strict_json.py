@@ -64,6 +64,16 @@ def loads(body: bytes) -> Any:
         raise NotStrictJson("A number has too many digits.") from None
 
 
+def values(body: bytes) -> int:
+    """How many values `body` may hold, by its commas and brackets, without making an object of any.
+
+    Raises:
+        TooManyValues: more quotes than belong to as many as are parsed.
+    """
+    skeleton = _outside_strings(body)
+    return skeleton.count(b",") + skeleton.count(b"[") + skeleton.count(b"{")
+
+
 def _outside_strings(body: bytes) -> bytes:
     """What stands between strings. A string that never ends goes up to the end of the text.
 

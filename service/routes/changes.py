@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -10,16 +11,17 @@ from fastapi import APIRouter, Request, Response
 from starlette.routing import Match
 from starlette.types import Scope
 
-from service.changes.change import Change
 from service.changes.journal import Full, Journal, NoSpace
 from service.changes.pictures import expect_picture, store
 from service.errors import BY_CODE, Cause, Problem
 from service.http.bodies import JSON, JSON_LINES, MULTIPART, Bodies, ContentType, content_type
-from service.routes.entities import EntityId, EntityRoute
+from service.http.turns import Deadline, Turns
+from service.routes.dependencies import awaited
+from service.routes.entities import EntityRoute, RecordId, path_as_sent
 from service.routes.jobs import shown
 from service.routes.openapi import documented
 from service.routes.parsing import parts_of
-from service.routes.records import change_of_lines, change_of_record, change_that_removes
+from service.routes.records import MOST_PICTURES, Draft, lines_put, record_put, removal
 from service.schemas import JobOut
 from service.settings import Settings
 from wikiclip.pictures import PictureError
@@ -31,14 +33,15 @@ class RecordRoute(EntityRoute):
     """A route to a record itself: what only shows more of one, as its picture does, is not changed by itself."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """As an entity's route does; never where the path, as it was sent, goes on behind the id."""
-        raw = scope.get("raw_path") or scope["path"].encode()
-        if scope["path"].startswith("/entities/") and raw.endswith(BELOW):
+        """As an entity's route does; never where the path, as it was sent, goes on behind an id."""
+        folder, _, rest = path_as_sent(scope).removeprefix("/").partition("/")
+        if folder == "entities" and rest.endswith(BELOW):
             return Match.NONE, {}
         return super().matches(scope)
 
 
-BELOW = (b"/image", b"/neighbours")
+BELOW = ("/image", "/neighbours")
+SMALL_BYTES = 2**16  # of a body that takes no time to look at
 router = APIRouter(route_class=RecordRoute)
 
 _RECORD = {
@@ -73,7 +76,11 @@ PUT_BODY: dict[str, Any] = {
                 "type": "object",
                 "properties": {
                     "record": _RECORD,
-                    "image": {"type": "array", "items": {"type": "string", "format": "binary"}},
+                    "image": {
+                        "type": "array",
+                        "maxItems": MOST_PICTURES,
+                        "items": {"type": "string", "format": "binary"},
+                    },
                 },
                 "required": ["record"],
                 "additionalProperties": False,
@@ -88,11 +95,9 @@ LINES_BODY: dict[str, Any] = {
 }
 OF_BODIES = (
     Cause.MALFORMED_JSON,
-    Cause.INVALID_REQUEST,
     Cause.UNSUPPORTED_MEDIA_TYPE,
     Cause.BODY_TOO_LARGE,
     Cause.BODY_TOO_SLOW,
-    Cause.CONNECTION_CLOSED,
 )
 OF_PICTURES = (
     Cause.MALFORMED_MULTIPART,
@@ -101,7 +106,15 @@ OF_PICTURES = (
     Cause.MALFORMED_IMAGE,
     Cause.IMAGE_TOO_LARGE,
 )
-ALWAYS = (Cause.FORBIDDEN, Cause.CHANGES_OFF, Cause.FOREIGN_ORIGIN, Cause.NO_ROOM)
+ALWAYS = (
+    Cause.FORBIDDEN,
+    Cause.CHANGES_OFF,
+    Cause.FOREIGN_ORIGIN,
+    Cause.INVALID_REQUEST,
+    Cause.CONNECTION_CLOSED,
+    Cause.DEADLINE,
+    Cause.NO_ROOM,
+)
 ACCEPTED: dict[str, Any] = {
     "status_code": 202,
     "response_description": "It is kept, and will be applied; `Location` has the job.",
@@ -109,8 +122,12 @@ ACCEPTED: dict[str, Any] = {
 }
 
 
+Make = Callable[[Deadline], Draft]
+
+
 class Receiver:
-    """Takes changes in, one at a time: what they hold is looked at on another thread, and pictures take memory.
+    """Takes changes in: what they hold is looked at on other threads, of large ones one at a time, since it takes
+    memory and the interpreter's lock. Small ones wait for none of those.
 
     Args:
         settings: the service's.
@@ -119,30 +136,52 @@ class Receiver:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.journal = Journal(settings.index)
-        self._lock = asyncio.Lock()
+        self._small, self._large, self._keeping = Turns(), Turns(), Turns()
 
-    async def accepted(self, make: Callable[["Receiver"], Change], size: int) -> JobOut:
-        """Keeps the change that `make` reads, and tells its job once it is on the disk. Raises Problem."""
+    async def accepted(self, make: Make, size: int, expect_awaited: Callable[[], None]) -> JobOut:
+        """Keeps the change that `make` reads, and tells its job once it is on the disk.
+
+        Args:
+            make: takes long for a large one; runs on another thread.
+            size: bytes of what was sent.
+            expect_awaited: raises Problem where the caller is gone.
+
+        Raises:
+            Problem: nothing is kept, such as where it would be only after the deadline, or for nobody.
+        """
         if self._settings.pull_from:
             raise Problem(Cause.CHANGES_OFF, "The index is pulled (WIKICLIP_PULL_FROM): change it where it is made.")
-        async with self._lock:
-            return await asyncio.to_thread(self._accept, make, size)
+        deadline = Deadline(self._settings.deadline_s)
+        async with (self._small if size <= SMALL_BYTES else self._large).taken(deadline):
+            expect_awaited()
+            draft = await asyncio.to_thread(self._read, make, size, deadline)
+            deadline.expect_time()
+        async with self._keeping.taken(deadline):
+            expect_awaited()
+            return await asyncio.to_thread(self._accept, draft)
 
-    def keep_picture(self, content: bytes) -> str:
-        """Keeps a picture; returns its name. Raises Problem where it is none that is taken."""
-        try:
-            expect_picture(content, self._settings.picture_limits)
-            return store(content, self.journal.pictures)
-        except PictureError as error:
-            raise Problem(BY_CODE[error.code], str(error)) from None
-
-    def _accept(self, make: Callable[["Receiver"], Change], size: int) -> JobOut:
-        try:
+    def _read(self, make: Make, size: int, deadline: Deadline) -> Draft:
+        with self._refusing():
             self.journal.expect_space(2 * size, free=self._settings.free_bytes)
             self.journal.expect_room(self._settings.changes_waiting)
-            with self.journal.receiving():
-                change = make(self)
-                return shown(self.journal.accept(change, most=self._settings.changes_waiting), change.head)
+        draft = make(deadline)
+        for picture in draft.pictures:
+            deadline.expect_time()
+            try:
+                expect_picture(picture, self._settings.picture_limits)
+            except PictureError as error:
+                raise Problem(BY_CODE[error.code], str(error)) from None
+        return draft
+
+    def _accept(self, draft: Draft) -> JobOut:
+        with self._refusing(), self.journal.receiving() if draft.pictures else nullcontext():
+            change = draft.with_pictures([store(each, self.journal.pictures) for each in draft.pictures])
+            return shown(self.journal.accept(change, most=self._settings.changes_waiting), change.head)
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        try:
+            yield
         except Full:
             raise Problem(
                 Cause.BUSY,
@@ -165,8 +204,8 @@ class Receiver:
     summary="Put a record: a new one, or in place of the one of its id",
     **ACCEPTED,
 )
-async def put(entity_id: EntityId, request: Request, response: Response) -> JobOut:
-    """As JSON, or as multipart with `record` (JSON) and any number of parts `image` (files).
+async def put(entity_id: RecordId, request: Request, response: Response) -> JobOut:
+    """As JSON, or as multipart with `record` (JSON) and up to 64 parts `image` (files).
 
     The whole record is put; only its pictures stay as they are where neither `images` nor a picture says otherwise. It
     can be found once its job is done and the service has taken the index version over, a few seconds later. Asks for
@@ -185,7 +224,7 @@ async def put(entity_id: EntityId, request: Request, response: Response) -> JobO
     summary="Remove a record",
     **ACCEPTED,
 )
-async def delete(entity_id: EntityId, request: Request, response: Response) -> JobOut:
+async def delete(entity_id: RecordId, request: Request, response: Response) -> JobOut:
     """Whether there is such a record shows when it is applied: the job of one that there is not fails. Asks for an
     admin's key."""
     make = partial(_removal_of, entity_id=entity_id, caller=request.state.caller)
@@ -200,8 +239,8 @@ async def delete(entity_id: EntityId, request: Request, response: Response) -> J
     **ACCEPTED,
 )
 async def post(request: Request, response: Response) -> JobOut:
-    """As JSON lines. A line that is at fault is left out and listed by the job; where all are, nothing is accepted.
-    Pictures come with a PUT of their record. Asks for an admin's key."""
+    """As JSON lines, up to 10,000 with half a million values in all. A line that is at fault is left out and listed by
+    the job; where all are, nothing is accepted. Pictures come with a PUT of their record. Asks for an admin's key."""
     content_type(request.headers, (JSON_LINES,))
     bodies: Bodies = request.app.state.bodies
     async with bodies.received(request) as body:
@@ -209,28 +248,28 @@ async def post(request: Request, response: Response) -> JobOut:
         return await _accepted(request, response, make, len(body))
 
 
-async def _accepted(request: Request, response: Response, make: Callable[[Receiver], Change], size: int) -> JobOut:
+async def _accepted(request: Request, response: Response, make: Make, size: int) -> JobOut:
     receiver: Receiver = request.app.state.changes
-    job = await receiver.accepted(make, size)
+    async with awaited(request) as expect_awaited:
+        job = await receiver.accepted(make, size, expect_awaited)
     response.headers["Location"] = f"/jobs/{job.job_id}"
     return job
 
 
-def _put_of(receiver: Receiver, *, entity_id: str, body: bytes, kind: ContentType, caller: str) -> Change:
+def _put_of(_: Deadline, *, entity_id: str, body: bytes, kind: ContentType, caller: str) -> Draft:
     if kind.media_type == JSON:
-        return change_of_record(entity_id, body, [], caller)
-    parts = parts_of(body, kind.boundary, repeated=("image",))
+        return record_put(entity_id, body, [], caller)
+    parts = parts_of(body, kind.boundary, repeated={"image": MOST_PICTURES})
     records = [content for name, content in parts if name == "record"]
     pictures = [content for name, content in parts if name == "image"]
     if len(records) != 1 or len(records) + len(pictures) != len(parts):
         raise Problem(Cause.INVALID_REQUEST, "Send one part `record`, and pictures as parts `image`; no other.")
-    change_of_record(entity_id, records[0], [], caller)  # before a picture is looked at
-    return change_of_record(entity_id, records[0], [receiver.keep_picture(each) for each in pictures], caller)
+    return record_put(entity_id, records[0], pictures, caller)
 
 
-def _removal_of(_: Receiver, *, entity_id: str, caller: str) -> Change:
-    return change_that_removes(entity_id, caller)
+def _removal_of(_: Deadline, *, entity_id: str, caller: str) -> Draft:
+    return removal(entity_id, caller)
 
 
-def _lines_of(_: Receiver, *, body: bytes, caller: str) -> Change:
-    return change_of_lines(body, caller)
+def _lines_of(deadline: Deadline, *, body: bytes, caller: str) -> Draft:
+    return lines_put(body, caller, deadline.expect_time)

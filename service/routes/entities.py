@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from fastapi import APIRouter, Depends, Query
 from fastapi import Path as PathParameter
 from fastapi.routing import APIRoute
+from pydantic import BeforeValidator
 from starlette.routing import Match
 from starlette.types import Scope
 
@@ -25,7 +26,18 @@ from service.schemas import EntitiesResponse, EntityOut, FoundResponse, Neighbou
 from wikiclip.base.regular_files import open_regular
 from wikiclip.picture_files import media_type_of
 
-SLASH_OF_ID = "\ud800"  # half of a character, which no decoded path holds
+SLASH_OF_ID, BREAK_OF_ID = "\ud800", "\ud801"  # halves of characters, which no decoded path holds
+
+
+def path_as_sent(scope: Scope) -> str:
+    """A path, decoded, in which a slash of an id is told from one between parts; so is a line break, at which the
+    patterns of paths end. Bytes that are no UTF-8 are kept apart, each as the half of a character."""
+    path: str = scope["path"]
+    if raw := scope.get("raw_path"):
+        path = SLASH_OF_ID.join(
+            unquote(part, errors="surrogateescape") for part in re.split("(?i)%2f", raw.decode("latin-1"))
+        )
+    return path.replace("\n", BREAK_OF_ID)
 
 
 class EntityRoute(APIRoute):
@@ -37,20 +49,41 @@ class EntityRoute(APIRoute):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """As Starlette does, on the path as it was sent."""
-        path = scope["path"]
-        if raw := scope.get("raw_path"):
-            path = SLASH_OF_ID.join(
-                unquote(part, errors="replace") for part in re.split("(?i)%2f", raw.decode("latin-1"))
-            )
-        match, child = super().matches({**scope, "path": path})
+        match, child = super().matches({**scope, "path": path_as_sent(scope)})
         if "entity_id" in child.get("path_params", {}):
-            child["path_params"]["entity_id"] = child["path_params"]["entity_id"].replace(SLASH_OF_ID, "/")
+            entity_id = child["path_params"]["entity_id"]
+            child["path_params"]["entity_id"] = entity_id.replace(SLASH_OF_ID, "/").replace(BREAK_OF_ID, "\n")
         return match, child
 
 
 router = APIRouter(route_class=EntityRoute)
 
-EntityId = Annotated[str, PathParameter(description="Percent-encoded where it holds characters such as `/`.")]
+
+def _known(entity_id: str) -> str:
+    if not _is_text(entity_id):
+        raise Problem(Cause.UNKNOWN_ENTITY, "Take the id from an answer of /link.")
+    return entity_id
+
+
+def _possible(entity_id: str) -> str:
+    if not _is_text(entity_id):
+        raise Problem(Cause.INVALID_REQUEST, "The id in the path is not UTF-8, percent-encoded.")
+    return entity_id
+
+
+def _is_text(entity_id: str) -> bool:
+    """Whether the path had UTF-8."""
+    return not any("\ud800" <= character <= "\udfff" for character in entity_id)
+
+
+_WRITTEN = "Percent-encoded where it holds characters such as `/`."
+_ONE_LINE = r"^(?!\.{1,2}$)[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$"
+EntityId = Annotated[str, PathParameter(description=_WRITTEN), BeforeValidator(_known)]
+RecordId = Annotated[  # of one that may be new; what the document says is looked at by the rules of records
+    str,
+    PathParameter(description=_WRITTEN, json_schema_extra={"minLength": 1, "maxLength": 256, "pattern": _ONE_LINE}),
+    BeforeValidator(_possible),
+]
 
 
 @router.get(

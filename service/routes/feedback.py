@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import shutil
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
@@ -13,7 +14,8 @@ from service.engine.answering import Answers
 from service.errors import BY_CODE, Cause, Problem
 from service.feedback import FeedbackFolder, TooMuch
 from service.http.bodies import Bodies, ContentType, content_type
-from service.routes.dependencies import runtime_of, serving_of
+from service.http.turns import Deadline, Turns
+from service.routes.dependencies import awaited, runtime_of, serving_of
 from service.routes.openapi import LINK_CAUSES, body_of, documented
 from service.routes.parsing import parse
 from service.routes.requests import Base64Picture, PictureFile, Region, Shape
@@ -47,7 +49,7 @@ class FeedbackForm(FeedbackOptions, PictureFile):
 
 
 FEEDBACK = Shape(FeedbackOptions, FeedbackRequest, FeedbackForm)
-_NOT_TO_TELL = (Cause.TOO_MANY_REGIONS, Cause.INDEX_UNREACHABLE, Cause.DEADLINE)
+_NOT_TO_TELL = (Cause.TOO_MANY_REGIONS, Cause.INDEX_UNREACHABLE)
 CAUSES = (
     *(cause for cause in LINK_CAUSES if cause not in _NOT_TO_TELL),
     Cause.UNKNOWN_ENTITY,
@@ -69,7 +71,7 @@ class Listener:
         self._folder = None
         if settings.feedback is not None:
             self._folder = FeedbackFolder(settings.feedback, most=settings.feedback_bytes)
-        self._lock = asyncio.Lock()
+        self.turns = Turns()
 
     @property
     def folder(self) -> FeedbackFolder:
@@ -78,9 +80,17 @@ class Listener:
             raise Problem(Cause.FEEDBACK_OFF, "An operator names a folder for it with WIKICLIP_FEEDBACK.")
         return self._folder
 
-    async def keep(self, body: bytes, kind: ContentType, serving: Answers) -> int:
-        """Keeps a label; returns the bytes of all labels. Raises Problem."""
-        async with self._lock:
+    async def keep(self, body: bytes, kind: ContentType, serving: Answers, expect_awaited: Callable[[], None]) -> int:
+        """Keeps a label; returns the bytes of all labels.
+
+        Args:
+            expect_awaited: raises Problem where the caller is gone.
+
+        Raises:
+            Problem: nothing is kept, such as where no turn comes before the deadline.
+        """
+        async with self.turns.taken(Deadline(self._settings.deadline_s)):
+            expect_awaited()
             return await asyncio.to_thread(self._keep, body, kind, serving)
 
     def _keep(self, body: bytes, kind: ContentType, serving: Answers) -> int:
@@ -128,5 +138,5 @@ async def feedback(request: Request) -> FeedbackResponse:
     serving = await serving_of(await runtime_of(request))
     kind = content_type(request.headers)
     bodies: Bodies = request.app.state.bodies
-    async with bodies.received(request) as body:
-        return FeedbackResponse(labels=await listener.keep(body, kind, serving))
+    async with bodies.received(request) as body, awaited(request) as expect_awaited:
+        return FeedbackResponse(labels=await listener.keep(body, kind, serving, expect_awaited))

@@ -1,18 +1,21 @@
 """The paths that tell what became of changes."""
 
 import asyncio
+import logging
 from itertools import islice
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi import Path as PathParameter
 
-from service.changes.change import Head
+from service.changes.change import UNKNOWN, Head
 from service.changes.journal import Done, Journal, is_id
 from service.errors import Cause, Problem
 from service.routes.openapi import documented
 from service.schemas import JobOut, JobsResponse
+from wikiclip.base.errors import first_line
 
+logger = logging.getLogger(__name__)
 router = APIRouter()
 
 OFF = (Cause.FORBIDDEN, Cause.CHANGES_OFF)
@@ -34,7 +37,7 @@ async def job(
     job_id: Annotated[str, PathParameter(description="As the answer of the change has it.", examples=["000000000001"])],
 ) -> JobOut:
     """Asks for an admin's key."""
-    found = await asyncio.to_thread(_found, request.app.state.changes.journal, job_id)
+    found = await asyncio.to_thread(told, request.app.state.changes.journal, job_id)
     if found is None:
         raise Problem(Cause.UNKNOWN_JOB, "Jobs are told of for as long as they wait, and the last ten thousand done.")
     return found
@@ -69,14 +72,22 @@ def shown(job_id: str, about: Done | Head) -> JobOut:
     )
 
 
-def _found(journal: Journal, job_id: str) -> JobOut | None:
-    about = journal.look_up(job_id) if is_id(job_id) else None
+def told(journal: Journal, job_id: str) -> JobOut | None:
+    """A job; None where there is none. One whose file tells nothing has failed, as it does once it is its turn."""
+    if not is_id(job_id):
+        return None
+    try:
+        about = journal.look_up(job_id)
+    except (OSError, ValueError) as error:
+        logger.error("The change %s cannot be told of: %s", job_id, first_line(error))
+        why = "its file was damaged" if isinstance(error, ValueError) else "its file cannot be read"
+        return shown(job_id, UNKNOWN).model_copy(update={"state": "failed", "faults": [why]})
     return None if about is None else shown(job_id, about)
 
 
 def _listed(journal: Journal, limit: int, before: str) -> JobsResponse:
     ids = [job_id for job_id in journal.ids() if not before or job_id < before]
-    found = [_found(journal, job_id) for job_id in islice(ids, limit)]
+    found = [told(journal, job_id) for job_id in islice(ids, limit)]
     return JobsResponse(
         jobs=[each for each in found if each is not None],
         waiting=len(journal.waiting()),

@@ -18,7 +18,7 @@ from service.errors import Cause, Problem
 from service.http.bodies import Bodies, ContentType, content_type
 from service.http.door import end_entry
 from service.http.rates import Counted
-from service.routes.dependencies import runtime_of
+from service.routes.dependencies import disconnected, runtime_of
 from service.routes.openapi import (
     EXPLAIN_BODY,
     EXPLAIN_CAUSES,
@@ -207,7 +207,7 @@ def _charge_of(request: Request) -> Charge:
 
 async def _while_connected(request: Request, work: Coroutine[Any, Any, Answer]) -> Answer:
     """Does `work` until the caller goes away; then cancels it, so that it costs the encoder nothing."""
-    task, gone = asyncio.create_task(work), asyncio.create_task(_disconnected(request))
+    task, gone = asyncio.create_task(work), asyncio.create_task(disconnected(request))
     try:
         await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
@@ -216,8 +216,3 @@ async def _while_connected(request: Request, work: Coroutine[Any, Any, Answer]) 
     finally:
         task.cancel()
         gone.cancel()
-
-
-async def _disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

@@ -1,8 +1,10 @@
 """A body that has come, JSON or multipart, to the fields that a route takes."""
 
 from codecs import BOM_UTF8
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Generic, cast
 
 import pybase64
@@ -100,7 +102,8 @@ def _parse_multipart(body: bytes, boundary: bytes | None, shape: Shape[Options])
         elif name == "regions" and content == FIND.encode():
             fields[name] = FIND  # a form need not put a word in quotes
         elif name in TEXT_PARTS:
-            fields[name] = content.decode("utf-8", errors="replace")
+            # Other bytes are the halves of characters, which no id has: with one sign for all, two ids would be one.
+            fields[name] = content.decode("utf-8", errors="surrogateescape")
         else:
             fields[name] = _loads(content, f"The part `{name}`")
     form = shape.form.model_validate(fields)
@@ -133,26 +136,33 @@ def _split(body: bytes, boundary: bytes | None) -> dict[str, bytes]:
     return dict(parts_of(body, boundary))
 
 
-def parts_of(body: bytes, boundary: bytes | None, *, repeated: Collection[str] = ()) -> list[tuple[str, bytes]]:
+def parts_of(
+    body: bytes, boundary: bytes | None, *, repeated: Mapping[str, int] = MappingProxyType({})
+) -> list[tuple[str, bytes]]:
     """The parts of a multipart body in their order, each with its name.
 
     Args:
-        repeated: names that may come more than once.
+        repeated: names that may come more than once, and how often.
 
     Raises:
         Problem: it is none, another name comes twice, or there are too many parts.
     """
     parts: list[tuple[str, bytes]] = []
-    names: set[str] = set()
+    names = Counter[str]()
+    most = MAX_PARTS + sum(repeated.values())
     ended = False
 
     def keep(name: bytes | None, content: bytes) -> None:
         key = (name or b"").decode("utf-8", errors="replace")
-        if key in names and key not in repeated:
-            raise Problem(Cause.INVALID_REQUEST, "A part is given twice.")
-        if len(parts) == MAX_PARTS:
-            raise Problem(Cause.INVALID_REQUEST, f"There are more than {MAX_PARTS} parts.")
-        names.add(key)
+        if names[key] == repeated.get(key, 1):
+            often = repeated.get(key)
+            raise Problem(
+                Cause.INVALID_REQUEST,
+                "A part is given twice." if often is None else f"There are more than {often} parts `{key}`.",
+            )
+        if len(parts) == most:
+            raise Problem(Cause.INVALID_REQUEST, f"There are more than {most} parts.")
+        names[key] += 1
         parts.append((key, content))
 
     def end() -> None:

@@ -2,12 +2,15 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from indexer.kb.jsonl import read_line
+from pydantic import ValidationError
+
+from indexer.kb.jsonl import Line, first_fault, read_line
 from indexer.kb.record import BadRecord
 from service.changes.change import MOST_FAULTS, Change, Head, Put, Remove
 from service.errors import Cause, Problem
@@ -15,6 +18,7 @@ from service.http import strict_json
 from service.routes.parsing import MOST_FAULTS as MOST_TOLD
 
 MOST_PICTURES = 64  # of a record
+MOST_LINES = 10_000  # of one body: a few seconds of one core
 BLANK = b" \t\r\n"
 
 
@@ -37,37 +41,82 @@ class Faults:
         return Problem(Cause.INVALID_REQUEST, "See `errors` for what is at fault.", errors=errors)
 
 
-def change_of_record(entity_id: str, body: bytes, sent: list[str], caller: str) -> Change:
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A change as it was asked for. Its pictures are kept once nothing can be said against any of it.
+
+    Attributes:
+        change: without the pictures that were sent.
+        pictures: the files of those, of the one record that it puts.
+    """
+
+    change: Change
+    pictures: Sequence[bytes] = ()
+
+    def with_pictures(self, names: Sequence[str]) -> Change:
+        """The change, with the names that its pictures are kept under."""
+        if not names:
+            return self.change
+        (put,) = self.change.puts
+        return self.change.model_copy(
+            update={"puts": (put.model_copy(update={"pictures": (*(put.pictures or ()), *names)}),)}
+        )
+
+
+def expect_id(entity_id: str) -> None:
+    """Raises Problem for an id that no record may have."""
+    try:
+        Line(entity_id=entity_id, title="-", text="")
+    except ValidationError as error:
+        faults = [{"pointer": "#", "detail": f"{first_fault(error)}."}]
+        raise Problem(Cause.INVALID_REQUEST, "The id in the path is none of a record.", errors=faults) from None
+
+
+def record_put(entity_id: str, body: bytes, pictures: Sequence[bytes], caller: str) -> Draft:
     """A record that was put under an id.
 
     Args:
-        sent: the names of the pictures that came with it.
+        pictures: the files that came with it, which are not looked into.
 
     Raises:
         Problem: something of it is at fault.
     """
+    expect_id(entity_id)
     record = _object(body, "The record")
     if record.setdefault("entity_id", entity_id) != entity_id:
         raise Problem(Cause.INVALID_REQUEST, "The record's `entity_id` is another than the one of the path.")
     faults = Faults()
-    put = _put(record, sent, faults, "")
+    put = _put(record, len(pictures), faults, "")
     if put is None or faults.count:
         raise faults.problem()
-    return _change(caller, [put], Faults())
+    return Draft(_change(caller, [put], Faults()), pictures)
 
 
-def change_of_lines(body: bytes, caller: str) -> Change:
+def lines_put(body: bytes, caller: str, expect_time: Callable[[], None] = lambda: None) -> Draft:
     """Records as JSON lines. What is at fault is left out, and told of with the job.
 
+    Args:
+        expect_time: is called again and again, and raises Problem where there is no time for more.
+
     Raises:
-        Problem: all of them are at fault, or there is none.
+        Problem: all of them are at fault, there is none, or there are too many.
     """
+    body = body.removeprefix(b"\xef\xbb\xbf").rstrip(BLANK)
+    if body.count(b"\n") >= MOST_LINES:  # before they are made objects
+        raise Problem(Cause.BODY_TOO_LARGE, f"A body may have {MOST_LINES:,} lines: send the others by themselves.")
     puts: list[Put] = []
-    faults = Faults()
-    for number, line in enumerate(body.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
+    faults, values = Faults(), 0
+    for number, line in enumerate(body.split(b"\n"), start=1):
+        expect_time()
         if line.strip(BLANK):
             try:
-                put = _put(_object(line, f"Line {number}"), [], faults, f"line {number}: ")
+                values += strict_json.values(line)
+                if values > strict_json.MAX_VALUES:
+                    raise strict_json.TooManyValues
+            except strict_json.TooManyValues as error:
+                raise Problem(Cause.BODY_TOO_LARGE, f"{error} Send fewer lines at once.") from None
+            try:
+                put = _put(_object(line, f"Line {number}"), 0, faults, f"line {number}: ")
             except Problem as problem:
                 faults.add(problem.detail.removesuffix("."))
             else:
@@ -76,13 +125,14 @@ def change_of_lines(body: bytes, caller: str) -> Change:
         if not faults.count:
             raise Problem(Cause.INVALID_REQUEST, "The body holds no record: send one JSON object a line.")
         raise faults.problem()
-    return _change(caller, puts, faults)
+    return Draft(_change(caller, puts, faults))
 
 
-def change_that_removes(entity_id: str, caller: str) -> Change:
-    """A record that shall be no more."""
+def removal(entity_id: str, caller: str) -> Draft:
+    """A record that shall be no more. Raises Problem for an id that no record may have."""
+    expect_id(entity_id)
     head = Head(caller=caller, accepted=_now(), puts=0, removes=1)
-    return Change(head=head, removes=(Remove(entity_id=entity_id),))
+    return Draft(Change(head=head, removes=(Remove(entity_id=entity_id),)))
 
 
 def _object(body: bytes, what: str) -> dict[str, Any]:
@@ -95,7 +145,7 @@ def _object(body: bytes, what: str) -> dict[str, Any]:
     return found
 
 
-def _put(record: dict[str, Any], sent: list[str], faults: Faults, where: str) -> Put | None:
+def _put(record: dict[str, Any], sent: int, faults: Faults, where: str) -> Put | None:
     """The record as it waits; None where it is none. `extra` is null where it holds nothing."""
     images = record.pop("images", None)
     line, found = json.dumps(record).encode(), None
@@ -114,17 +164,19 @@ def _put(record: dict[str, Any], sent: list[str], faults: Faults, where: str) ->
     return Put(entity_id=found.entity_id, record=kept, pictures=pictures)
 
 
-def _pictures(
-    entity_id: str, images: object, sent: list[str], faults: Faults, where: str
-) -> tuple[str | int, ...] | None:
-    """Those that the record shall have: those that it names, which are its own, and then those that were sent."""
-    if images is None:
-        return tuple(sent) if sent else None
-    if not isinstance(images, list) or len(images) + len(sent) > MOST_PICTURES:
+def _pictures(entity_id: str, images: object, sent: int, faults: Faults, where: str) -> tuple[int, ...] | None:
+    """Those that it names, which are its own; None where it names none and stays as it is.
+
+    Args:
+        sent: how many pictures came beside the record.
+    """
+    if images is None and sent <= MOST_PICTURES:
+        return None
+    if not isinstance(images, list) or len(images) + sent > MOST_PICTURES:
         faults.add(f"{where}images: must be a list of at most {MOST_PICTURES} pictures")
         return None
     own = f"/entities/{quote(entity_id, safe='')}/image"
-    named: list[str | int] = []
+    named: list[int] = []
     for place, image in enumerate(images):
         number = _number(image, own)
         if number is None:
@@ -134,7 +186,7 @@ def _pictures(
             )
         else:
             named.append(number)
-    return (*named, *sent)
+    return tuple(named)
 
 
 def _number(image: object, own: str) -> int | None:

@@ -218,3 +218,12 @@ def test_a_rate_s_window_moves_on() -> None:
     assert [ask("/link").status_code for _ in range(3)] == [200, 200, 429]
     time.sleep(1.1)
     assert ask("/link").status_code == 200
+
+
+def test_a_line_break_behind_a_path_gets_nobody_in(file: Path) -> None:
+    """Starlette's routes overlook it: /jobs%0A would be answered as /jobs, without an admin's key."""
+    make(file, "ops", "--admin")
+    ask, key = Asked(file), make(file, "shop")
+    for path in ("/jobs%0A", "/metrics%0A", "/entities%0A", "/healthz%0A", "/admin/a%0Ab"):
+        assert ask(path, key).json()["type"] == "urn:wikiclip:problem:not-found", path
+    assert ask("/entities/a%0A", key).text == "shop", "an id is looked at by its route"
