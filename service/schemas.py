@@ -258,7 +258,7 @@ class JobsResponse(BaseModel):
 
 
 class FeedbackResponse(BaseModel):
-    labels: Annotated[int, Field(description="Bytes of the file of labels, the new one with it.")]
+    label_bytes: Annotated[int, Field(description="Of the file of labels, the new one with it.")]
 
 
 class Health(BaseModel):

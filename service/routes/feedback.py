@@ -139,4 +139,4 @@ async def feedback(request: Request) -> FeedbackResponse:
     kind = content_type(request.headers)
     bodies: Bodies = request.app.state.bodies
     async with bodies.received(request) as body, awaited(request) as expect_awaited:
-        return FeedbackResponse(labels=await listener.keep(body, kind, serving, expect_awaited))
+        return FeedbackResponse(label_bytes=await listener.keep(body, kind, serving, expect_awaited))

@@ -42,7 +42,7 @@ def test_training_reads_what_was_kept(
         return answer
 
     tell(200, entity_id="orange-disc", region=DISC, answered="red-disc")
-    size = tell(200, entity_id="green-block", region=examples.regions()["png"]).json()["labels"]
+    size = tell(200, entity_id="green-block", region=examples.regions()["png"]).json()["label_bytes"]
     assert size == (folder / LABELS).stat().st_size
     tell(200, entity_id="orange-disc")
     for field in ("entity_id", "answered"):
