@@ -22,6 +22,7 @@ from indexer.arrays import read_array
 from indexer.errors import CorruptIndex, IndexBusy, NoIndex, WrongModel
 from indexer.manifest import MANIFEST, Manifest, read_manifest, verify_files
 from indexer.shard import FILES as SHARD_FILES
+from indexer.updating.sent import pictures_of
 from wikiclip.base.files import appearing_file, make_read_only, publish_folder, write_text
 from wikiclip.base.locks import Held, locked
 from wikiclip.base.regular_files import read_regular
@@ -280,15 +281,29 @@ def was_pulled(folder: Path) -> bool:
 
 
 def _with_pictures(manifest: Manifest, folder: Path) -> Manifest:
-    """The manifest as this machine has to read it: with its own folder of pictures, in a version of another one."""
+    """The manifest as this machine has to read it: with its own folder of pictures, in a version of another one; and
+    with pictures that came with changes where they are now, should the versions' folder have been moved."""
     try:
         noted = os.fsdecode(read_regular(folder / PICTURES))
     except FileNotFoundError:
-        return manifest
+        return _with_sent_pictures(manifest, pictures_of(folder.parents[1]))
     except OSError as error:
         raise CorruptIndex(f"{folder / PICTURES} cannot be read ({error}); pull the version again.") from error
     here = {"image_root": noted or None, "follow_links": False}
     return manifest.model_copy(update={"shards": tuple(shard.model_copy(update=here) for shard in manifest.shards)})
+
+
+def _with_sent_pictures(manifest: Manifest, sent: Path) -> Manifest:
+    roots = [shard.image_root for shard in manifest.shards]
+    moved = [root is not None and Path(root).parts[-2:] == sent.parts[-2:] for root in roots]
+    if not any(moved) or not sent.is_dir():
+        return manifest
+    here = {"image_root": str(sent.absolute())}
+    shards = (
+        shard.model_copy(update=here) if is_moved else shard
+        for shard, is_moved in zip(manifest.shards, moved, strict=True)
+    )
+    return manifest.model_copy(update={"shards": tuple(shards)})
 
 
 def _checksum(manifest: bytes) -> str:

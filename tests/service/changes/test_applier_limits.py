@@ -19,8 +19,10 @@ from service.changes.__main__ import NICE
 from service.changes.change import Change, Put
 from service.changes.journal import NAME, WORK, Done, Journal
 from service.changes.keeper import Keeper
+from service.changes.pictures import store
 from service.changes.work import Work
 from service.settings import Settings
+from tests.service.changes.conftest import drawn
 from tests.service.changes.test_applier import Killed, _one_model, accept, apply, head, home, put, remove  # noqa: F401
 from tests.service.engine.test_puller import wait_for
 
@@ -173,3 +175,19 @@ def test_files_that_somebody_made_in_the_journal_are_none_of_its_changes(home: P
     (journal.folder / "done" / "copy of 000000000001.json").write_text("x")
     assert accept(journal, put("b", "second")) == ["000000000002"]
     assert journal.ids() == ["000000000002", "000000000001"]
+
+
+def test_an_index_that_was_moved_has_its_pictures_with_it(home: Path, tmp_path: Path) -> None:  # noqa: F811
+    journal = Journal(home)
+    name = store(drawn((200, 0, 0)), journal.pictures)
+    record = {"entity_id": "a", "title": "first", "text": ""}
+    accept(journal, Change(head=head(1, 0), puts=(Put(entity_id="a", record=record, pictures=(name,)),)))
+    apply(home)
+    moved = home.rename(tmp_path / "elsewhere")
+    path = EntityIndex.open(moved).picture_path("a")
+    assert path is not None
+    assert path.is_relative_to(moved)
+    (job,) = accept(Journal(moved), Change(head=head(1, 0), puts=(Put(entity_id="a", record=record),)))
+    apply(moved)
+    assert done(Journal(moved), job).faults == ()
+    assert EntityIndex.open(moved).entity("a").images == (name,)

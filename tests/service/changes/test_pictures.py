@@ -16,6 +16,7 @@ from service.changes.journal import Done, Journal
 from service.changes.pictures import store
 from service.errors import Cause, Problem
 from service.routes.changes import Receiver
+from service.routes.records import Draft
 from service.settings import Settings
 from tests.service.changes.conftest import copied, drawn
 
@@ -27,6 +28,10 @@ CONTENTS = [drawn((20 * colour, 0, 0)) for colour in range(COLOURS)]
 
 def change_of(name: str) -> Change:
     return Change(head=HEAD, puts=(Put(entity_id="a", record={"entity_id": "a"}, pictures=(name,)),))
+
+
+def draft_of(content: bytes) -> Draft:
+    return Draft(Change(head=HEAD, puts=(Put(entity_id="a", record={"entity_id": "a"}),)), [content])
 
 
 @pytest.fixture
@@ -50,7 +55,7 @@ def test_pictures_that_are_sent_again_and_again_are_there_for_as_long_as_a_chang
                 time.sleep(0.002)
                 continue
             content = CONTENTS[(caller + number) % COLOURS]
-            mine._accept(lambda each, content=content: change_of(each.keep_picture(content)), 0)
+            mine._accept(draft_of(content))
 
     def missing() -> list[str]:
         names = [str(name) for each in journal.waiting() for name in journal.change(each).puts[0].pictures or ()]
@@ -83,14 +88,10 @@ def test_pictures_that_are_sent_again_and_again_are_there_for_as_long_as_a_chang
 
 
 def test_what_was_kept_for_a_change_that_was_refused_goes(home: Path) -> None:
-    receiver = Receiver(Settings(index=home))
-
-    def refused(each: Receiver) -> Change:
-        each.keep_picture(CONTENTS[0])
-        raise Problem(Cause.INVALID_REQUEST, "The record is at fault.")
-
-    with pytest.raises(Problem):
-        receiver._accept(refused, 0)
+    receiver = Receiver(Settings(index=home).model_copy(update={"changes_waiting": 0}))
+    with pytest.raises(Problem) as refused:
+        receiver._accept(draft_of(CONTENTS[0]))
+    assert refused.value.cause is Cause.BUSY
     assert len(list(receiver.journal.pictures.rglob("*.png"))) == 1
     with only_builder(home):
         assert remove_unnamed(home).pictures == 1
