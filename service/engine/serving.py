@@ -170,11 +170,13 @@ class Follower:
             version = state = None
             try:
                 published = read_version(self._settings.index)
-                version, state = published.id, published.state()
+                version = published.id
                 if version == self._current().version and not self._current().is_damaged:
                     self.refused = None
-                elif again or self.refused is None or not self.refused.stands(version, state):
-                    self._take(version)
+                else:
+                    state = published.state()
+                    if again or self.refused is None or not self.refused.stands(version, state):
+                        self._take(version)
             except IndexUnreachable as error:
                 self._refuse(Refused(version, str(error), passing=True, state=state))
             except WikiClipError as error:

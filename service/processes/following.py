@@ -62,11 +62,14 @@ class Following:
             version = state = None
             self._is_passing = False
             try:
-                version, state = await asyncio.to_thread(self._published)
+                published = await asyncio.to_thread(read_version, self._settings.index)
+                version = published.id
                 if version == self.version and not self._is_damaged():
                     self.refused = None
-                elif again or self.refused is None or not self.refused.stands(version, state):
-                    await self._take(version)
+                else:
+                    state = await asyncio.to_thread(published.state)
+                    if again or self.refused is None or not self.refused.stands(version, state):
+                        await self._take(version)
             except WikiClipError as error:
                 self._refuse(Refused(version, str(error), passing=self._is_passing, state=state))
             self._family.publish()
@@ -105,10 +108,6 @@ class Following:
     def died(self, name: str) -> None:
         """A process is no more; who comes after it opens what answers then."""
         self._settle(name, None)
-
-    def _published(self) -> tuple[str, int]:
-        published = read_version(self._settings.index)
-        return published.id, published.state()
 
     async def _take(self, version: str) -> None:
         """Raises WikiClipError where one of them cannot."""
