@@ -1,17 +1,21 @@
 """What tests of every package share."""
 
+import copy
 import ctypes
 import gc
+import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from indexer.default_data.__main__ import fetch
 from indexer.default_data.needs import Fetched
 from wikiclip.base.paths import debian_root, home
+from wikiclip.towers.levels import LevelsTower
 
 # What a command begins with that shall be refused what others are refused: root may write to files that are read-only.
 WITHOUT_PRIVILEGES = (
@@ -39,6 +43,44 @@ def _give_memory_back() -> Iterator[None]:
     gc.collect()
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # other systems' libraries have none
         trim(0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_trace_of_equal_towers() -> Iterator[None]:
+    """Of each trace torch keeps some 9 MB for as long as the process lives, and hundreds of tests load one checkpoint.
+
+    A tower that was traced before, to the last weight and setting, gets the trace of a twin that nobody changes.
+    """
+    trace, twins = LevelsTower.optimize_for_inference, dict[str, LevelsTower | None]()
+
+    def shared(tower: LevelsTower) -> None:
+        told = _told(tower)
+        if told not in twins:
+            twins[told] = None
+            trace(tower)
+            return
+        if (twin := twins[told]) is None:
+            twin = copy.deepcopy(tower)
+            trace(twin)
+            twins[told] = twin
+        super(LevelsTower, tower).optimize_for_inference()
+        tower._traced = twin._traced
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LevelsTower, "optimize_for_inference", shared)
+        yield
+
+
+def _told(tower: LevelsTower) -> str:
+    """Tells a tower from any whose trace would be another."""
+    digest = hashlib.sha256(repr((tower._levels, tower.image_size, tower.device, tower.training)).encode())
+    with tower._arithmetic():
+        kind = torch.get_autocast_dtype(tower.device.type) if torch.is_autocast_enabled(tower.device.type) else None
+        digest.update(repr(kind).encode())
+    for name, tensor in tower.state_dict().items():
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} {tensor.stride()}".encode())
+        digest.update(tensor.detach().cpu().flatten().clone().view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 @pytest.fixture(scope="session")

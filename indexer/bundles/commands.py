@@ -1,7 +1,7 @@
 """`python -m indexer.versions push|pull|keygen`."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +13,7 @@ from indexer.bundles.push import Push, checkpoint_of, pictures_left
 from indexer.bundles.remote import Remote
 from indexer.bundles.signing import SigningKey, VerifyKey, make_keys
 from indexer.bundles.traffic import WORKERS, Traffic
+from indexer.errors import CorruptIndex
 from indexer.search import EntityIndex
 from indexer.self_check import expect_rows_find_themselves
 from indexer.version import Version, read_version
@@ -66,7 +67,11 @@ def push(
         typer.echo(f"{remote.uri} holds {what}: {sent.files} files, {sent.bytes / 1e6:.1f} MB were sent.")
     else:
         typer.echo(f"{remote.uri} holds {what} already: nothing was sent.")
-    if checkpoint is None and (left := pictures_left(found)):
+    left: dict[str, int] = {}
+    if checkpoint is None:
+        with suppress(CorruptIndex):  # which whoever pulls it is told
+            left = pictures_left(found)
+    if left:
         typer.echo(
             f"The pictures of {sum(left.values()):,} entities stay here, in {' and '.join(sorted(left))}. To have them"
             " there, too, put what is in there into one folder there, and name that with `pull --pictures`."
