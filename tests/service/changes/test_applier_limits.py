@@ -22,11 +22,23 @@ from service.changes.keeper import Keeper
 from service.changes.pictures import store
 from service.changes.work import Work
 from service.settings import Settings
-from tests.service.changes.conftest import drawn
-from tests.service.changes.test_applier import Killed, _one_model, accept, apply, head, home, put, remove  # noqa: F401
+from tests.service.changes.conftest import copied, drawn
+from tests.service.changes.test_applier import Killed, accept, apply, head, put, remove
 from tests.service.engine.test_puller import wait_for
+from wikiclip.model import WikiClip
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def home(index_home: Path, tmp_path: Path) -> Path:
+    return copied(index_home, tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _one_model(linker: Linker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loaded once for all."""
+    monkeypatch.setattr(WikiClip, "load", lambda _: linker.model)
 
 
 def done(journal: Journal, change_id: str) -> Done:
@@ -35,7 +47,7 @@ def done(journal: Journal, change_id: str) -> Done:
     return found
 
 
-def test_changes_of_another_journal_are_none_of_this_one(home: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_changes_of_another_journal_are_none_of_this_one(home: Path, tmp_path: Path) -> None:
     accept(Journal(home), put("a", "first"), put("b", "second"))
     apply(home)
     elsewhere = tmp_path / "elsewhere"
@@ -49,7 +61,7 @@ def test_changes_of_another_journal_are_none_of_this_one(home: Path, tmp_path: P
     assert "b" not in [entity.entity_id for entity in index.entities_titled("", 100)]
 
 
-def test_a_journal_without_a_name_goes_on(home: Path) -> None:  # noqa: F811
+def test_a_journal_without_a_name_goes_on(home: Path) -> None:
     journal = Journal(home)
     ids = accept(journal, put("a", "first"))
     (journal.folder / NAME).unlink()  # as of a program that gave none
@@ -57,7 +69,7 @@ def test_a_journal_without_a_name_goes_on(home: Path) -> None:  # noqa: F811
     assert done(journal, ids[0]).state == "done"
 
 
-def test_a_lone_record_that_cannot_be_put_fails_and_holds_nobody_up(home: Path) -> None:  # noqa: F811
+def test_a_lone_record_that_cannot_be_put_fails_and_holds_nobody_up(home: Path) -> None:
     journal = Journal(home)
     (bad,) = accept(journal, put("a", "two\nlines"))
     version = read_version(home).id
@@ -71,7 +83,7 @@ def test_a_lone_record_that_cannot_be_put_fails_and_holds_nobody_up(home: Path) 
     assert not (journal.folder / WORK).exists()
 
 
-def test_a_record_is_written_as_long_as_it_came(home: Path) -> None:  # noqa: F811
+def test_a_record_is_written_as_long_as_it_came(home: Path) -> None:
     journal = Journal(home)
     record = {"entity_id": "long", "title": "é", "text": "é" * 6_000_000, "extra": {"half": "\ud800"}}
     ids = accept(journal, Change(head=head(1, 0), puts=(Put(entity_id="long", record=record | {"extra": {}}),)))
@@ -80,7 +92,7 @@ def test_a_record_is_written_as_long_as_it_came(home: Path) -> None:  # noqa: F8
     assert json.loads(applying._line(record)) == record
 
 
-def test_pictures_that_cannot_be_read_just_now_are_not_lost(home: Path) -> None:  # noqa: F811
+def test_pictures_that_cannot_be_read_just_now_are_not_lost(home: Path) -> None:
     journal, index = Journal(home), EntityIndex.open(home)
     entity = index.entity("red-disc")
     path = index.picture_path(entity.entity_id)
@@ -105,7 +117,7 @@ def test_pictures_that_cannot_be_read_just_now_are_not_lost(home: Path) -> None:
 
 
 def test_who_comes_after_a_killed_process_goes_on_with_what_it_embedded(
-    home: Path,  # noqa: F811
+    home: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def in_small_chunks(*arguments: object) -> Source:
@@ -143,7 +155,7 @@ def test_who_comes_after_a_killed_process_goes_on_with_what_it_embedded(
     assert [done(journal, each).state for each in ids] == ["done"] * 8
 
 
-def test_a_death_after_which_more_is_embedded_is_not_the_changes_fault(home: Path) -> None:  # noqa: F811
+def test_a_death_after_which_more_is_embedded_is_not_the_changes_fault(home: Path) -> None:
     keeper, journal = Keeper(Settings(index=home)), Journal(home)
     chunks = journal.folder / WORK / "building" / "plan" / "chunks"
     for number in range(4):
@@ -154,7 +166,7 @@ def test_a_death_after_which_more_is_embedded_is_not_the_changes_fault(home: Pat
     assert keeper._deaths == 2
 
 
-def test_the_process_ends_quietly_when_nothing_more_comes(home: Path, linker: Linker) -> None:  # noqa: F811
+def test_the_process_ends_quietly_when_nothing_more_comes(home: Path) -> None:
     code = "import service.changes.applier as a; a.IDLE_S = 0.5; from service.changes.__main__ import main; main()"
     work = Work.of(Settings(index=home, device="cpu"), most=1, give_up=False)
     with subprocess.Popen(
@@ -168,7 +180,7 @@ def test_the_process_ends_quietly_when_nothing_more_comes(home: Path, linker: Li
         assert (process.returncode, process.stderr.read()) == (0, b"")
 
 
-def test_files_that_somebody_made_in_the_journal_are_none_of_its_changes(home: Path) -> None:  # noqa: F811
+def test_files_that_somebody_made_in_the_journal_are_none_of_its_changes(home: Path) -> None:
     journal = Journal(home)
     accept(journal, put("a", "first"))
     apply(home)
@@ -177,7 +189,7 @@ def test_files_that_somebody_made_in_the_journal_are_none_of_its_changes(home: P
     assert journal.ids() == ["000000000002", "000000000001"]
 
 
-def test_an_index_that_was_moved_has_its_pictures_with_it(home: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_an_index_that_was_moved_has_its_pictures_with_it(home: Path, tmp_path: Path) -> None:
     journal = Journal(home)
     name = store(drawn((200, 0, 0)), journal.pictures)
     record = {"entity_id": "a", "title": "first", "text": ""}
