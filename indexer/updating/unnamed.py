@@ -12,12 +12,12 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from indexer.compared import checksum
 from indexer.errors import CorruptIndex
 from indexer.manifest import ShardStamp
 from indexer.records.table import TABLE, from_batch, read_batches
 from indexer.updating.sent import CHANGES, PICTURES, WAITING, pictures_of, receiving
 from indexer.version import DELETED, Version, read_version, unpublished_ids, version_ids, was_pulled
-from wikiclip.base.files import sha256
 from wikiclip.base.regular_files import open_regular
 
 NAME = re.compile(rb"\b[0-9a-f]{64}\.[a-z]+")
@@ -131,7 +131,7 @@ class _Named:
 def _expect_as_written(version: Version, name: str) -> None:
     path, stamp = version.folder / name, version.manifest.files.get(name)
     try:
-        is_whole = stamp is not None and sha256(path) == stamp.sha256
+        is_whole = stamp is not None and checksum(path) == stamp.sha256
     except OSError as error:
         raise CorruptIndex(f"{path} cannot be read ({error.strerror}); build the index again.") from error
     if not is_whole:
