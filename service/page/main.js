@@ -1,29 +1,29 @@
 // The page: what happens when somebody does something.
 
-import { Problem, link, linkFound, readiness, segment } from "./api.js";
-import { inShort, resultOf, summary } from "./cards.js";
-import { byId, el, percent } from "./dom.js";
-import { showHoldings } from "./holdings.js";
-import { Gestures } from "./gestures.js";
-import { History } from "./history.js";
-import { forget, keepPicture, keepRegions, kept } from "./keeping.js";
-import { installKey } from "./key.js";
-import { KnowledgeBase } from "./knowledge.js";
-import { drawBadges, drawNames } from "./marks.js";
-import { Mask } from "./mask.js";
-import { Unreadable, openPicture } from "./picture.js";
-import { inWords } from "./problems.js";
-import { Proposals } from "./proposals.js";
-import { showProposals, showRegions } from "./region_list.js";
-import { Regions } from "./regions.js";
-import { installShortcuts } from "./shortcuts.js";
-import { installSources } from "./sources.js";
-import { Sizes } from "./sizes.js";
-import { Stage } from "./stage.js";
-import { TagChoice } from "./tags.js";
-import { makeTools } from "./tools.js";
-import { setSure } from "./verdict.js";
-import { View } from "./view.js";
+import { Problem, link, linkFound, readiness, segment } from "./base/api.js";
+import { inShort, resultOf, summary } from "./answers/cards.js";
+import { byId, el, percent } from "./base/dom.js";
+import { showHoldings } from "./knowledge/holdings.js";
+import { Gestures } from "./stage/gestures.js";
+import { History } from "./masks/history.js";
+import { forget, keepPicture, keepRegions, kept } from "./asking/keeping.js";
+import { installKey } from "./base/key.js";
+import { KnowledgeBase } from "./knowledge/knowledge.js";
+import { drawBadges, drawNames } from "./stage/marks.js";
+import { Mask } from "./masks/mask.js";
+import { Unreadable, openPicture } from "./stage/picture.js";
+import { inWords } from "./base/problems.js";
+import { Proposals } from "./masks/proposals.js";
+import { showProposals, showRegions } from "./asking/region_list.js";
+import { Regions } from "./masks/regions.js";
+import { installShortcuts } from "./asking/shortcuts.js";
+import { installSources } from "./asking/sources.js";
+import { Sizes } from "./masks/sizes.js";
+import { Stage } from "./stage/stage.js";
+import { TagChoice } from "./knowledge/tags.js";
+import { makeTools } from "./stage/tools.js";
+import { setSure } from "./answers/verdict.js";
+import { View } from "./stage/view.js";
 
 const TOP_K = 5;
 const FOOT = 160; // pixels at the foot of the window in which an answer may begin unseen

@@ -3,7 +3,9 @@
 Both lie in folders of the service, each file under its own name, so that no other server is asked.
 """
 
+from collections.abc import Iterator
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
@@ -24,9 +26,20 @@ REFERENCE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self';"
     " frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
+
+
+def names_in(folder: Traversable) -> Iterator[str]:
+    """The files of a folder and of those in it, each as it is called from there."""
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from (f"{entry.name}/{name}" for name in names_in(entry))
+        else:
+            yield entry.name
+
+
 PAGE = PackagedFiles(
     [("service", "page")],
-    names=[file.name for file in (files("service") / "page").iterdir()],
+    names=tuple(names_in(files("service") / "page")),
     headers={**CACHING, "Content-Security-Policy": PAGE_POLICY},
 )
 REFERENCE = PackagedFiles(
@@ -52,7 +65,7 @@ async def page(request: Request) -> Response:
     return await PAGE.get_response(FRONT, request.scope)
 
 
-@router.get("/page/{name}")
+@router.get("/page/{name:path}")
 async def page_file(name: str, request: Request) -> Response:
     """A file that the page asks for."""
     return await PAGE.get_response(name, request.scope)

@@ -25,7 +25,7 @@ HEAD = "POST /link HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json
 
 
 VERDICT = """async (result) => {
-  const { verdictOf } = await import("/page/verdict.js");
+  const { verdictOf } = await import("/page/answers/verdict.js");
   return verdictOf(result);
 }"""
 
@@ -116,7 +116,7 @@ def test_what_counts_as_sure_is_the_services_to_say(
 
 def test_what_stands_out_is_called_probable_and_no_more(board: Board) -> None:
     script = """async () => {
-      const { resultOf, summary } = await import("/page/cards.js");
+      const { resultOf, summary } = await import("/page/answers/cards.js");
       const candidates = [0.7, 0.5, 0.49].map((score, place) => (
         { rank: place + 1, entity_id: `id ${place}`, title: `thing ${place}`, text: "", score, url: null,
           image: null, attribution: null }));
@@ -168,7 +168,7 @@ def test_what_is_said_at_each_confidence(
     board: Board, confidence: float | None, verdict: str | None, said: str
 ) -> None:
     script = """async (confidence) => {
-      const { resultOf, summary } = await import("/page/cards.js");
+      const { resultOf, summary } = await import("/page/answers/cards.js");
       const candidate = { rank: 1, entity_id: "red-disc", title: "red disc", text: "", score: 0.8, url: null,
                           image: null, attribution: null };
       const region = { number: 1, name: "Region 1", colour: "#123456", only: [],

@@ -176,8 +176,8 @@ def test_an_entity_without_a_picture_is_explained_without_one(board: Board) -> N
     page = board.page
     told = page.evaluate(
         """async () => {
-          const { explanation } = await import("/page/explain.js");
-          const { openPicture } = await import("/page/picture.js");
+          const { explanation } = await import("/page/answers/explain.js");
+          const { openPicture } = await import("/page/stage/picture.js");
           const file = new File([await (await fetch("/entities/red-disc/image")).blob()], "disc.png");
           const node = await explanation(await openPicture(file), null, { entity_id: "no-picture", title: "idea" });
           return [node.querySelectorAll("canvas").length, node.querySelector(".words").textContent];

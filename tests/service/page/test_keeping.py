@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.service.page.conftest import DISC, Board
 
 KEPT = """async () => {
-  const { kept } = await import("/page/keeping.js");
+  const { kept } = await import("/page/asking/keeping.js");
   const found = await kept();
   return found && [found.file.name, found.file.size, found.regions.length];
 }"""
@@ -23,7 +23,7 @@ def written(page: Page, regions: int) -> None:
     """Waits until so many regions are kept."""
     page.evaluate(
         """async (count) => {
-          const { kept } = await import("/page/keeping.js");
+          const { kept } = await import("/page/asking/keeping.js");
           while ((await kept())?.regions.length !== count) await new Promise((resolve) => setTimeout(resolve, 50));
         }""",
         regions,

@@ -38,7 +38,7 @@ def test_the_page_says_whose_entries_answer(visit: Callable[..., Page], client: 
 )
 def test_what_it_holds_in_numbers(visit: Callable[..., Page], entities: int, pictured: int, said: str) -> None:
     script = """async (told) => {
-      const { inNumbers } = await import("/page/holdings.js");
+      const { inNumbers } = await import("/page/knowledge/holdings.js");
       return inNumbers(told);
     }"""
     assert visit().evaluate(script, {"entities": entities, "pictured": pictured}) == said

@@ -10,7 +10,7 @@ from tests.service.page.conftest import Board
 
 COUNT = 1000
 ENCODE = """async (masks) => {
-  const { encode, decode } = await import("/page/rle.js");
+  const { encode, decode } = await import("/page/masks/rle.js");
   return masks.map(({ bits, width, height }) => {
     const data = Uint8Array.from(atob(bits), (character) => character.charCodeAt(0));
     const rle = encode(data, width, height);
@@ -51,7 +51,7 @@ def test_a_thousand_random_masks_are_encoded_as_pycocotools_encodes_them(board: 
 
 def test_an_encoding_that_does_not_fit_its_size_is_refused(board: Board) -> None:
     refused = """async (counts) => {
-      const { decode } = await import("/page/rle.js");
+      const { decode } = await import("/page/masks/rle.js");
       try { decode({ size: [4, 4], counts }); } catch (error) { return error instanceof RangeError; }
       return false;
     }"""

@@ -1,14 +1,17 @@
 """The page's files: their types, their policy, and that they ask no other server."""
 
+import posixpath
 import re
 from importlib.resources import files
+from pathlib import Path
 
 import httpx
 import pytest
 
 from service.routes import pages
 
-PAGE = {path.name: path.read_text() for path in (files("service") / "page").iterdir()}
+HOME = Path(str(files("service") / "page"))
+PAGE = {path.relative_to(HOME).as_posix(): path.read_text() for path in HOME.rglob("*.*")}
 
 
 def test_the_page_and_its_files_are_served_with_their_types(client: httpx.Client) -> None:
@@ -31,7 +34,7 @@ def test_a_file_that_a_browser_has_is_not_sent_again(client: httpx.Client) -> No
         assert again.headers["content-security-policy"] == pages.PAGE_POLICY  # a browser takes it from here, too
     for other in ('"other"', tag.strip('"'), ""):
         assert client.get("/page/main.js", headers={"If-None-Match": other}).status_code == 200
-    assert client.get("/page/rle.js").headers["etag"] != tag
+    assert client.get("/page/masks/rle.js").headers["etag"] != tag
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -49,7 +52,7 @@ def test_the_description_is_at_one_address_from_which_its_links_lead_somewhere(
         assert client.get(description.url.join(link)).status_code == 200
 
 
-@pytest.mark.parametrize("name", ["none.js", "..%2Fweb.py", "%2e%2e/web.py", "index.html/", ""])
+@pytest.mark.parametrize("name", ["none.js", "..%2Fweb.py", "%2e%2e/web.py", "index.html/", "masks", "masks/", "masks/..%2Fmain.js", "masks/none.js", ""])
 def test_nothing_else_is_served(client: httpx.Client, name: str) -> None:
     answer = client.get(f"/page/{name}")
     assert (answer.status_code, answer.json()["type"]) == (404, "urn:wikiclip:problem:not-found")
@@ -75,9 +78,23 @@ def test_no_file_names_another_server(name: str) -> None:
     assert [one for one in named if one != "http://www.w3.org"] == []
 
 
-def test_every_module_that_is_imported_is_there() -> None:
-    for name, content in PAGE.items():
-        if name.endswith(".js"):
-            assert set(re.findall(r'from "\./([\w.]+)"', content)) <= set(PAGE), name
-    used = re.findall(r'href="#(i-\w+)"', PAGE["index.html"])
-    assert set(used) == set(re.findall(r'<symbol id="(i-\w+)"', PAGE["index.html"]))
+def imports_of(name: str) -> set[str]:
+    """The files that one of the page asks for, as they are called from the page's folder."""
+    named = re.findall(r'from "(\.{1,2}/[^"]+)"', PAGE[name])
+    return {posixpath.normpath(posixpath.join(posixpath.dirname(name), each)) for each in named}
+
+
+def test_every_file_that_is_asked_for_is_there_and_every_one_is_asked_for() -> None:
+    modules = {name for name in PAGE if name.endswith(".js")}
+    asked = set(re.findall(r'(?:src|href)="/page/([^"]+)"', PAGE[pages.FRONT]))
+    assert asked.union(*map(imports_of, modules)) | {pages.FRONT} == set(PAGE)
+    used = re.findall(r'href="#(i-\w+)"', PAGE[pages.FRONT])
+    assert set(used) == set(re.findall(r'<symbol id="(i-\w+)"', PAGE[pages.FRONT]))
+
+
+def test_folders_of_the_page_import_in_one_direction() -> None:
+    order = ["base", "masks", "knowledge", "answers", "stage", "asking", ""]
+    for name in PAGE:
+        home = posixpath.dirname(name)
+        for other in (posixpath.dirname(asked) for asked in imports_of(name)):
+            assert other == home or order.index(other) < order.index(home), (name, other)

@@ -1,11 +1,11 @@
 // What the service answered for a region: one article with a card for each candidate.
 
 import { asCurl, copy } from "./copy.js";
-import { el, outwards, percent } from "./dom.js";
-import { thumb } from "./entity_picture.js";
+import { el, outwards, percent } from "../base/dom.js";
+import { thumb } from "../knowledge/entity_picture.js";
 import { explanation } from "./explain.js";
-import { key } from "./key.js";
-import { inWords } from "./problems.js";
+import { key } from "../base/key.js";
+import { inWords } from "../base/problems.js";
 import { Telling } from "./telling.js";
 import { sureFrom, verdictOf } from "./verdict.js";
 

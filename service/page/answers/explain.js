@@ -1,8 +1,8 @@
 // Why this answer: where the picture resembles the entity, where the entity's own picture was looked at, and the words
 // of its description that weighed most.
 
-import { blob, explain } from "./api.js";
-import { el } from "./dom.js";
+import { blob, explain } from "../base/api.js";
+import { el } from "../base/dom.js";
 import { drawHeat, range } from "./heat.js";
 
 /** The panel, once the service has answered. Raises Problem. */

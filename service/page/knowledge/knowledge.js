@@ -2,8 +2,8 @@
 // nearest neighbours. The address says what is shown, so that it can be kept and gone back to: #entities?q=...&tag=... or
 // #entities/ID.
 
-import { entities, entity, neighbours } from "./api.js";
-import { byId, el, outwards } from "./dom.js";
+import { entities, entity, neighbours } from "../base/api.js";
+import { byId, el, outwards } from "../base/dom.js";
 import { entityPicture, thumb } from "./entity_picture.js";
 import { inNumbers } from "./holdings.js";
 import { TagChoice } from "./tags.js";

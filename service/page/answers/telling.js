@@ -1,9 +1,9 @@
 // What a region really shows, said by who looks at it: the service keeps it as a label to learn from, where it keeps any.
 
-import { entities, tell } from "./api.js";
-import { el } from "./dom.js";
-import { thumb } from "./entity_picture.js";
-import { inWords } from "./problems.js";
+import { entities, tell } from "../base/api.js";
+import { el } from "../base/dom.js";
+import { thumb } from "../knowledge/entity_picture.js";
+import { inWords } from "../base/problems.js";
 
 const PAUSE_MS = 200; // without a key, before words are looked for
 const SHOWN = 6; // entries

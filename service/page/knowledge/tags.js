@@ -1,8 +1,8 @@
 // The tags that entries have, as buttons: those that are chosen leave out the entries that have none of them. Nothing is
 // seen of it where no entry has a tag.
 
-import { entities, tags } from "./api.js";
-import { el } from "./dom.js";
+import { entities, tags } from "../base/api.js";
+import { el } from "../base/dom.js";
 
 const FIRST = 8; // tags, before more are asked for
 const MORE = 16;

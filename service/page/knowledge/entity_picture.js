@@ -1,8 +1,8 @@
 // An entity's picture. With a key it has to be fetched: an <img> cannot send one.
 
-import { blob } from "./api.js";
-import { el } from "./dom.js";
-import { key } from "./key.js";
+import { blob } from "../base/api.js";
+import { el } from "../base/dom.js";
+import { key } from "../base/key.js";
 
 /** An <img>, or null where the entity has no picture. One that cannot be shown goes, and its frame (`.thumb`) with it. */
 export function entityPicture(path, title) {

@@ -1,6 +1,6 @@
 // The question as a command for a shell, and text into the clipboard.
 
-import { el } from "./dom.js";
+import { el } from "../base/dom.js";
 
 const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
 

@@ -1,6 +1,6 @@
 // Single keys, which can be switched off (WCAG 2.1.4), and undo and redo, which cannot.
 
-import { byId } from "./dom.js";
+import { byId } from "../base/dom.js";
 
 const NAME = "wikiclip-single-keys";
 

@@ -1,8 +1,8 @@
 // The number of each region, on the picture: colours alone tell them apart for some people only. And the name of each
 // proposal that was linked.
 
-import { mark } from "./cards.js";
-import { verdictOf } from "./verdict.js";
+import { mark } from "../answers/cards.js";
+import { verdictOf } from "../answers/verdict.js";
 
 const RADIUS = 11;
 const [HIGH, PAD, LONGEST] = [22, 7, 28]; // of a name: pixels, pixels, characters

@@ -1,7 +1,7 @@
 // Ways for a picture to get here: chosen, dropped, pasted, or one of the demo's scenes.
 
-import { blob, scenes } from "./api.js";
-import { byId, el } from "./dom.js";
+import { blob, scenes } from "../base/api.js";
+import { byId, el } from "../base/dom.js";
 
 /** `open(file, regions)` is called with each picture; `regions` are those to choose from that a scene comes with. */
 export function installSources({ open, report }) {

@@ -1,7 +1,7 @@
 // What the knowledge base holds, said before anything is asked: how many entries, of what, and some that have a picture.
 
-import { entities } from "./api.js";
-import { byId, el } from "./dom.js";
+import { entities } from "../base/api.js";
+import { byId, el } from "../base/dom.js";
 import { thumb } from "./entity_picture.js";
 
 const SHOWN = 6;

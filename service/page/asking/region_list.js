@@ -1,7 +1,7 @@
 // The regions by name, and those that are proposed: what can be clicked on the picture can be chosen here with keys.
 
-import { byId, el, percent } from "./dom.js";
-import { inShort, mark } from "./cards.js";
+import { byId, el, percent } from "../base/dom.js";
+import { inShort, mark } from "../answers/cards.js";
 
 export function showRegions(regions) {
   const list = byId("regions");

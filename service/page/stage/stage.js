@@ -1,8 +1,8 @@
 // Three canvases above each other, of the screen's size: the picture, which is drawn when the view moves; the regions,
 // of which only what changed is drawn; and the marks that follow the pointer. All drawing waits for the next frame.
 
-import { clip, grow, scaled, union } from "./rect.js";
-import { Layer, rgb } from "./layer.js";
+import { clip, grow, scaled, union } from "../masks/rect.js";
+import { Layer, rgb } from "../masks/layer.js";
 
 export class Stage {
   #dirty = { picture: false, marks: false, regions: null };
