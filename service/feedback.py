@@ -5,6 +5,7 @@ import json
 import os
 import threading
 import time
+from math import inf
 from pathlib import Path
 
 from service.changes.pictures import store
@@ -33,7 +34,7 @@ class FeedbackFolder:
         self._lock = threading.Lock()
         self._counted, self._counted_at = 0, float("-inf")
 
-    def keep(self, picture: bytes, *, entity_id: str, region: object, answered: str | None) -> int:
+    def keep(self, picture: bytes, *, entity_id: str, region: object, answered: str | None, until: float = inf) -> int:
         """Keeps a label, and returns the size of the file of labels once it is on the disk.
 
         Args:
@@ -41,9 +42,11 @@ class FeedbackFolder:
             entity_id: what the region shows.
             region: as a request has it; None for the whole picture.
             answered: the id that the service had said.
+            until: when to give up waiting for another process that keeps one, by `time.monotonic`.
 
         Raises:
             TooMuch: there is no room for it.
+            Held: another process keeps one for longer.
             OSError: it cannot be written.
         """
         told = {"entity_id": entity_id, "region": region, "answered": answered}
@@ -55,7 +58,7 @@ class FeedbackFolder:
         name = store(picture, self._folder / PICTURES)
         line = json.dumps({"picture": f"{PICTURES}/{name}", **label}, ensure_ascii=False)
         path = self._folder / LABELS
-        with locked(self._folder / LOCK), path.open("a+b") as file:
+        with locked(self._folder / LOCK, until=until), path.open("a+b") as file:
             content = line.encode() + b"\n"
             if file.tell() and not _ends_a_line(file.fileno(), file.tell()):  # of a process that was killed
                 content = b"\n" + content

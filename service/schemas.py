@@ -248,6 +248,13 @@ class JobOut(BaseModel):
     removed: Annotated[int, Field(description="Records that are no more because of it.")] = 0
     faults: Annotated[list[str], Field(description="What of it could not be done, up to a hundred.")] = []
     more_faults: Annotated[int, Field(description="How many more faults there were.")] = 0
+    kept_as_extra: Annotated[
+        dict[str, int],
+        Field(
+            description="Keys that went to `extra`, the dozen that most records had, with how many had them: one of"
+            " them may be a misspelt one."
+        ),
+    ] = {}
 
 
 class JobsResponse(BaseModel):

@@ -5,6 +5,7 @@ Whoever keeps pictures for a change holds `receiving` until the change waits on 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 
 from wikiclip.base.locks import locked
@@ -19,10 +20,17 @@ def pictures_of(home: Path) -> Path:
 
 
 @contextmanager
-def receiving(home: Path) -> Iterator[None]:
-    """Keeps pictures that nothing names yet from being removed while the block runs. Raises OSError where the folder
-    cannot be written."""
+def receiving(home: Path, *, until: float = inf) -> Iterator[None]:
+    """Keeps pictures that nothing names yet from being removed while the block runs.
+
+    Args:
+        until: when to give up waiting for who removes some, by `time.monotonic`.
+
+    Raises:
+        Held: somebody does so for longer.
+        OSError: the folder cannot be written.
+    """
     folder = home / CHANGES
     folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder / RECEIVING):
+    with locked(folder / RECEIVING, until=until):
         yield

@@ -42,6 +42,7 @@ class Head(Kept):
         puts, removes: how many records it holds.
         faults: what of it was left out as it came, the first ones.
         more_faults: how many more there were.
+        kept_as_extra: keys that no record has, with how many of the records had each; the most frequent ones.
     """
 
     caller: str
@@ -50,6 +51,7 @@ class Head(Kept):
     removes: int
     faults: tuple[str, ...] = ()
     more_faults: int = 0
+    kept_as_extra: dict[str, int] = Field(default_factory=dict)
 
 
 UNKNOWN = Head(caller="unknown", accepted="unknown", puts=0, removes=0)  # of a change whose file is damaged

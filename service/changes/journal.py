@@ -9,6 +9,7 @@ import shutil
 import uuid
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
+from math import inf
 from pathlib import Path
 from typing import Literal
 
@@ -71,9 +72,9 @@ class Journal:
         """The folder of pictures that were sent."""
         return pictures_of(self._home)
 
-    def receiving(self) -> AbstractContextManager[None]:
-        """Held from before a change's pictures are kept until it is accepted. Raises OSError."""
-        return receiving(self._home)
+    def receiving(self, *, until: float = inf) -> AbstractContextManager[None]:
+        """Held from before a change's pictures are kept until it is accepted; as `indexer.updating.sent.receiving`."""
+        return receiving(self._home, until=until)
 
     @property
     def name(self) -> str:
@@ -94,17 +95,21 @@ class Journal:
         if len(self.waiting()) >= most:
             raise Full
 
-    def accept(self, change: Change, *, most: int) -> str:
+    def accept(self, change: Change, *, most: int, until: float = inf) -> str:
         """Keeps a change, and returns its id once it is on the disk.
+
+        Args:
+            until: when to give up waiting for another process that keeps one, by `time.monotonic`.
 
         Raises:
             Full: `most` wait.
+            Held: another process keeps one for longer.
             OSError: it cannot be written.
         """
         for folder in (self._waiting, self._done):
             if not folder.is_dir():
                 folder.mkdir(parents=True, exist_ok=True)
-        with locked(self.folder / LOCK):
+        with locked(self.folder / LOCK, until=until):
             self.expect_room(most)
             if not (self.folder / NAME).exists():
                 write_text(self.folder / NAME, f"{uuid.uuid4().hex}\n")

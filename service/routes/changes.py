@@ -24,6 +24,7 @@ from service.routes.parsing import parts_of
 from service.routes.records import MOST_PICTURES, Draft, lines_put, record_put, removal
 from service.schemas import JobOut
 from service.settings import Settings
+from wikiclip.base.locks import Held
 from wikiclip.pictures import PictureError
 
 logger = logging.getLogger(__name__)
@@ -158,10 +159,10 @@ class Receiver:
             deadline.expect_time()
         async with self._keeping.taken(deadline):
             expect_awaited()
-            return await asyncio.to_thread(self._accept, draft)
+            return await asyncio.to_thread(self._accept, draft, deadline)
 
     def _read(self, make: Make, size: int, deadline: Deadline) -> Draft:
-        with self._refusing():
+        with self._refusing(deadline):
             self.journal.expect_space(2 * size, free=self._settings.free_bytes)
             self.journal.expect_room(self._settings.changes_waiting)
         draft = make(deadline)
@@ -173,15 +174,19 @@ class Receiver:
                 raise Problem(BY_CODE[error.code], str(error)) from None
         return draft
 
-    def _accept(self, draft: Draft) -> JobOut:
-        with self._refusing(), self.journal.receiving() if draft.pictures else nullcontext():
+    def _accept(self, draft: Draft, deadline: Deadline) -> JobOut:
+        receiving = self.journal.receiving(until=deadline.until) if draft.pictures else nullcontext()
+        with self._refusing(deadline), receiving:
             change = draft.with_pictures([store(each, self.journal.pictures) for each in draft.pictures])
-            return shown(self.journal.accept(change, most=self._settings.changes_waiting), change.head)
+            most = self._settings.changes_waiting
+            return shown(self.journal.accept(change, most=most, until=deadline.until), change.head)
 
     @contextmanager
-    def _refusing(self) -> Iterator[None]:
+    def _refusing(self, deadline: Deadline) -> Iterator[None]:
         try:
             yield
+        except Held:
+            raise deadline.problem() from None
         except Full:
             raise Problem(
                 Cause.BUSY,

@@ -22,6 +22,7 @@ from service.routes.requests import Base64Picture, PictureFile, Region, Shape
 from service.routes.strict import Strict
 from service.schemas import FeedbackResponse
 from service.settings import Settings
+from wikiclip.base.locks import Held
 from wikiclip.masks import RegionError, decode_region
 from wikiclip.pictures import PictureError, read_picture
 
@@ -89,11 +90,12 @@ class Listener:
         Raises:
             Problem: nothing is kept, such as where no turn comes before the deadline.
         """
-        async with self.turns.taken(Deadline(self._settings.deadline_s)):
+        deadline = Deadline(self._settings.deadline_s)
+        async with self.turns.taken(deadline):
             expect_awaited()
-            return await asyncio.to_thread(self._keep, body, kind, serving)
+            return await asyncio.to_thread(self._keep, body, kind, serving, deadline)
 
-    def _keep(self, body: bytes, kind: ContentType, serving: Answers) -> int:
+    def _keep(self, body: bytes, kind: ContentType, serving: Answers, deadline: Deadline) -> int:
         asked = parse(body, kind, FEEDBACK)
         options = asked.options
         try:
@@ -113,8 +115,14 @@ class Listener:
             if shutil.disk_usage(self._settings.feedback).free < self._settings.free_bytes + 2 * len(body):
                 raise Problem(Cause.NO_ROOM, "The disk of feedback would have less left than WIKICLIP_FREE_BYTES.")
             return self.folder.keep(
-                asked.picture, entity_id=options.entity_id, region=options.region, answered=options.answered
+                asked.picture,
+                entity_id=options.entity_id,
+                region=options.region,
+                answered=options.answered,
+                until=deadline.until,
             )
+        except Held:
+            raise deadline.problem() from None
         except TooMuch:
             raise Problem(Cause.NO_ROOM, "The folder of feedback holds WIKICLIP_FEEDBACK_BYTES.") from None
         except OSError as error:

@@ -54,6 +54,7 @@ def shown(job_id: str, about: Done | Head) -> JobOut:
             asked=about.puts + about.removes,
             faults=list(about.faults),
             more_faults=about.more_faults,
+            kept_as_extra=about.kept_as_extra,
         )
     head = about.head
     faults = [*head.faults, *about.faults]
@@ -69,6 +70,7 @@ def shown(job_id: str, about: Done | Head) -> JobOut:
         removed=about.removed,
         faults=faults,
         more_faults=head.more_faults + about.more_faults,
+        kept_as_extra=head.kept_as_extra,
     )
 
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
-from indexer.kb.jsonl import Line, first_fault, read_line
+from indexer.kb.jsonl import MOST_KEYS, Line, first_fault, read_line
 from indexer.kb.record import BadRecord
 from service.changes.change import MOST_FAULTS, Change, Head, Put, Remove
 from service.errors import Cause, Problem
@@ -18,6 +18,7 @@ from service.http import strict_json
 from service.routes.parsing import MOST_FAULTS as MOST_TOLD
 
 MOST_PICTURES = 64  # of a record
+LONGEST_KEY = 100  # characters of a key that is told of
 MOST_LINES = 10_000  # of one body: a few seconds of one core
 BLANK = b" \t\r\n"
 
@@ -85,11 +86,11 @@ def record_put(entity_id: str, body: bytes, pictures: Sequence[bytes], caller: s
     record = _object(body, "The record")
     if record.setdefault("entity_id", entity_id) != entity_id:
         raise Problem(Cause.INVALID_REQUEST, "The record's `entity_id` is another than the one of the path.")
-    faults = Faults()
-    put = _put(record, len(pictures), faults, "")
+    faults, kept = Faults(), Counter[str]()
+    put = _put(record, len(pictures), faults, "", kept)
     if put is None or faults.count:
         raise faults.problem()
-    return Draft(_change(caller, [put], Faults()), pictures)
+    return Draft(_change(caller, [put], Faults(), kept), pictures)
 
 
 def lines_put(body: bytes, caller: str, expect_time: Callable[[], None] = lambda: None) -> Draft:
@@ -105,7 +106,7 @@ def lines_put(body: bytes, caller: str, expect_time: Callable[[], None] = lambda
     if body.count(b"\n") >= MOST_LINES:  # before they are made objects
         raise Problem(Cause.BODY_TOO_LARGE, f"A body may have {MOST_LINES:,} lines: send the others by themselves.")
     puts: list[Put] = []
-    faults, values = Faults(), 0
+    faults, kept, values = Faults(), Counter[str](), 0
     for number, line in enumerate(body.split(b"\n"), start=1):
         expect_time()
         if line.strip(BLANK):
@@ -116,7 +117,7 @@ def lines_put(body: bytes, caller: str, expect_time: Callable[[], None] = lambda
             except strict_json.TooManyValues as error:
                 raise Problem(Cause.BODY_TOO_LARGE, f"{error} Send fewer lines at once.") from None
             try:
-                put = _put(_object(line, f"Line {number}"), 0, faults, f"line {number}: ")
+                put = _put(_object(line, f"Line {number}"), 0, faults, f"line {number}: ", kept)
             except Problem as problem:
                 faults.add(problem.detail.removesuffix("."))
             else:
@@ -125,7 +126,7 @@ def lines_put(body: bytes, caller: str, expect_time: Callable[[], None] = lambda
         if not faults.count:
             raise Problem(Cause.INVALID_REQUEST, "The body holds no record: send one JSON object a line.")
         raise faults.problem()
-    return Draft(_change(caller, puts, faults))
+    return Draft(_change(caller, puts, faults, kept))
 
 
 def removal(entity_id: str, caller: str) -> Draft:
@@ -145,11 +146,15 @@ def _object(body: bytes, what: str) -> dict[str, Any]:
     return found
 
 
-def _put(record: dict[str, Any], sent: int, faults: Faults, where: str) -> Put | None:
-    """The record as it waits; None where it is none. `extra` is null where it holds nothing."""
+def _put(record: dict[str, Any], sent: int, faults: Faults, where: str, kept: Counter[str]) -> Put | None:
+    """The record as it waits; None where it is none. `extra` is null where it holds nothing.
+
+    Args:
+        kept: counts keys that went to `extra`.
+    """
     images = record.pop("images", None)
     line, found = json.dumps(record).encode(), None
-    for read in read_line("", line, Counter()):
+    for read in read_line("", line, kept):
         if isinstance(read, BadRecord):
             faults.add(f"{where}{read.why}")
         else:
@@ -157,11 +162,11 @@ def _put(record: dict[str, Any], sent: int, faults: Faults, where: str) -> Put |
     if found is None:
         return None
     told = {name: list(value) if isinstance(value, tuple) else value for name, value in found._asdict().items()}
-    kept = {name: value for name, value in told.items() if value not in (None, []) and name != "images"}
+    held = {name: value for name, value in told.items() if value not in (None, []) and name != "images"}
     if found.extra is not None:
-        kept["extra"] = json.loads(found.extra)
+        held["extra"] = json.loads(found.extra)
     pictures = _pictures(found.entity_id, images, sent, faults, where)
-    return Put(entity_id=found.entity_id, record=kept, pictures=pictures)
+    return Put(entity_id=found.entity_id, record=held, pictures=pictures)
 
 
 def _pictures(entity_id: str, images: object, sent: int, faults: Faults, where: str) -> tuple[int, ...] | None:
@@ -198,7 +203,7 @@ def _number(image: object, own: str) -> int | None:
     return int(number or 0)
 
 
-def _change(caller: str, puts: list[Put], faults: Faults) -> Change:
+def _change(caller: str, puts: list[Put], faults: Faults, kept: Counter[str]) -> Change:
     head = Head(
         caller=caller,
         accepted=_now(),
@@ -206,6 +211,7 @@ def _change(caller: str, puts: list[Put], faults: Faults) -> Change:
         removes=0,
         faults=tuple(fault[:1000] for fault in faults.listed),
         more_faults=faults.count - len(faults.listed),
+        kept_as_extra={key[:LONGEST_KEY]: count for key, count in kept.most_common(MOST_KEYS)},
     )
     return Change(head=head, puts=tuple(puts))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from indexer.kb.jsonl import MOST_KEYS
 from service.changes.journal import Journal
 from service.errors import Cause, Problem
 from service.http.turns import Deadline
@@ -102,6 +103,32 @@ def test_what_nobody_waits_for_is_not_kept(settings: Settings, tmp_path: Path) -
 
     asyncio.run(asked(0))
     asyncio.run(asked(1))
+
+
+@pytest.mark.parametrize("held", ["LOCK", "RECEIVING"])
+def test_who_holds_the_files_for_long_holds_no_caller_beyond_its_deadline(
+    settings: Settings, tmp_path: Path, held: str
+) -> None:
+    receiver = Receiver(settings.model_copy(update={"index": tmp_path, "deadline_s": 0.3}))
+    draft = Draft(lines_put(line(0), "ops").change, [drawn((1, 2, 3))])
+    receiver.journal.folder.mkdir()
+    with locked(receiver.journal.folder / held), pytest.raises(Problem) as caught:
+        asyncio.run(receiver.accepted(lambda _: draft, 9, here))
+    assert caught.value.cause is Cause.DEADLINE
+    assert receiver.journal.waiting() == []
+    asyncio.run(receiver.accepted(lambda _: draft, 9, here))
+    assert len(receiver.journal.waiting()) == 1
+
+
+def test_keys_that_no_record_has_are_told_of_with_the_job(tmp_path: Path) -> None:
+    body = line(0, titel="x") + line(1, titel="y", **{"k" * 999: 1}) + line(2, extra={"shelf": 7})
+    change = lines_put(body, "ops").change
+    journal = Journal(tmp_path)
+    told_of = told(journal, journal.accept(change, most=9))
+    assert told_of is not None
+    assert told_of.kept_as_extra == {"titel": 2, "k" * 100: 1}
+    many = line(0, **{f"key{number}": 0 for number in range(99)})
+    assert len(lines_put(many, "ops").change.head.kept_as_extra) == MOST_KEYS
 
 
 def test_a_job_that_waits_in_a_damaged_file_has_failed(tmp_path: Path) -> None:

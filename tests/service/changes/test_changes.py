@@ -26,6 +26,7 @@ def test_a_record_with_a_picture_is_put_found_changed_and_removed(asking: Asking
     assert (job["put"], job["removed"], job["faults"], job["caller"]) == (1, 0, [], "ops")
     shown = asking.http.get("/entities/new%2Fone").json()
     assert (shown["title"], shown["tags"], shown["extra"]) == ("Amethyst", ["stones"], {"shelf": 7})
+    assert job["kept_as_extra"] == {"shelf": 1}, "it may be a misspelt one"
     assert asking.http.get(shown["images"][0]).content == picture
     assert found(asking, picture) == "new/one"
     stored = [path for path in (asking.home / "changes" / "pictures").rglob("*") if path.is_file()]

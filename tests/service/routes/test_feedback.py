@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
@@ -14,7 +15,7 @@ from indexer.kb.record import BadRecord
 from service import examples
 from service.engine.answering import Answers
 from service.errors import Cause, Problem
-from service.feedback import LABELS, FeedbackFolder, TooMuch
+from service.feedback import LABELS, LOCK, FeedbackFolder, TooMuch
 from service.http.bodies import ContentType
 from service.http.turns import Deadline
 from service.routes.feedback import Listener
@@ -22,6 +23,7 @@ from service.settings import Settings
 from tests.service.conftest import Service, ready
 from training.data.annotation import Annotation
 from training.data.collection.labels import CollectionLabels
+from wikiclip.base.locks import Held, locked
 from wikiclip.masks import decode_region
 from wikiclip.pictures import read_picture
 
@@ -95,6 +97,13 @@ def test_a_picture_that_is_there_takes_no_room_again(tmp_path: Path, png: bytes)
     with pytest.raises(TooMuch):
         folder.keep(png + bytes(len(png) + 3000), entity_id="a", region=None, answered=None)
     folder.keep(png + b"x", entity_id="a", region=None, answered=None)
+
+
+def test_a_wait_for_another_process_ends(tmp_path: Path, png: bytes) -> None:
+    folder = FeedbackFolder(tmp_path, most=10**6)
+    with locked(tmp_path / LOCK), pytest.raises(Held):
+        folder.keep(png, entity_id="x", region=None, answered=None, until=time.monotonic() + 0.1)
+    assert folder.keep(png, entity_id="x", region=None, answered=None, until=time.monotonic() + 60) > 0
 
 
 def test_nothing_is_kept_after_the_deadline_or_for_nobody(settings: Settings, tmp_path: Path) -> None:

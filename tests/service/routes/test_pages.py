@@ -52,7 +52,20 @@ def test_the_description_is_at_one_address_from_which_its_links_lead_somewhere(
         assert client.get(description.url.join(link)).status_code == 200
 
 
-@pytest.mark.parametrize("name", ["none.js", "..%2Fweb.py", "%2e%2e/web.py", "index.html/", "masks", "masks/", "masks/..%2Fmain.js", "masks/none.js", ""])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "none.js",
+        "..%2Fweb.py",
+        "%2e%2e/web.py",
+        "index.html/",
+        "masks",
+        "masks/",
+        "masks/..%2Fmain.js",
+        "masks/none.js",
+        "",
+    ],
+)
 def test_nothing_else_is_served(client: httpx.Client, name: str) -> None:
     answer = client.get(f"/page/{name}")
     assert (answer.status_code, answer.json()["type"]) == (404, "urn:wikiclip:problem:not-found")

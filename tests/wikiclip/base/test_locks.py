@@ -3,6 +3,7 @@
 import fcntl
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,20 @@ def test_a_process_that_was_killed_lets_go(tmp_path: Path) -> None:
     with locked(path, when_held=kill):
         assert told == ["waiting"]
         assert holder.wait() != 0
+
+
+def test_a_wait_ends_when_it_shall_and_holds_what_became_free(tmp_path: Path) -> None:
+    path = tmp_path / "LOCK"
+    with locked(path):
+        began = time.monotonic()
+        with pytest.raises(Held), locked(path, until=began + 0.2):
+            pass
+        assert time.monotonic() >= began + 0.2
+    holder, _ = start(path)
+    with locked(path, until=time.monotonic() + 60, when_held=holder.kill):
+        holder.wait()
+        with pytest.raises(Held), locked(path, wait=False):
+            pass
 
 
 def test_a_tool_that_inherits_the_descriptor_holds_on_after_its_caller_was_killed(tmp_path: Path) -> None:
