@@ -50,9 +50,13 @@ def write_table(rows: Path, out: Path) -> None:
     """Writes a line for each candidate of each row as CSV, in one step; boxes only where rows tell their regions.
 
     A cell that a spreadsheet would run as a formula begins with an apostrophe.
+
+    Args:
+        out: cells are separated by tabs where it ends in `.tsv`: a comma is what some languages write numbers with, and
+            their spreadsheets expect another separator.
     """
     with appearing_file(out) as partial, partial.open("w", encoding="utf-8-sig", newline="") as file:
-        lines = csv.writer(file)
+        lines = csv.writer(file, delimiter="\t" if out.suffix.lower() == ".tsv" else ",")
         lines.writerow(HEAD)
         for row in _read(rows):
             part = str(row["annotation_id"]).removeprefix(str(row["image_id"])).lstrip("#")

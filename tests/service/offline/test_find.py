@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from typer.testing import CliRunner
 
 from service.batch import app
+from service.offline import shown
 from service.settings import Settings
 from wikiclip.base.errors import WikiClipError
 
@@ -87,6 +88,9 @@ def test_table_and_sheet_show_all_of_it(run: Any, photos: Path, tmp_path: Path) 
     first = next(line for line in lines if line["picture"] == "a.png" and line["part"] == "1")
     assert int(first["width"]) > 40
     assert sum(line["error"] != "" for line in lines) == 1
+    shown.write_table(out, tmp_path / "out.tsv")
+    with (tmp_path / "out.tsv").open(encoding="utf-8-sig", newline="") as file:
+        assert list(csv.DictReader(file, delimiter="\t")) == lines
     html = sheet.read_text()
     assert "<b>&" not in html
     assert "&lt;b&gt;&amp;.png" in html
