@@ -42,7 +42,8 @@ def batch(
         bool, typer.Option("--find", help="Also link what stands out in each picture, without annotations.")
     ] = False,
     csv_file: Annotated[
-        Path | None, typer.Option("--csv", help="Also write a table for spreadsheets, a line a candidate; of tabs, as FILE.tsv.")
+        Path | None,
+        typer.Option("--csv", help="Also write a table for spreadsheets, a line a candidate; of tabs, as FILE.tsv."),
     ] = None,
     sheet: Annotated[
         Path | None, typer.Option(help="Also write a sheet of the pictures with their answers, one HTML file.")
