@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from wikiclip.masks import Mask, decode_region, whole
+from wikiclip.mentions.views import Cuts, PreparedMention
 from wikiclip.pictures import Picture
-from wikiclip.views import Cuts, PreparedMention
 
 MOST_KEPT = 64_000_000  # pixels of masks, a byte each, between the look at the regions and the cut
 

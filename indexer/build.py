@@ -27,8 +27,8 @@ from wikiclip.base.errors import WikiClipError
 from wikiclip.base.machine import DeviceChoice, memory
 from wikiclip.base.paths import index_home
 from wikiclip.checkpoint import checkpoint_folder, made_by
-from wikiclip.languages import reading_of
 from wikiclip.model import WikiClip
+from wikiclip.presets.languages import reading_of
 
 app = typer.Typer(add_completion=False)
 

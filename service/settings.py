@@ -11,7 +11,7 @@ from indexer.kinds.milvus.server import SECONDS, MilvusServer
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.machine import DeviceChoice, cores
 from wikiclip.base.paths import index_home
-from wikiclip.picture_files import FILE_FORMATS, FileFormat
+from wikiclip.picture_files.reading import FILE_FORMATS, FileFormat
 from wikiclip.pictures import PictureLimits
 
 MIB = 1024 * 1024

@@ -30,8 +30,8 @@ from wikiclip.base.devices import best_device
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.paths import features_home, home
 from wikiclip.model import WikiClip
-from wikiclip.preset_choice import chosen_preset
 from wikiclip.presets import Preset, PresetName
+from wikiclip.presets.choice import chosen_preset
 from wikiclip.towers.pinning import pinned_text
 
 REPORT = "report.html"

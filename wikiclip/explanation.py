@@ -22,7 +22,7 @@ from torch import Tensor
 from wikiclip.attention import sequence_first
 from wikiclip.entity import EntityFeatures, VgkaEncoder
 from wikiclip.masks import Mask
-from wikiclip.mention import Square
+from wikiclip.mentions.mention import Square
 from wikiclip.model import PreparedEntity, PreparedMention, WikiClip
 from wikiclip.pictures import Picture
 from wikiclip.vgka import CrossAttentionLayer, VisionGuidedKnowledgeAdaptor

@@ -13,8 +13,8 @@ from wikiclip.base.errors import WikiClipError
 from wikiclip.base.paths import checkpoints_home
 from wikiclip.checkpoint import made_by
 from wikiclip.model import WikiClip
-from wikiclip.preset_choice import chosen_preset
 from wikiclip.presets import PRESETS, TOWER, AdaptorConfig, FusionConfig, JointEmbedding, Preset, PresetName
+from wikiclip.presets.choice import chosen_preset
 from wikiclip.towers.pinning import check_is_repository, described, named, pinned, pinned_text
 
 app = typer.Typer(add_completion=False)

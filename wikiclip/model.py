@@ -18,20 +18,20 @@ from torch import Tensor, nn
 from wikiclip.base.errors import WikiClipError
 from wikiclip.checkpoint import checkpoint_folder, read_checkpoint, read_confidence, write_checkpoint
 from wikiclip.confidence import Confidence
-from wikiclip.cutter import is_whole
 from wikiclip.entity import EntityEncoder, EntityFeatures, FusedEncoder, JointEncoder, VgkaEncoder
 from wikiclip.masks import Mask
-from wikiclip.mention import Square, View, around, cut_out, full_picture, padded
+from wikiclip.mentions.cutter import is_whole
+from wikiclip.mentions.mention import Square, View, around, cut_out, full_picture, padded
+from wikiclip.mentions.semantic_tokens import attended, places
+from wikiclip.mentions.views import MentionViews
+from wikiclip.mentions.views import PreparedMention as PreparedMention
 from wikiclip.pictures import Picture
 from wikiclip.presets import TOWER, MentionConfig, Preset
-from wikiclip.semantic_tokens import attended, places
 from wikiclip.towers.loading import open_text_encoder, open_towers, open_vision_tower
 from wikiclip.towers.sentence.embedder import Embedder, EmbedderText, EmbedderTower
 from wikiclip.towers.text import TextEncoder, TextFeatures
 from wikiclip.towers.tower_text import TowerText
 from wikiclip.towers.vision import VisionFeatures, VisionTower
-from wikiclip.views import MentionViews
-from wikiclip.views import PreparedMention as PreparedMention
 
 # Views a forward pass. On a processor what lies between two layers should stay in its caches: of 64 each takes a third
 # more time than of 16, and together they take four times the memory.

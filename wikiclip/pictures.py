@@ -11,7 +11,7 @@ from PIL import Image
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.regular_files import open_regular
 from wikiclip.masks import Mask
-from wikiclip.picture_files import (
+from wikiclip.picture_files.reading import (
     FILE_FORMATS,
     SHRINKS,
     FileFormat,
@@ -21,7 +21,7 @@ from wikiclip.picture_files import (
     open_header,
     sniff_format,
 )
-from wikiclip.structure.lean import BrokenFileError, ExcessError
+from wikiclip.picture_files.structure.lean import BrokenFileError, ExcessError
 
 PictureCode = Literal[
     "empty-image",  # zero bytes

@@ -16,8 +16,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from indexer.default_data.debian import package_versions
-from indexer.kb.articles import read_articles
 from indexer.kb.pictures.clipart import CLIPART, PLAIN_LAST, read_clipart, spaced
+from indexer.kb.wikipedia.articles import read_articles
 from training.data.scenes.compose import SceneConfig, compose
 from training.data.scenes.places import PACKAGES, cut_place
 from wikiclip.base.paths import articles_root, debian_root

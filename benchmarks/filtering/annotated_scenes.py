@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from benchmarks.filtering.cases import places_of
 from indexer.kb.record import Entity
-from indexer.kb.wordnet import WordNet
+from indexer.kb.wordnet.knowledge_base import WordNet
 from training.data.scenes.compose import SceneConfig, compose
 from training.data.scenes.folds import make_pools
 from training.data.scenes.places import cut_place

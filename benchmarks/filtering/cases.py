@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.filtering.damages import GRID, damaged
-from indexer.kb.wordnet import WordNet
+from indexer.kb.wordnet.knowledge_base import WordNet
 from training.annotate.ensemble import Answer
 from training.annotate.overlap import box_of
 from training.data.scenes.compose import Scene, SceneConfig, compose

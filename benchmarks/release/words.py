@@ -9,8 +9,8 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
-from indexer.kb.nouns import WORDNET, Nouns, Synset, read_nouns
 from indexer.kb.oven import RELEASED_RECORDS
+from indexer.kb.wordnet.nouns import WORDNET, Nouns, Synset, read_nouns
 from wikiclip.base.paths import debian_root
 
 WITH_PICTURE = 2_032_340 / RELEASED_RECORDS

@@ -17,7 +17,7 @@ from benchmarks import benchmarks_home
 from benchmarks.search.texts import stream
 from indexer.arrays import read_array
 from indexer.embedding.pending import workers
-from indexer.kb.nouns import WORDNET, read_nouns
+from indexer.kb.wordnet.nouns import WORDNET, read_nouns
 from wikiclip.base.paths import debian_root
 from wikiclip.model import PreparedEntity, WikiClip
 

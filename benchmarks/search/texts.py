@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from indexer.kb.nouns import Nouns, Synset
+from indexer.kb.wordnet.nouns import Nouns, Synset
 
 PLAIN = 0.25  # how many texts describe one synset rather than join two
 PATH = 3  # hypernyms that a text names

@@ -21,7 +21,7 @@ from rich.table import Table
 from benchmarks.segmenters.named import Half, Named, Vectors, entity_vectors, named_scenes, read_pools
 from indexer.default_data.debian import fetch_packages
 from indexer.default_data.needs import PACKAGES, PLACES, Fetched
-from indexer.kb.wordnet import WordNet
+from indexer.kb.wordnet.knowledge_base import WordNet
 from wikiclip.base.command import run
 from wikiclip.base.paths import debian_root
 from wikiclip.masks import Mask

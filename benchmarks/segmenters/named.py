@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.kb.record import Entity, describe
-from indexer.kb.wordnet import WordNet
+from indexer.kb.wordnet.knowledge_base import WordNet
 from indexer.picture_paths import found_picture
 from training.data.scenes.compose import SceneConfig
 from training.data.scenes.dataset import ON_PLACES

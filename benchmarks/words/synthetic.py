@@ -9,8 +9,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from indexer.kb.articles import read_articles
 from indexer.kb.record import Entity
+from indexer.kb.wikipedia.articles import read_articles
 from indexer.words.folding import words_of
 
 TITLE_LENGTHS = (0.15, 0.38, 0.22, 0.12, 0.07, 0.04, 0.02)  # how often a title has 1, 2, 3 ... words

@@ -7,8 +7,8 @@ from indexer.kb.encyclopedic_vqa import EncyclopedicVqa
 from indexer.kb.jsonl import JsonLines
 from indexer.kb.oven import Oven
 from indexer.kb.record import BadRecord, Entity, KnowledgeBase
-from indexer.kb.wikipedia import Wikipedia
-from indexer.kb.wordnet import WordNet
+from indexer.kb.wikipedia.knowledge_base import Wikipedia
+from indexer.kb.wordnet.knowledge_base import WordNet
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.paths import articles_root, debian_root
 

@@ -4,7 +4,7 @@ import unicodedata
 from collections import Counter
 
 from indexer.kb.record import Entity
-from wikiclip.languages import Reading
+from wikiclip.presets.languages import Reading
 
 LOOKED_AT = 200  # characters of a record
 LATIN = "LATIN"

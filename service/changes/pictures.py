@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from wikiclip.base.files import sync
-from wikiclip.picture_files import sniff_format
+from wikiclip.picture_files.reading import sniff_format
 from wikiclip.pictures import PictureError, PictureLimits, read_picture
 
 SEEN = 512  # pixels of a side that are enough to see that a JPEG can be decoded

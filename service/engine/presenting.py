@@ -26,9 +26,9 @@ from service.schemas import (
 )
 from wikiclip.explanation import Grid, Pair, explain
 from wikiclip.masks import Mask, bounds, encode_rle
-from wikiclip.mention import Square
+from wikiclip.mentions.mention import Square
 from wikiclip.model import WikiClip
-from wikiclip.picture_files import media_type
+from wikiclip.picture_files.reading import media_type
 from wikiclip.pictures import Picture
 from wikiclip.segmenters import Prompt, Segmenter
 

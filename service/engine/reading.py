@@ -19,10 +19,10 @@ from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from wikiclip.explanation import Pair
 from wikiclip.masks import RegionError, bounds, decode_region
+from wikiclip.mentions.views import Cuts
 from wikiclip.model import WikiClip
 from wikiclip.pictures import Fit, Picture, PictureError, read_picture
 from wikiclip.segmenters import Box, Point, Prompt
-from wikiclip.views import Cuts
 
 REGIONS_S = 2.0  # of one core, for all regions of a request
 Charge = Callable[[int], None]  # is told how many regions work is to be done on; raises Problem where they are too many

@@ -23,7 +23,7 @@ from indexer.coco.pictures import Listed, listed_pictures
 from indexer.picture_paths import NoPlace
 from wikiclip.base.errors import WikiClipError
 from wikiclip.masks import UNDECLARED, Declared
-from wikiclip.picture_files import media_type
+from wikiclip.picture_files.reading import media_type
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif"}
 

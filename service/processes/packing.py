@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from indexer.linker import LinkQuery
 from service.processes.memory import ALIGNED, Lease, Room
 from service.processes.messages import KINDS, Contents, PackedMention, Placed
-from wikiclip.mention import View
-from wikiclip.views import PreparedMention
+from wikiclip.mentions.mention import View
+from wikiclip.mentions.views import PreparedMention
 
 
 class Packed:

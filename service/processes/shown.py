@@ -14,8 +14,8 @@ from service.errors import not_loaded
 from service.processes import messages
 from service.processes.asking import Engines
 from service.settings import Settings
+from wikiclip.mentions.views import Cuts, MentionViews
 from wikiclip.presets import Preset
-from wikiclip.views import Cuts, MentionViews
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]  # on the event loop, for another thread, which waits
 

@@ -24,7 +24,7 @@ from service.routes.openapi import documented
 from service.routes.wanted_tags import tags_of
 from service.schemas import EntitiesResponse, EntityOut, FoundResponse, NeighboursResponse
 from wikiclip.base.regular_files import open_regular
-from wikiclip.picture_files import media_type_of
+from wikiclip.picture_files.reading import media_type_of
 
 SLASH_OF_ID, BREAK_OF_ID = "\ud800", "\ud801"  # halves of characters, which no decoded path holds
 

@@ -17,7 +17,7 @@ from service.http import strict_json
 from service.http.bodies import JSON, MULTIPART, ContentType
 from service.routes.requests import FIND, Options, Shape
 from wikiclip.base.base64_text import from_base64
-from wikiclip.picture_files import sniff_format
+from wikiclip.picture_files.reading import sniff_format
 
 MAX_PARTS = 16
 MOST_FAULTS = 10  # that are told one by one

@@ -19,11 +19,11 @@ from tests.wikiclip.small_models import randomise
 from wikiclip.base.errors import WikiClipError
 from wikiclip.checkpoint import CONFIG
 from wikiclip.masks import Mask, bounds, whole
-from wikiclip.mention import View, cut_out, full_picture, masked_crop
+from wikiclip.mentions.mention import View, cut_out, full_picture, masked_crop
+from wikiclip.mentions.views import MentionViews
 from wikiclip.model import VIEWS_ON_CPU, PreparedEntity, PreparedMention, WikiClip
 from wikiclip.pictures import Picture
 from wikiclip.presets import MentionConfig, MentionForm, Preset, SpaceConfig
-from wikiclip.views import MentionViews
 
 Vectors = NDArray[np.float32]
 

@@ -7,8 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.wikiclip.picture_files import saved
-from tests.wikiclip.picture_kinds import (
+from tests.wikiclip.picture_files.kinds import (
     ALPHA,
     HEIGHT,
     OPAQUE,
@@ -20,6 +19,7 @@ from tests.wikiclip.picture_kinds import (
     close,
     exif,
 )
+from tests.wikiclip.picture_files.made import saved
 from wikiclip.pictures import read_picture
 
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from tests.wikiclip.picture_files import png, png_chunk, saved, with_right_checksums
-from tests.wikiclip.picture_kinds import GREY, HEIGHT, OPAQUE, PIXELS, PLAIN, TRANSPARENT, WIDTH, close, exif
-from wikiclip.picture_files import READERS, media_type
+from tests.wikiclip.picture_files.kinds import GREY, HEIGHT, OPAQUE, PIXELS, PLAIN, TRANSPARENT, WIDTH, close, exif
+from tests.wikiclip.picture_files.made import png, png_chunk, saved, with_right_checksums
+from wikiclip.picture_files.reading import READERS, media_type
 from wikiclip.pictures import PICTURE_CODES, Picture, PictureError, PictureLimits, read_picture
 
 DEFAULT = PictureLimits()

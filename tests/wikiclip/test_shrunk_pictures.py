@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
-from tests.wikiclip.picture_files import saved
-from tests.wikiclip.picture_kinds import exif
-from wikiclip.picture_files import SHRINKS
+from tests.wikiclip.picture_files.kinds import exif
+from tests.wikiclip.picture_files.made import saved
+from wikiclip.picture_files.reading import SHRINKS
 from wikiclip.pictures import PictureError, as_it_is, read_picture
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.errors import UnknownEntity
-from indexer.kb.nouns import WORDNET, read_nouns
+from indexer.kb.wordnet.nouns import WORDNET, read_nouns
 from indexer.records.titles import fold
 from indexer.search import EntityIndex
 from training.annotate.references.kinds import Kinds, SeveralKinds

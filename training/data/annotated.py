@@ -28,7 +28,7 @@ from training.data.training_set import TrainingSet
 from training.processes import tell
 from wikiclip.base.errors import WikiClipError
 from wikiclip.masks import Mask
-from wikiclip.mention import VIEWS_VERSION
+from wikiclip.mentions.mention import VIEWS_VERSION
 from wikiclip.model import PreparedMention, WikiClip
 
 BATCH = 32

@@ -26,7 +26,7 @@ from training.data.record_table import open_table
 from training.processes import tell
 from wikiclip.base.machine import cores
 from wikiclip.entity import EntityEncoder, EntityFeatures
-from wikiclip.mention import VIEWS_VERSION
+from wikiclip.mentions.mention import VIEWS_VERSION
 from wikiclip.model import PreparedEntity, WikiClip
 from wikiclip.pictures import PictureError, read_picture
 from wikiclip.presets import TOWER

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from training.data.records import Records
-from wikiclip.mention import VIEWS_VERSION
+from wikiclip.mentions.mention import VIEWS_VERSION
 
 
 @dataclass(frozen=True, kw_only=True)

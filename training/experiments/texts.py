@@ -18,10 +18,10 @@ from rich.table import Table
 from torch import Tensor
 from tqdm import tqdm
 
-from indexer.kb.articles import Article
 from indexer.kb.pictures.drawings import is_drawing
 from indexer.kb.pictures.match import MIRROR, Match
-from indexer.kb.wikipedia import STAMPS_PREFIX, Wikipedia, first_sentence
+from indexer.kb.wikipedia.articles import Article
+from indexer.kb.wikipedia.knowledge_base import STAMPS_PREFIX, Wikipedia, first_sentence
 from training.measure.ranking import bootstrap, ranks, within
 from wikiclip.base.command import run
 from wikiclip.base.paths import articles_root, debian_root

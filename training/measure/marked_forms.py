@@ -30,7 +30,7 @@ from training.measure.once import OnceSeen, OnceSegmented
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.files import appearing_file
 from wikiclip.base.paths import home
-from wikiclip.mention import VIEWS_VERSION
+from wikiclip.mentions.mention import VIEWS_VERSION
 from wikiclip.model import PreparedMention, WikiClip
 from wikiclip.presets import MentionConfig
 from wikiclip.segmenters import open_segmenter

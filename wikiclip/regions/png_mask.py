@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from wikiclip.picture_files import TooManyPixelsError, decode, open_header, sniff_format
+from wikiclip.picture_files.reading import TooManyPixelsError, decode, open_header, sniff_format
+from wikiclip.picture_files.structure.lean import BrokenFileError, ExcessError
 from wikiclip.regions.mask import Mask
 from wikiclip.regions.region import RegionError
-from wikiclip.structure.lean import BrokenFileError, ExcessError
 
 # The share of the mask's pixels up to which something counts as an accident: transparent corners of a mask that was
 # turned a little, black pixels within a thing that was cut out.

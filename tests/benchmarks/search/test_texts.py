@@ -2,7 +2,7 @@ from itertools import islice
 from pathlib import Path
 
 from benchmarks.search.texts import stream
-from indexer.kb.nouns import WORDNET, read_nouns
+from indexer.kb.wordnet.nouns import WORDNET, read_nouns
 
 
 def test_no_text_comes_twice_and_a_seed_gives_the_same_texts(stamps_data: Path):

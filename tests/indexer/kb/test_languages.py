@@ -10,8 +10,8 @@ from indexer.build import build
 from indexer.kb import KnowledgeBaseName
 from indexer.kb.languages import spoken, unread, warning
 from indexer.kb.record import Entity
-from wikiclip.languages import Reading, reading_of
 from wikiclip.presets import PRESETS
+from wikiclip.presets.languages import Reading, reading_of
 
 ENGLISH, MANY = Reading(frozenset({"en"}), 32), Reading(None, 64)
 

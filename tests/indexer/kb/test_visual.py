@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from indexer.kb.articles import read_articles
 from indexer.kb.visual import is_visual, noun_of
-from indexer.kb.wikipedia import can_be_seen
+from indexer.kb.wikipedia.articles import read_articles
+from indexer.kb.wikipedia.knowledge_base import can_be_seen
 from wikiclip.base.paths import articles_root
 
 JUDGED = Path(__file__).with_name("visual_judged.toml")

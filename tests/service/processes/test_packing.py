@@ -15,8 +15,8 @@ from service.processes.memory import Board, Memory, Room, Share
 from service.processes.messages import Contents, Link, encode, read_asked
 from service.processes.packing import Packed, unpacked
 from tests.service.processes.writing import write
-from wikiclip.mention import View
-from wikiclip.views import PreparedMention
+from wikiclip.mentions.mention import View
+from wikiclip.mentions.views import PreparedMention
 
 SIDE = st.integers(1, 7)
 

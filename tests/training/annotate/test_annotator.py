@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.kb.nouns import WORDNET, read_nouns
 from indexer.kb.record import Entity
+from indexer.kb.wordnet.nouns import WORDNET, read_nouns
 from indexer.search import EntityIndex
 from tests.indexer.conftest import make_version
 from tests.training.annotate.conftest import COLOURS, ColourSegmenter, draw_picture

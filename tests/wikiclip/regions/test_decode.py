@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from tests.wikiclip.picture_files import png, saved
+from tests.wikiclip.picture_files.made import png, saved
 from wikiclip.masks import Mask, whole
 from wikiclip.regions.decode import MOST_POLYGONS, POLYGON_REACH, decode_png_mask, decode_region
 from wikiclip.regions.region import REGION_CODES, RegionError

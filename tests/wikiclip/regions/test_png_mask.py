@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.wikiclip.picture_files import saved
+from tests.wikiclip.picture_files.made import saved
 from wikiclip.masks import Mask
 from wikiclip.regions.decode import decode_png_mask
 from wikiclip.regions.region import RegionError

@@ -25,7 +25,7 @@ from wikiclip.checkpoint import read_checkpoint
 from wikiclip.make import app
 from wikiclip.model import WikiClip
 from wikiclip.pictures import Picture
-from wikiclip.preset_choice import chosen_preset
+from wikiclip.presets.choice import chosen_preset
 from wikiclip.towers.__main__ import app as towers
 from wikiclip.towers.hub import CONFIG, WEIGHTS, is_here, repository
 from wikiclip.towers.sentence.files import digest

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from indexer.kb.nouns import Nouns, Synset
-from indexer.kb.wordnet import CONCRETE, EVERYDAY
+from indexer.kb.wordnet.knowledge_base import CONCRETE, EVERYDAY
+from indexer.kb.wordnet.nouns import Nouns, Synset
 from training.annotate.references.kinds import Kind
 
 SYNSET_ID = re.compile(r"n[0-9]{8}")

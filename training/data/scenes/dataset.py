@@ -17,10 +17,10 @@ from indexer.default_data.debian import fetch_packages
 from indexer.default_data.needs import PACKAGES, Fetched
 from indexer.default_data.needs import PLACES as PLACE_PACKAGES
 from indexer.errors import UnknownEntity
-from indexer.kb.imagenet import imagenet_synsets
 from indexer.kb.pictures.match import Stamp
 from indexer.kb.record import KnowledgeBase
-from indexer.kb.wordnet import WordNet
+from indexer.kb.wordnet.imagenet import imagenet_synsets
+from indexer.kb.wordnet.knowledge_base import WordNet
 from training.data.features.cache import GB, Budget
 from training.data.records import Records
 from training.data.scenes.compose import SceneConfig

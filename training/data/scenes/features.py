@@ -18,7 +18,7 @@ from training.data.scenes.compose import Scene, SceneConfig, compose
 from training.data.scenes.marks import MARKS_VERSION, Mark, mark
 from training.data.scenes.places import cut_place
 from wikiclip.masks import Mask, whole
-from wikiclip.mention import VIEWS_VERSION
+from wikiclip.mentions.mention import VIEWS_VERSION
 from wikiclip.model import PreparedMention, WikiClip
 from wikiclip.segmenters import Segmenter, open_segmenter
 

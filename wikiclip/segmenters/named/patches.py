@@ -17,7 +17,7 @@ from PIL import Image
 
 from wikiclip.base.errors import WikiClipError
 from wikiclip.masks import Mask
-from wikiclip.mention import View
+from wikiclip.mentions.mention import View
 from wikiclip.model import WikiClip
 from wikiclip.segmenters.canvas import Canvas
 from wikiclip.segmenters.grabcut import SIDE, cut, softened

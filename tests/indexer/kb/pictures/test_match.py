@@ -2,8 +2,6 @@ from pathlib import Path
 
 import pytest
 
-from indexer.kb.noun_senses import NounSenses
-from indexer.kb.nouns import Nouns
 from indexer.kb.pictures.match import (
     NONE,
     Captioned,
@@ -14,6 +12,8 @@ from indexer.kb.pictures.match import (
     match_caption,
     match_pictures,
 )
+from indexer.kb.wordnet.nouns import Nouns
+from indexer.kb.wordnet.senses import NounSenses
 
 
 class Named:

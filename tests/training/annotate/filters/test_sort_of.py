@@ -2,7 +2,7 @@
 
 import pytest
 
-from indexer.kb.nouns import WORDNET, read_nouns
+from indexer.kb.wordnet.nouns import WORDNET, read_nouns
 from training.annotate.filters.non_visual import not_seen
 from training.annotate.filters.sort_of import packaged, sort_of
 from training.annotate.references.kinds import Kind

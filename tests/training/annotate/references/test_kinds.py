@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from indexer.kb.nouns import WORDNET, read_nouns
+from indexer.kb.wordnet.nouns import WORDNET, read_nouns
 from training.annotate.references.intension import with_kind
 from training.annotate.references.kinds import Kind, SeveralKinds, telling
 from training.annotate.references.templates import packaged

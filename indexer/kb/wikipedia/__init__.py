@@ -1,0 +1,1 @@
+"""Wikipedia's ten thousand vital articles, and the knowledge base that is made of them."""

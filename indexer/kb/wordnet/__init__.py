@@ -1,0 +1,1 @@
+"""WordNet's nouns, and the default knowledge base that is made of them."""
