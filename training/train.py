@@ -13,12 +13,14 @@ from training.data.annotated import AnnotatedData
 from training.data.features.sharing import expect_locks_to_reach
 from training.data.scenes.dataset import ScenesData
 from training.data.source import Data, DataName, DataOptions, open_data, training_set
+from training.data.training_set import TrainingSet
+from training.learn.centres import recentred
 from training.learn.config import TrainConfig
 from training.learn.fit import fit_encoder
 from training.learn.run import Run
 from training.measure.answers import Cell, RankedAnswers
 from training.measure.coverage import RiskCoverage, risk_coverage
-from training.measure.held_out import BeforeAfter, held_out
+from training.measure.held_out import BEFORE, Tried, held_out
 from training.measure.quality import table_rows
 from training.measure.scenes_answers import answers_of_checkpoint
 from training.options import with_options
@@ -29,12 +31,14 @@ from wikiclip.base.command import run
 from wikiclip.base.devices import best_device
 from wikiclip.base.errors import WikiClipError
 from wikiclip.base.paths import features_home, home
+from wikiclip.entity import EntityEncoder
 from wikiclip.model import WikiClip
 from wikiclip.presets import Preset, PresetName
 from wikiclip.presets.choice import chosen_preset
 from wikiclip.towers.pinning import pinned_text
 
 REPORT = "report.html"
+CENTRED, TRAINED = "centred", "trained"  # beside what was before
 NOTED = ("torch", "open_clip_torch", "timm", "sentence-transformers")  # packages that another version may differ in
 app = typer.Typer(add_completion=False)
 
@@ -90,18 +94,23 @@ def train(
             "config": config.to_json(),
         }
         into = Run(out or home() / "runs" / f"{model.name}-{source.data}", settings, fresh=fresh)
-        before = None  # of one's own labels alone: releases have parts to be measured on
+        tried: dict[str, RankedAnswers] = {}  # on one's own labels alone: releases have parts to be measured on
+        centred = None
         if isinstance(data, AnnotatedData) and source.data == DataName.JSONL and start is not None:
-            before = held_out(data, model.entity)
+            centred = _centred(data, model, seen, config.seed, tried)
         model.entity = fit_encoder(model, seen, config, into, every=save_every, onward=start is not None)
         if processes.is_first():
-            compared = None if before is None else _compared(data, model, before)
-            if compared is not None and not compared.is_better:
+            compared = _compared(data, model, tried) if tried else None
+            if compared is not None and compared.best == BEFORE:
                 typer.echo(
-                    f"It finds no more of what was held out, so no checkpoint is written: {start} stays. Fit its"
+                    f"Nothing finds more of what was held out, so no checkpoint is written: {start} stays. Fit its"
                     " confidence to these labels (`python -m training.calibrate`), label more, or train for longer."
                 )
                 return
+            if compared is not None and compared.best == CENTRED:
+                assert centred is not None
+                model.entity = centred
+                typer.echo("The centres alone find most: the checkpoint has these, and the adaptor of before.")
             model.save(into.checkpoint, made_by={**settings, "versions": {name: version(name) for name in NOTED}})
             typer.echo(f"Wrote {into.checkpoint}")
             if report:
@@ -119,12 +128,32 @@ def _shape(preset: str, text: str | None) -> Preset:
     return replace(shape, name=f"{shape.name}-{text.rpartition('/')[2]}", text=encoder, fusion=None)
 
 
-def _compared(data: Data, model: WikiClip, before: RankedAnswers) -> BeforeAfter:
-    """What was held out, before and after, which is printed."""
+def _centred(
+    data: AnnotatedData, model: WikiClip, seen: TrainingSet, seed: int, tried: dict[str, RankedAnswers]
+) -> EntityEncoder | None:
+    """Tries the centres of the labels' own pictures, from which training then starts where they find more; notes what
+    is found without them and with them. None where there is nothing to try, or nothing was held out to tell by."""
+    before = held_out(data, model.entity)
+    if before is None:
+        return None
+    tried[BEFORE] = before
+    centred = recentred(model.entity, seen, seed=seed)
+    if centred is None:
+        return None
+    found = held_out(data, centred)
+    assert found is not None
+    tried[CENTRED] = found
+    if Tried(tried).best == CENTRED:
+        model.entity = centred
+    return centred
+
+
+def _compared(data: Data, model: WikiClip, tried: dict[str, RankedAnswers]) -> Tried:
+    """What was held out, by whatever was tried, which is printed."""
     assert isinstance(data, AnnotatedData)
-    after = held_out(data, model.entity)
-    assert after is not None
-    compared = BeforeAfter(before, after)
+    trained = held_out(data, model.entity)
+    assert trained is not None
+    compared = Tried({**tried, TRAINED: trained})
     Console(width=120).print(compared.table())
     return compared
 
@@ -147,7 +176,7 @@ def _report(
     model: WikiClip,
     data: Data,
     fold: int | None,
-    compared: BeforeAfter | None,
+    compared: Tried | None,
 ) -> None:
     if isinstance(data, ScenesData):
         results = {cell: [answers] for cell, answers in answers_of_checkpoint(data, fold)}
@@ -159,9 +188,10 @@ def _report(
         rows, queries, coverage = [], annotated_queries(data), None
         note = "The mentions below are of the set that was trained on; python -m training.evaluate measures on others."
         if compared is not None:
-            rows, coverage = compared.rows(), _coverage(compared.after)
+            rows, coverage = compared.rows(), _coverage(compared.answers[compared.best])
             note = (
-                "The table is of labels that were held out, of the checkpoint before and after; the mentions below it"
+                "The table is of labels that were held out, by the checkpoint of before, by new centres alone, and"
+                f" trained; {compared.best} is what was kept. The mentions below it"
             )
             note += " are of all labels."
     path = into.folder / REPORT

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from indexer.build import build
@@ -12,9 +13,10 @@ from indexer.linker import Linker
 from tests.training.conftest import SHOWN, draw
 from training import calibrate as calibrating
 from training import train as training_run
-from training.measure.held_out import BeforeAfter
+from training.measure.held_out import BEFORE, Tried
 from wikiclip.base.errors import WikiClipError
 from wikiclip.checkpoint import checkpoint_folder, read_checkpoint, read_confidence
+from wikiclip.model import WikiClip
 
 pytestmark = pytest.mark.slow
 
@@ -91,18 +93,27 @@ def train(folder: Path, out: Path, *arguments: str) -> str:
     return CliRunner().invoke(training_run.app, [*options, *small, *arguments], catch_exceptions=False).output
 
 
-@pytest.mark.parametrize("better", [True, False])
+@pytest.mark.parametrize("best", [BEFORE, training_run.CENTRED, training_run.TRAINED])
 def test_a_checkpoint_is_kept_only_where_held_out_labels_are_found_better(
-    collection: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, better: bool
+    collection: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, best: str
 ):
     """Two steps make nothing better or worse that could be told, so that is said here."""
     monkeypatch.setenv("WIKICLIP_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(BeforeAfter, "is_better", property(lambda self: better))
+    monkeypatch.setattr(Tried, "best", property(lambda self: best if best in self.answers else BEFORE))
     said = train(collection, tmp_path / "run", "--fold", "1")
     assert "held-out labels of" in said
-    assert "after - before" in said
+    assert "centred - before" in said
     assert "steps will take about" not in said  # two are not worth it
-    assert (tmp_path / "run" / "checkpoint").exists() == better
-    assert ("so no checkpoint is written: tiny stays" in said) == (not better)
-    if better:
-        assert read_checkpoint(tmp_path / "run" / "checkpoint")[2] != read_checkpoint(checkpoint_folder("tiny"))[2]
+    assert (tmp_path / "run" / "checkpoint").exists() == (best != BEFORE)
+    assert ("so no checkpoint is written: tiny stays" in said) == (best == BEFORE)
+    assert ("The centres alone find most" in said) == (best == training_run.CENTRED)
+    if best == BEFORE:
+        return
+    packaged, mine = (
+        WikiClip.load(folder).entity.state_dict()
+        for folder in (checkpoint_folder("tiny"), tmp_path / "run" / "checkpoint")
+    )
+    apart = {name for name, tensor in mine.items() if not torch.equal(tensor, packaged[name])}
+    centres = {"space.mention_centre_W", "space.entity_centre_W"}
+    assert (apart == centres) == (best == training_run.CENTRED)
+    assert (apart & centres == set()) == (best == training_run.TRAINED)

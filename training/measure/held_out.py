@@ -1,8 +1,9 @@
-"""What a checkpoint finds of labels whose entities it was not trained on, before and after training.
+"""What encoders find of labels whose entities they were not fitted to: the one of before, and those that were tried.
 
 Axes: Q query, N record.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,44 +13,55 @@ from rich.table import Table
 from training.data.annotated import AnnotatedData
 from training.measure.answers import Cell, RankedAnswers, ask, mention_vectors
 from training.measure.quality import table_rows
-from training.measure.ranking import Interval, bootstrap, within
+from training.measure.ranking import bootstrap, within
 from wikiclip.entity import EntityEncoder
 
 SHOWN = (1, 5, 10)
+BEFORE = "before"
 
 
 @dataclass(frozen=True)
-class BeforeAfter:
-    """The same held-out labels, asked of two encoders among all records."""
+class Tried:
+    """The same held-out labels, asked of several encoders among all records.
 
-    before: RankedAnswers
-    after: RankedAnswers
+    Attributes:
+        answers: by the encoder's name, that of before first.
+    """
+
+    answers: Mapping[str, RankedAnswers]
 
     @property
-    def is_better(self) -> bool:
-        """Whether more are right at rank 1, or as many, and more are within 10."""
-        (first, tenth), (before, before_tenth) = (
-            [within(answers.rank_Q, k).mean() for k in (1, 10)] for answers in (self.after, self.before)
-        )
-        return bool((first, tenth) > (before, before_tenth))
+    def best(self) -> str:
+        """The one of which most are right at rank 1, and of as many most within 10; of equals the earliest."""
+        return max(self.answers, key=lambda name: _found(self.answers[name]))
+
+    @property
+    def queries(self) -> int:
+        """How many labels were asked about."""
+        return len(self.answers[BEFORE].rank_Q)
 
     def rows(self) -> list[dict[str, Any]]:
         """For a report: as `table_rows` makes them."""
-        results = {
-            Cell(name, "unseen"): [answers] for name, answers in (("before", self.before), ("after", self.after))
-        }
-        return list(table_rows(results, None))
+        return list(table_rows({Cell(name, "unseen"): [each] for name, each in self.answers.items()}, None))
 
     def table(self) -> Table:
-        """For people: shares within the first k, and the difference with its interval over entities."""
-        entities = len(np.unique(self.after.entity_Q))
-        title = f"{len(self.after.rank_Q)} held-out labels of {entities} entities, found within the first k, percent"
-        made = Table("k", "before", "after", "after - before [95%]", title=title)
+        """For people: shares within the first k, and each difference to before with its interval over entities."""
+        before = self.answers[BEFORE]
+        others = [name for name in self.answers if name != BEFORE]
+        entities = len(np.unique(before.entity_Q))
+        title = f"{self.queries} held-out labels of {entities} entities, found within the first k, percent"
+        differences = [f"{name} - {BEFORE} [95%]" for name in others]
+        made = Table("k", *self.answers, *differences, title=title)
         for k in SHOWN:
-            before_Q, after_Q = (within(answers.rank_Q, k) for answers in (self.before, self.after))
-            difference: Interval = bootstrap(after_Q - before_Q, self.after.entity_Q)
-            made.add_row(f"{k}", f"{100 * before_Q.mean():.1f}", f"{100 * after_Q.mean():.1f}", str(difference))
+            hits = {name: within(each.rank_Q, k) for name, each in self.answers.items()}
+            intervals = [str(bootstrap(hits[name] - hits[BEFORE], before.entity_Q)) for name in others]
+            made.add_row(f"{k}", *(f"{100 * hits_Q.mean():.1f}" for hits_Q in hits.values()), *intervals)
         return made
+
+
+def _found(answers: RankedAnswers) -> tuple[float, float]:
+    first, tenth = (float(within(answers.rank_Q, k).mean()) for k in (1, 10))
+    return first, tenth
 
 
 def held_out(data: AnnotatedData, encoder: EntityEncoder) -> RankedAnswers | None:

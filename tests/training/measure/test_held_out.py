@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from training.measure.answers import SCORES, RankedAnswers
-from training.measure.held_out import BeforeAfter
+from training.measure.held_out import BEFORE, Tried
 from training.measure.ranking import NOT_FOUND
 
 
@@ -23,6 +23,14 @@ def answers(*ranks: int) -> RankedAnswers:
     ],
 )
 def test_more_right_is_better_and_as_many_with_more_within_10(before, after, better):
-    found = BeforeAfter(answers(*before), answers(*after))
-    assert found.is_better == better
+    found = Tried({BEFORE: answers(*before), "after": answers(*after)})
+    assert (found.best == "after") == better
     assert found.table().row_count == 3
+
+
+def test_of_several_the_earliest_of_the_best_is_best():
+    found = Tried({BEFORE: answers(3, 3), "centred": answers(0, 3), "trained": answers(3, 0)})
+    assert found.best == "centred"
+    assert [column.header for column in found.table().columns] == [
+        "k", "before", "centred", "trained", "centred - before [95%]", "trained - before [95%]",
+    ]  # fmt: skip
