@@ -5,10 +5,10 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from tests.wikiclip.pictures.test_shrunk_pictures import jpeg, photograph
 
 from indexer import asked
 from indexer.asked import AskedRegions
+from tests.wikiclip.test_shrunk_pictures import jpeg, photograph
 from wikiclip.masks import RegionError, encode_rle
 from wikiclip.model import WikiClip
 from wikiclip.pictures import read_picture

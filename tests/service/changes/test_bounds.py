@@ -121,12 +121,12 @@ def test_who_holds_the_files_for_long_holds_no_caller_beyond_its_deadline(
 
 
 def test_keys_that_no_record_has_are_told_of_with_the_job(tmp_path: Path) -> None:
-    body = line(0, titel="x") + line(1, titel="y", **{"k" * 999: 1}) + line(2, extra={"shelf": 7})
+    body = line(0, Title="x") + line(1, Title="y", **{"k" * 999: 1}) + line(2, extra={"shelf": 7})
     change = lines_put(body, "ops").change
     journal = Journal(tmp_path)
     told_of = told(journal, journal.accept(change, most=9))
     assert told_of is not None
-    assert told_of.kept_as_extra == {"titel": 2, "k" * 100: 1}
+    assert told_of.kept_as_extra == {"Title": 2, "k" * 100: 1}
     many = line(0, **{f"key{number}": 0 for number in range(99)})
     assert len(lines_put(many, "ops").change.head.kept_as_extra) == MOST_KEYS
 

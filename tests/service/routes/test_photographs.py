@@ -7,9 +7,9 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
-from tests.wikiclip.pictures.test_shrunk_pictures import jpeg, photograph
 
 from tests.wikiclip.picture_files.kinds import exif
+from tests.wikiclip.test_shrunk_pictures import jpeg, photograph
 from wikiclip.masks import decode_region
 
 WIDTH, HEIGHT = 2048, 1536
