@@ -17,7 +17,7 @@ import fsspec
 import pyarrow as pa
 from fsspec.implementations.arrow import ArrowFSWrapper
 from fsspec.implementations.local import LocalFileSystem
-from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential, wait_random
 
 from indexer.bundles.errors import NotThere, RemoteFailed
 from wikiclip.base.errors import WikiClipError, first_line
@@ -105,7 +105,7 @@ class Remote:
 
         return Retrying(
             stop=spent,
-            wait=wait_exponential_jitter(initial=self._pause_s, max=20, jitter=self._pause_s),
+            wait=wait_exponential(multiplier=self._pause_s, max=20) + wait_random(0, self._pause_s),
             retry=retry_if_exception(_may_pass),
             sleep=self._sleep,
             reraise=True,

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential, wait_random
 from tqdm import tqdm
 
 from indexer.errors import CorruptIndex, IndexUnreachable
@@ -89,7 +89,7 @@ def _insert(connection: Connection, stamp: RowsStamp, batch: list[dict[str, Any]
     """Tries again with growing pauses; what may have arrived is replaced then, not doubled."""
     attempts = Retrying(
         retry=retry_if_exception_type(IndexUnreachable),
-        wait=wait_exponential_jitter(initial=0.2, max=10, jitter=0.2),
+        wait=wait_exponential(multiplier=0.2, max=10) + wait_random(0, 0.2),
         stop=stop_after_delay(PATIENCE_S),
         reraise=True,
     )

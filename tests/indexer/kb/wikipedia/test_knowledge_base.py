@@ -105,7 +105,8 @@ def test_an_index_is_built_of_them(small: Path, checkpoint: Path):
 @pytest.mark.data
 class TestTheRealOne:
     @pytest.fixture(scope="class")
-    def kb(self, wikipedia_data: Path) -> Wikipedia:
+    @classmethod
+    def kb(cls, wikipedia_data: Path) -> Wikipedia:
         return Wikipedia(debian_root(), articles_root())
 
     def test_how_much_there_is(self, kb: Wikipedia):
