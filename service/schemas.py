@@ -169,9 +169,9 @@ class EntitiesResponse(BaseModel):
 
 
 class FoundIn(BaseModel):
-    """A title, another name or a part of a text, with the words that were looked for."""
+    """An id, a title, another name or a part of a text, with the words that were looked for."""
 
-    where: Literal["title", "alias", "text"]
+    where: Literal["id", "title", "alias", "text"]
     pieces: Annotated[
         list[str],
         Field(description="What it says, cut up: the first piece was not looked for, the second was, and so in turn."),

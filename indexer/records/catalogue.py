@@ -181,6 +181,19 @@ class Catalogue:
         is_wanted = partial(self._wanted, pictured=pictured, passing_E=passing_E)
         return self._finder.find(question, limit, wanted=is_wanted, after=after)
 
+    def named(
+        self, question: str, *, pictured: bool | None = None, passing_E: NDArray[np.bool_] | None = None
+    ) -> Entity | None:
+        """The living entity whose id is a question, as it is written or in capitals or small letters; None where there
+        is none, or it is not wanted, as `holding` has it."""
+        asked = question.strip()
+        for entity_id in dict.fromkeys((asked, asked.upper(), asked.lower())):
+            with suppress(UnknownEntity):
+                number = self.number_of(entity_id)
+                is_wanted = self._wanted(np.array([number]), pictured=pictured, passing_E=passing_E)
+                return self[number] if is_wanted[0] else None
+        return None
+
     def _placed(self) -> Iterator[tuple[int, Titles]]:
         """Each shard's first number and its titles."""
         return zip(self.first_numbers, self._titles, strict=True)

@@ -25,7 +25,7 @@ from indexer.records.tag_filter import TagFilter
 from indexer.records.tag_table import TAGS, TagTable
 from indexer.shard import MAPPED
 from indexer.version import DELETED, Version
-from indexer.words.finding import Page, WordsPlace
+from indexer.words.finding import START, FoundEntity, Page, WordsPlace
 from indexer.words.kept import word_files
 
 
@@ -151,7 +151,8 @@ class Records:
     ) -> Page:
         """The entities that hold the words of a question in title, other names or text, best first.
 
-        The last word may go on. Neither case nor accents count. Whatever a question is, it is words.
+        The last word may go on. Neither case nor accents count. Whatever a question is, it is words; but an entity
+        whose id it is comes before all others.
 
         Args:
             after: only what follows this place in the ranks.
@@ -163,7 +164,15 @@ class Records:
         """
         self.files.expect_whole()
         passing_E = None if tags is None else self.passing(tags)
-        return self._entities.holding(question, limit, after=after, pictured=pictured, passing_E=passing_E)
+        wanted = partial(self._entities.holding, question, pictured=pictured, passing_E=passing_E)
+        named = self._entities.named(question, pictured=pictured, passing_E=passing_E)
+        if named is None or not self.keeps_words:
+            return wanted(limit, after=after)
+        first = [FoundEntity(named, None)] if after is None else []
+        room = limit - len(first)
+        page = wanted(room, after=after) if room else Page([], START)
+        others = [each for each in page.found if each.entity.entity_id != named.entity_id]
+        return Page([*first, *others], page.next)
 
     @property
     def pictured(self) -> int:

@@ -53,10 +53,10 @@ class WordsPlace(NamedTuple):
 
 
 class FoundEntity(NamedTuple):
-    """An entity that holds the words, and where."""
+    """An entity that holds the words, and where; None where they are its id."""
 
     entity: Entity
-    tier: Tier
+    tier: Tier | None
 
 
 class Page(NamedTuple):

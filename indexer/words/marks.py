@@ -14,11 +14,11 @@ SHOWN = 200  # characters of a text around what was found
 BEFORE = 60  # of them before it
 MOST_NAMES = 3
 
-Where = Literal["title", "alias", "text"]
+Where = Literal["id", "title", "alias", "text"]
 
 
 class Marked(NamedTuple):
-    """A title, another name, or a part of a text.
+    """An id, a title, another name, or a part of a text.
 
     Attributes:
         pieces: what they show one after the other; the first is plain, the second found, and so on.
@@ -37,11 +37,14 @@ class Mark(NamedTuple):
 
 
 def marked(found: FoundEntity, question: str) -> list[Marked]:
-    """The title, names and text of what was found, where they hold words of the question.
+    """The title, names and text of what was found, where they hold words of the question; the id alone where it is the
+    question.
 
     The text is looked at where title and names do not hold all.
     """
     asked, entity = Asked.of(question), found.entity
+    if found.tier is None:
+        return [Marked("id", ["", entity.entity_id])]
     if asked is None:
         return []
     texts = [Marked("title", in_pieces(entity.title, asked))]

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from service.client import LinkClient
-from tests.service.conftest import Service
+from tests.service.conftest import ODD_ID, Service
 
 
 def test_records_are_found_by_words_anywhere(client: httpx.Client) -> None:
@@ -19,6 +19,34 @@ def test_records_are_found_by_words_anywhere(client: httpx.Client) -> None:
 def test_another_name_is_found_and_shown(client: httpx.Client) -> None:
     (found,) = client.get("/entities", params={"q": "THOUGHT"}).json()["entities"]
     assert (found["entity_id"], found["found"]) == ("no-picture", [{"where": "alias", "pieces": ["", "thought"]}])
+
+
+def ids_of(client: httpx.Client, **params: object) -> list[str]:
+    """Of all pages."""
+    found, after = [], {}
+    while after is not None:
+        page = client.get("/entities", params={**params, **after}).raise_for_status().json()
+        found += [entity["entity_id"] for entity in page["entities"]]
+        after = page["next"] and {"after": page["next"]}
+    return found
+
+
+@pytest.mark.parametrize("limit", [1, 2, 100])
+@pytest.mark.parametrize("question", ["red-disc", " RED-disc "])
+def test_the_one_whose_id_is_asked_for_comes_first_and_once(client: httpx.Client, question: str, limit: int) -> None:
+    page = client.get("/entities", params={"q": question, "limit": limit}).json()["entities"]
+    assert (page[0]["entity_id"], page[0]["found"]) == ("red-disc", [{"where": "id", "pieces": ["", "red-disc"]}])
+    every = ids_of(client, q=question, limit=limit)
+    assert every[0] == "red-disc"
+    assert len(set(every)) == len(every)
+    assert set(every) == {"red-disc", *ids_of(client, q="red disc")}
+
+
+def test_an_id_is_found_among_those_that_are_wanted_alone(client: httpx.Client) -> None:
+    assert ids_of(client, q=ODD_ID)[0] == ODD_ID
+    assert ids_of(client, q="no-picture", pictured="false") == ["no-picture"]
+    assert "no-picture" not in ids_of(client, q="no-picture", pictured="true")
+    assert "red-disc" not in ids_of(client, q="red-disc", tags_any="no such tag")
 
 
 def test_pages_follow_one_another(client: httpx.Client) -> None:
