@@ -10,7 +10,7 @@ import typer
 from service.engine.allocator import keep_freed_memory
 from service.http.listening import listen
 from service.schemas import Readiness
-from service.settings import Settings, is_alone, read_settings
+from service.settings import Settings, is_alone, read_settings, unknown_settings
 from service.telemetry import logs, tracing
 from service.telemetry.logs import LogLevel
 from wikiclip.base.command import run
@@ -90,6 +90,8 @@ def _serve_by_several(host: str, port: int, log_level: LogLevel) -> None:
 def _begin(settings: Settings, host: str, log_level: LogLevel) -> None:
     """Raises WikiClipError."""
     expect_keys(host, settings)
+    for line in unknown_settings():
+        _say(line, err=True)
     logs.configure(log_level, settings.log_format)
     tracing.configure()
 

@@ -1,6 +1,8 @@
 """What an operator can set, as environment variables with the prefix `WIKICLIP_`, read when the app is made."""
 
 import os
+import re
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -211,6 +213,30 @@ class Settings(BaseSettings):
 def is_alone() -> bool:
     """Whether one process shall do everything. Reads no other setting: defaults of some take torch to be imported."""
     return os.environ.get("WIKICLIP_PROCESSES", "").strip() in ("", "1")
+
+
+INSTEAD = {f"WIKICLIP_{name}": f"`python -m service --{name.lower()}` is the way" for name in ("HOST", "PORT")}
+# What other commands, `make` and docker-compose.yml read.
+OTHERS = ("CPUS", "HOME", "KEY", "MEMORY", "MILVUS_ALIAS", "PRESET", "PYTHON")
+
+
+def _of_kubernetes(name: str, value: str) -> bool:
+    """Whether Kubernetes tells so of a service that is called `wikiclip` or begins so."""
+    return bool(re.search(r"_SERVICE_(HOST|PORT)|_PORT_\d+_(TCP|UDP)", name)) or (
+        name.endswith("_PORT") and value.startswith(("tcp://", "udp://"))
+    )
+
+
+def unknown_settings() -> list[str]:
+    """A sentence for each variable of the environment that looks like a setting and is none."""
+    names = [f"WIKICLIP_{name.upper()}" for name in (*Settings.model_fields, *OTHERS)]
+    said = []
+    for name, value in sorted(os.environ.items()):
+        if name.upper().startswith("WIKICLIP_") and name.upper() not in names and not _of_kubernetes(name, value):
+            near = get_close_matches(name.upper(), names, n=1)
+            instead = INSTEAD.get(name.upper()) or (f"{near[0]} is one" if near else "docs/service.md lists all")
+            said.append(f"{name} is no setting, and does nothing: {instead}.")
+    return said
 
 
 def read_settings() -> Settings:

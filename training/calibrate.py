@@ -17,7 +17,19 @@ from training.data.collection.labels import LABEL_FOLDS, CollectionLabels, fold_
 from training.data.problems import Problems, checked
 from training.measure.answers import RankedAnswers
 from training.measure.confidence import brier, ece
-from training.measure.doubt import Doubt, Doubtful, confidence_of, doubt, joined, parted, without_some
+from training.measure.doubt import (
+    ABSENT,
+    FEWEST_SURE,
+    SURE_RIGHT,
+    Doubt,
+    Doubtful,
+    confidence_of,
+    doubt,
+    joined,
+    parted,
+    sure_from,
+    without_some,
+)
 from training.measure.own_index import IndexedIds, OwnAnswers, answers_of_labels
 from wikiclip.base.command import run
 from wikiclip.base.errors import WikiClipError
@@ -27,7 +39,7 @@ from wikiclip.base.paths import checkpoints_home
 from wikiclip.checkpoint import checkpoint_folder, read_checkpoint, write_confidence
 from wikiclip.confidence import Confidence
 
-FEWEST_ENTITIES = 10  # of which half are taken out, in folds
+FEWEST_ENTITIES = 10  # of which some are taken out, in folds
 PROBLEMS = "calibration.problems.jsonl"
 app = typer.Typer(add_completion=False)
 
@@ -43,12 +55,16 @@ def calibrate(
     out: Annotated[
         Path | None, typer.Option(help="Where the calibrated checkpoint goes; var/checkpoints/MODEL-own if left out.")
     ] = None,
+    unknown: Annotated[
+        float,
+        typer.Option(min=0.1, max=0.9, help="How much of what will be asked about is in no record, as a share."),
+    ] = ABSENT,
     device: Annotated[DeviceChoice, typer.Option(help="Where to encode and search.")] = "auto",
     force: Annotated[bool, typer.Option("--force", help="Keep the new confidence even if it is no better.")] = False,
 ) -> None:
     """Fit how sure the first candidate is to labelled pictures, in the index that answers.
 
-    Of half of the labelled entities the answers are taken as if the index did not hold them. The new confidence is
+    Of a share of the labelled entities the answers are taken as if the index did not hold them. The new confidence is
     measured on entities that it was not fitted on, and kept only where it is better than the one before. An index made
     with the checkpoint goes with the calibrated one: its vectors stay the same.
     """
@@ -60,17 +76,19 @@ def calibrate(
     with Problems(out.parent / f"{out.name}.{PROBLEMS}") as problems:
         found = answers_of_labels(linker, list(checked(given, IndexedIds(linker.index), problems)), problems)
         typer.echo(problems.summary())
-    folds = without_some(by_fold(found))
+    folds = without_some(by_fold(found), share=unknown)
     every = joined(folds)
     if not every.right_Q.any():
         raise WikiClipError("Not one first candidate is right: look at `training.evaluate` first, or label others.")
     after = doubt(folds)
     before = None if linker.model.confidence is None else told_by(linker.model.confidence, every)
-    Console(width=120).print(table(before, after))
+    Console(width=120).print(table(before, after, unknown))
     if before is not None and not force and brier_of(after) >= brier_of(before):
         typer.echo("The confidence of before is as good on these labels, and stays (--force keeps the new one).")
+        typer.echo(sure_line(before))
         return
     keep(confidence_of(folds), source, out)
+    typer.echo(sure_line(after))
     typer.echo(f"Wrote {out}; serve with WIKICLIP_MODEL={out}.")
 
 
@@ -105,9 +123,23 @@ def brier_of(found: Doubt) -> float:
     return brier(found.probability_Q, found.right_Q)
 
 
-def table(before: Doubt | None, after: Doubt) -> Table:
+def sure_line(found: Doubt) -> str:
+    """From which probability on the service may call itself sure."""
+    probability = sure_from(found)
+    if probability is None:
+        return (
+            f"From no probability on {SURE_RIGHT:.0%} of {FEWEST_SURE} answers or more are right: WIKICLIP_SURE stays."
+        )
+    told_Q = found.probability_Q >= probability
+    return (
+        f"Of the {told_Q.sum()} answers with {probability:.2f} or more {found.right_Q[told_Q].mean():.0%} are right:"
+        f" WIKICLIP_SURE={probability:.2f} calls these sure."
+    )
+
+
+def table(before: Doubt | None, after: Doubt, unknown: float = ABSENT) -> Table:
     """Before and after, on the same answers; the new confidence's are of entities that it was not fitted on."""
-    asked = f"{len(after.right_Q)} labels, half of the entities taken out of the index"
+    asked = f"{len(after.right_Q)} labels, {unknown:.0%} of the entities taken out of the index"
     made = Table("confidence", title=f"{asked}, {after.right_Q.mean():.0%} right")
     for column in ("calibration error", "Brier", "known above unknown", "answered, at most 20% wrong"):
         made.add_column(column, justify="right")

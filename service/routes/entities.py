@@ -98,7 +98,9 @@ def entities(
     ] = "",
     q: Annotated[
         str | None,
-        Query(description="Words that are in title, other names or text, or an id. The last may go on; only 16 are looked for."),
+        Query(
+            description="Words that are in title, other names or text, or an id. The last may go on; 16 are looked for."
+        ),
     ] = None,
     limit: Annotated[int, Query(ge=1, le=100, description="Entities at most.")] = 20,
     after: Annotated[str, Query(max_length=4000, description="What the answer before told as `next`.")] = "",

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from service.__main__ import _url
-from service.settings import Settings
+from service.settings import Settings, unknown_settings
 
 COMMAND = [sys.executable, "-m", "service", "--port", "0"]
 
@@ -31,6 +31,28 @@ def test_the_url_can_be_opened_on_this_machine(host: str, url: str) -> None:
     assert _url(host, 8) == url
 
 
+def test_variables_that_are_no_settings_are_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("WIKICLIP_")]:
+        monkeypatch.delenv(name)
+    assert unknown_settings() == []
+    for name, value in {
+        "WIKICLIP_INDEX": "x",
+        "wikiclip_sure": "0.3",
+        "WIKICLIP_HOME": "x",
+        "WIKICLIP_PORT": "tcp://10.0.0.1:8000",
+        "WIKICLIP_PORT_8000_TCP": "tcp://10.0.0.1:8000",
+        "WIKICLIP_SERVICE_HOST": "10.0.0.1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    assert unknown_settings() == []
+    monkeypatch.setenv("WIKICLIP_PORT", "8740")
+    monkeypatch.setenv("WIKICLIP_INDEXX", "x")
+    assert unknown_settings() == [
+        "WIKICLIP_INDEXX is no setting, and does nothing: WIKICLIP_INDEX is one.",
+        "WIKICLIP_PORT is no setting, and does nothing: `python -m service --port` is the way.",
+    ]
+
+
 def seconds(client: httpx.Client) -> float:
     start = time.perf_counter()
     client.get("/healthz")
@@ -39,7 +61,7 @@ def seconds(client: httpx.Client) -> float:
 
 @pytest.mark.slow
 def test_it_says_where_it_answers_and_stops_when_told(settings: Settings) -> None:
-    environment = {**os.environ, "WIKICLIP_INDEX": str(settings.index), "WIKICLIP_THREADS": "1"}
+    environment = {**os.environ, "WIKICLIP_INDEX": str(settings.index)}
     with subprocess.Popen(COMMAND, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         line = process.stdout.readline()

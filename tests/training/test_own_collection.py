@@ -54,7 +54,7 @@ def test_a_confidence_is_fitted_and_goes_with_the_index(collection: Path, tmp_pa
     out = tmp_path / "own"
     said = calibrate(collection, out, "--force")
     assert "2 of 50 annotations were left out" in said
-    assert "48 labels, half of the entities taken out of the index" in said
+    assert "48 labels, 50% of the entities taken out of the index" in said
     assert (tmp_path / "own.calibration.problems.jsonl").read_text().count("\n") == 2
     tiny = checkpoint_folder("tiny")
     assert read_checkpoint(out)[2] == read_checkpoint(tiny)[2]

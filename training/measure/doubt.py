@@ -21,6 +21,7 @@ from training.measure.coverage import RiskCoverage, risk_coverage
 from wikiclip.confidence import Confidence
 
 ABSENT = 0.5  # share of entities that are taken out
+SURE_RIGHT, FEWEST_SURE = 0.95, 20  # of sure answers: the share that is right, and how many there are to tell by
 RISKS = (0.1, 0.2, 0.3)  # shares of wrong answers that somebody might put up with
 
 
@@ -48,10 +49,10 @@ class Doubt:
         return risk_coverage(self.probability_Q, self.right_Q)
 
 
-def without_some(folds: Sequence[RankedAnswers], *, seed: int = 0) -> list[Doubtful]:
-    """Takes entities out of the index; the same ones whichever fold asks."""
+def without_some(folds: Sequence[RankedAnswers], *, share: float = ABSENT, seed: int = 0) -> list[Doubtful]:
+    """Takes a share of the entities out of the index; the same ones whichever fold asks."""
     entities = np.unique(np.concatenate([answers.entity_Q for answers in folds]))
-    taken = np.random.default_rng(seed).permutation(entities)[: round(ABSENT * len(entities))]
+    taken = np.random.default_rng(seed).permutation(entities)[: round(share * len(entities))]
     doubtful = []
     for answers in folds:
         absent_Q = np.isin(answers.entity_Q, taken)
@@ -67,6 +68,16 @@ def doubtful_marks(results: Mapping[Cell, Sequence[RankedAnswers]]) -> dict[Mark
     nothing: docs/notebook/quality.md.
     """
     return {mark: without_some(results[Cell("model", "unseen", "other", mark=mark)]) for mark in MARKS}
+
+
+def sure_from(found: Doubt, *, right: float = SURE_RIGHT) -> float | None:
+    """The lowest probability, in hundredths, from which on such a share of answers is right; None where there are too
+    few of them to tell."""
+    for probability in np.arange(5, 100) / 100:
+        told_Q = found.probability_Q >= probability
+        if told_Q.sum() >= FEWEST_SURE and found.right_Q[told_Q].mean() >= right:
+            return float(probability)
+    return None
 
 
 def joined(parts: Sequence[Doubtful]) -> Doubtful:

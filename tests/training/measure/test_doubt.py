@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from training.measure.answers import SCORES, RankedAnswers
-from training.measure.doubt import confidence_of, doubt, doubt_lines, doubt_row, without_some
+from training.measure.doubt import (
+    FEWEST_SURE,
+    Doubt,
+    confidence_of,
+    doubt,
+    doubt_lines,
+    doubt_row,
+    sure_from,
+    without_some,
+)
 from training.measure.ranking import NOT_FOUND
 
 
@@ -34,6 +43,29 @@ def test_half_of_the_entities_are_taken_out_and_none_of_theirs_is_right():
         assert not fold.right_Q[fold.absent_Q].any()
         assert np.array_equal(fold.scores_QK[fold.absent_Q], answers.absent_QK[fold.absent_Q])
         assert np.array_equal(fold.right_Q[~fold.absent_Q], answers.rank_Q[~fold.absent_Q] == 0)
+
+
+def test_another_share_may_be_taken_out():
+    doubtful = without_some(folds(gap=0.3), share=0.1)
+    entities = np.concatenate([fold.entity_Q for fold in doubtful])
+    absent = np.concatenate([fold.absent_Q for fold in doubtful])
+    assert len(np.unique(entities[absent])) == len(np.unique(entities)) / 10
+
+
+def test_sure_is_from_where_on_nearly_all_are_right():
+    rng = np.random.default_rng(0)
+    probability = rng.random(2000)
+    right = rng.random(2000) < np.clip(probability * 2, 0, 1)  # from 0.5 on all are
+    found = Doubt(probability, right, np.zeros(2000, bool))
+    threshold = sure_from(found)
+    assert threshold is not None
+    told = probability >= threshold
+    assert right[told].mean() >= 0.95
+    assert right[probability >= threshold - 0.01].mean() < 0.95
+    assert sure_from(found, right=1.0) == pytest.approx(0.5, abs=0.06)
+    few = np.argsort(probability)[-FEWEST_SURE + 1 :]
+    assert sure_from(Doubt(probability[few], right[few], found.absent_Q[few])) is None
+    assert sure_from(Doubt(probability, np.zeros(2000, bool), found.absent_Q)) is None
 
 
 def test_what_can_be_told_is_told():
