@@ -7,7 +7,7 @@ were accepted, on one machine or on several that share the folder.
 import os
 import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from math import inf
 from pathlib import Path
@@ -95,11 +95,14 @@ class Journal:
         if len(self.waiting()) >= most:
             raise Full
 
-    def accept(self, change: Change, *, most: int, until: float = inf) -> str:
+    def accept(
+        self, change: Change, *, most: int, until: float = inf, expect: Callable[[], object] = lambda: None
+    ) -> str:
         """Keeps a change, and returns its id once it is on the disk.
 
         Args:
             until: when to give up waiting for another process that keeps one, by `time.monotonic`.
+            expect: is called after that wait, and raises where the change shall not be kept any more.
 
         Raises:
             Full: `most` wait.
@@ -110,6 +113,7 @@ class Journal:
             if not folder.is_dir():
                 folder.mkdir(parents=True, exist_ok=True)
         with locked(self.folder / LOCK, until=until):
+            expect()
             self.expect_room(most)
             if not (self.folder / NAME).exists():
                 write_text(self.folder / NAME, f"{uuid.uuid4().hex}\n")
