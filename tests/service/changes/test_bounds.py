@@ -153,6 +153,14 @@ def test_keys_that_no_record_has_are_told_of_with_the_job(tmp_path: Path) -> Non
     told_of = told(journal, journal.accept(change, most=9))
     assert told_of is not None
     assert told_of.kept_as_extra == {"Title": 2, "k" * 100: 1}
+    alike = (
+        line(0, **{"k" * 999 + "1": 1, "k" * 999 + "2": 1})
+        + line(1, long="x" * 70_000)
+        + line(2, shelf=1, extra={"shelf": 2})
+    )
+    head = lines_put(alike, "ops").change.head
+    assert head.kept_as_extra == {"k" * 100: 2}, "what was left out is not kept"
+    assert len(head.faults) == 2
     many = line(0, **{f"key{number}": 0 for number in range(99)})
     assert len(lines_put(many, "ops").change.head.kept_as_extra) == MOST_KEYS
 
