@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from indexer.updating.sent import CHANGES, WAITING, pictures_of, receiving
-from service.changes.change import Change, Head, Kept
+from service.changes.change import Account, Change, Head
 from wikiclip.base.files import appearing_file, write_text
 from wikiclip.base.locks import locked
 from wikiclip.base.regular_files import open_regular, read_regular
@@ -34,7 +34,7 @@ class NoSpace(Exception):
     """The disk would have less room left than it shall."""
 
 
-class Done(Kept):
+class Done(Account):
     """What became of a change.
 
     Attributes:
@@ -143,7 +143,7 @@ class Journal:
 
     def finish(self, change_id: str, done: Done) -> None:
         """Notes what became of a change, which waits no more. Whoever holds the folder of the versions calls it."""
-        write_text(self._done / f"{change_id}.json", done.model_dump_json() + "\n")
+        write_text(self._done / f"{change_id}.json", done.model_dump_json(exclude_defaults=True) + "\n")
         (self._waiting / f"{change_id}.jsonl").unlink(missing_ok=True)
 
     def tidy(self) -> None:
