@@ -108,3 +108,26 @@ def test_annotations_and_find_exclude_one_another(run: Any, photos: Path, tmp_pa
     (tmp_path / "coco.json").write_text("{}")
     with pytest.raises(WikiClipError, match="leave out --annotations"):
         run("--images", photos, "--out", tmp_path / "o", "--find", "--annotations", tmp_path / "coco.json")
+
+
+def test_the_table_and_the_sheet_take_no_other_files_place_and_are_refused_before_the_work(
+    run: Any, photos: Path, tmp_path: Path
+) -> None:
+    out, folder = tmp_path / "out.jsonl", tmp_path / "folder"
+    folder.mkdir()
+    out.write_text("rows of hours")
+    for arguments, said in (
+        (("--csv", tmp_path / "folder" / ".." / "out.jsonl"), "--csv and --out name one file"),
+        (("--sheet", out), "--sheet and --out name one file"),
+        (("--csv", tmp_path / "x", "--sheet", tmp_path / "x"), "--sheet and --csv name one file"),
+        (("--csv", folder), "folder is a folder: name a file with --csv FILE"),
+    ):
+        with pytest.raises(WikiClipError, match=said):
+            run("--images", photos, "--out", out, "--find", *arguments)
+        assert out.read_text() == "rows of hours"
+
+
+def test_the_folder_of_a_table_is_made(run: Any, photos: Path, tmp_path: Path) -> None:
+    table = tmp_path / "new" / "found.TSV"
+    assert run("--images", photos, "--out", tmp_path / "out.jsonl", "--csv", table).exit_code == 0
+    assert table.read_text(encoding="utf-8-sig").startswith("picture\tpart")
