@@ -131,3 +131,16 @@ def test_the_folder_of_a_table_is_made(run: Any, photos: Path, tmp_path: Path) -
     table = tmp_path / "new" / "found.TSV"
     assert run("--images", photos, "--out", tmp_path / "out.jsonl", "--csv", table).exit_code == 0
     assert table.read_text(encoding="utf-8-sig").startswith("picture\tpart")
+
+
+def test_ids_that_somebody_gave_stand_in_the_table_as_they_are(tmp_path: Path) -> None:
+    ids = [(12, 1), (1, 1), (100, 10), ("a.png", "a.png"), ("a.png#2", "a.png"), ("#7", "a.png"), ("a.png2", "a.png")]
+    rows, out = tmp_path / "rows.jsonl", tmp_path / "rows.csv"
+    error = {"error": {"detail": "-"}}
+    rows.write_text(
+        "".join(json.dumps({"annotation_id": one, "image_id": picture, **error}) + "\n" for one, picture in ids)
+    )
+    shown.write_table(rows, out)
+    with out.open(encoding="utf-8-sig", newline="") as file:
+        parts = [line["part"] for line in csv.DictReader(file)]
+    assert parts == ["12", "1", "100", "", "2", "#7", "a.png2"]
