@@ -1,6 +1,6 @@
 """The command line that links a whole set: `python -m service.batch --images DIR --out predictions.jsonl`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -64,6 +64,7 @@ def batch(
         raise WikiClipError(f"There is no file of annotations at {annotations}: name one with --annotations FILE.")
     if find and annotations is not None:
         raise WikiClipError("--find proposes regions where there are none: leave out --annotations.")
+    _expect_places({"--out": out, "--csv": csv_file, "--sheet": sheet}, {"--annotations": annotations})
     source = Folder(images, follow_links=follow_links) if annotations is None else Annotations(annotations, images)
     linker = open_linker(settings)
     options = SetOptions(
@@ -93,6 +94,20 @@ def batch(
         typer.echo(f"Wrote {csv_file}")
     if sheet is not None:
         typer.echo(f"Wrote {sheet}, with {write_sheet(out, images, sheet)} pictures (at most {MOST_PICTURES}).")
+
+
+def _expect_places(written: Mapping[str, Path | None], read: Mapping[str, Path | None]) -> None:
+    """Raises WikiClipError where a file cannot be written, or would take another's place: said before hours of work,
+    since the table and the sheet are written last. Their folders are made."""
+    known = {path.resolve(): option for option, path in read.items() if path is not None}
+    for option, path in written.items():
+        if path is None:
+            continue
+        if path.is_dir():
+            raise WikiClipError(f"{path} is a folder: name a file with {option} FILE.")
+        if (other := known.setdefault(path.resolve(), option)) != option:
+            raise WikiClipError(f"{option} and {other} name one file, {path}: name another with {option} FILE.")
+        path.parent.mkdir(parents=True, exist_ok=True)
 
 
 def _more_to_say(source: Folder | Annotations, rows: Rows) -> Iterator[str]:

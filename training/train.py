@@ -30,6 +30,7 @@ from training.report.page import write_report
 from wikiclip.base.command import run
 from wikiclip.base.devices import best_device
 from wikiclip.base.errors import WikiClipError
+from wikiclip.base.files import sha256
 from wikiclip.base.paths import features_home, home
 from wikiclip.entity import EntityEncoder
 from wikiclip.model import WikiClip
@@ -91,28 +92,40 @@ def train(
             **({} if start is None else {"from": model.fingerprint}),
             "data": _plain(source),
             "records": data.records.fingerprint,
+            # More labels are another run: a state that has seen the first ones would pass for one that has seen all.
+            **({} if source.labels is None else {"labels_sha256": sha256(source.labels)}),
             "config": config.to_json(),
         }
         into = Run(out or home() / "runs" / f"{model.name}-{source.data}", settings, fresh=fresh)
         tried: dict[str, RankedAnswers] = {}  # on one's own labels alone: releases have parts to be measured on
-        centred = None
+        before, centred = model.entity, None
         if isinstance(data, AnnotatedData) and source.data == DataName.JSONL and start is not None:
             centred = _centred(data, model, seen, config.seed, tried)
+            if not tried:
+                processes.tell(
+                    f"No label is of a thing of fold {source.fold or 0}, which is held out to be measured on. So"
+                    f" nothing tells whether the checkpoint will find more than {start}: label more things, or"
+                    " name another --fold."
+                )
         model.entity = fit_encoder(model, seen, config, into, every=save_every, onward=start is not None)
         if processes.is_first():
             compared = _compared(data, model, tried) if tried else None
-            if compared is not None and compared.best == BEFORE:
+            best = TRAINED if compared is None else compared.best
+            if best == CENTRED:
+                assert centred is not None
+                model.entity = centred
+                typer.echo("The centres alone find most: the checkpoint has these, and the adaptor of before.")
+            if best == BEFORE:
+                model.entity = before
                 typer.echo(
                     f"Nothing finds more of what was held out, so no checkpoint is written: {start} stays. Fit its"
                     " confidence to these labels (`python -m training.calibrate`), label more, or train for longer."
                 )
-                return
-            if compared is not None and compared.best == CENTRED:
-                assert centred is not None
-                model.entity = centred
-                typer.echo("The centres alone find most: the checkpoint has these, and the adaptor of before.")
-            model.save(into.checkpoint, made_by={**settings, "versions": {name: version(name) for name in NOTED}})
-            typer.echo(f"Wrote {into.checkpoint}")
+                if into.checkpoint.exists():
+                    typer.echo(f"{into.checkpoint} is of another run, before this one.")
+            else:
+                model.save(into.checkpoint, made_by={**settings, "versions": {name: version(name) for name in NOTED}})
+                typer.echo(f"Wrote {into.checkpoint}")
             if report:
                 _report(into, settings, model, data, source.fold, compared)
 

@@ -54,7 +54,7 @@ def table(
     named: dict[str, tuple[str, ...]] = {key: (column,) for key, column in one.items() if column is not None}
     named |= {key: tuple(of) for key, of in {"text": text, "images": image}.items() if of}
     columns = Columns(named=named, split=split, language=language)
-    write(drafts_of_table(file, columns, images=images, delimiter=delimiter, encoding=encoding), out)
+    write(drafts_of_table(file, columns, images=images, delimiter=delimiter, encoding=encoding), out, source=file)
 
 
 @app.command("darwin-core")
@@ -65,7 +65,7 @@ def darwin_core(
     language: Annotated[str | None, typer.Option(help="Of descriptions, such as en; of any if left out.")] = None,
 ) -> None:
     """Make records of the taxa or specimens of a Darwin Core archive."""
-    write(drafts_of_archive(archive, images=images, language=language), out)
+    write(drafts_of_archive(archive, images=images, language=language), out, source=archive)
 
 
 @app.command()
@@ -83,7 +83,11 @@ def wikidata(
 ) -> None:
     """Make records of the items of a Wikidata entity dump."""
     languages = tuple(language or ("en",))
-    write(drafts_of_dump(dump, languages=languages, images=images, site=site, kinds=tuple(instance_of or ())), out)
+    write(
+        drafts_of_dump(dump, languages=languages, images=images, site=site, kinds=tuple(instance_of or ())),
+        out,
+        source=dump,
+    )
 
 
 if __name__ == "__main__":

@@ -65,14 +65,19 @@ class Losses:
         return [*told, *([f"  and for {more:,} more reasons"] if more > 0 else [])]
 
 
-def write(drafts: Iterable[Draft | Loss], out: Path) -> None:
+def write(drafts: Iterable[Draft | Loss], out: Path, *, source: Path) -> None:
     """Writes what `--kb jsonl` will read, in one step, and prints how much that is and what was lost.
 
     Every line is read as that knowledge base reads it, so that a build finds nothing in it that it cannot read.
 
+    Args:
+        source: what the drafts are read from.
+
     Raises:
-        WikiClipError: no record was found, or the file cannot be written.
+        WikiClipError: no record was found, the file cannot be written, or it would take its source's place.
     """
+    if out.resolve() == source.resolve():
+        raise WikiClipError(f"{out} is what is read, and records would take its place: name another file with --out.")
     losses, written = Losses(), 0
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

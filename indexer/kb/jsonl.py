@@ -180,11 +180,15 @@ def read_line(where: str, line: bytes | None, kept: Counter[str]) -> Iterator[En
             url = _URL.validate_python(read.url)
         except ValidationError as error:
             yield BadRecord(where=where, why=f"url: {first_fault(error)}; it is left out")
-    unknown = read.model_extra or {}
-    kept.update(unknown.keys())
-    if held := {**unknown, **(read.extra or {})}:
+    unknown, own = read.model_extra or {}, read.extra or {}
+    if any(value != unknown[key] for key, value in own.items() if key in unknown):
+        yield BadRecord(
+            where=where, why="extra: has a key that stands beside it, too, with another value; it is left out"
+        )
+    if held := {**unknown, **own}:
         try:
             extra = _as_json(held)
+            kept.update(unknown.keys() - own.keys())
         except ValueError as error:
             yield BadRecord(where=where, why=f"extra: {error}; it is left out")
     yield Entity(

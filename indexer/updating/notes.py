@@ -27,7 +27,7 @@ class Outcome(Strict):
 
     Attributes:
         change: its id.
-        journal: the journal that the id is of.
+        journal: what tells the change from others of the same id: of another journal, or of an older copy of its own.
         put, removed: how many records of it are new or replaced, and how many are no more.
         faults: what of it could not be done, the first ones.
         more_faults: how many more there were.
@@ -80,10 +80,9 @@ class Updates(Strict):
         kept = (*self.last, update)[-TOLD:]
         return self.model_copy(update={"count": self.count + 1, "gone": tuple(gone), "last": kept})
 
-    def outcomes(self, journal: str) -> dict[str, Outcome]:
-        """By the change's id, of all of a journal's that is told one by one."""
-        each = (one for update in self.last for one in update.outcomes)
-        return {one.change: one for one in each if one.journal == journal}
+    def outcomes(self) -> dict[tuple[str, str], Outcome]:
+        """By the change's id and its journal, of all that is told one by one."""
+        return {(one.change, one.journal): one for update in self.last for one in update.outcomes}
 
 
 def read_updates(version: Version) -> Updates:

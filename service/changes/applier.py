@@ -156,7 +156,8 @@ class Applier:
         return changes
 
     def _apply(self, base: Version, changes: dict[str, Change]) -> None:
-        joined = join(changes, Records(base), self._journal.pictures, journal=self._journal.name)
+        marks = {change_id: self._journal.mark(change_id) for change_id in changes}
+        joined = join(changes, Records(base), self._journal.pictures, marks=marks)
         if not joined.lines and not joined.gone:
             self._finish(changes, joined.outcomes(), base)
             remove_folder(self._desk)
@@ -195,12 +196,16 @@ class Applier:
 
     def _finish_what_was_published(self, base: Version) -> None:
         """Of a process that was killed after it had published."""
-        outcomes = read_updates(base).outcomes(self._journal.name)
+        outcomes = read_updates(base).outcomes()
+        known = {change_id for change_id, _ in outcomes}
         for change_id in self._journal.waiting():
-            if change_id in outcomes:
+            if change_id not in known:
+                continue
+            outcome = outcomes.get((change_id, self._journal.mark(change_id)))
+            if outcome is not None:
                 remove_folder(self._desk)
                 with suppress(ValueError):
-                    self._finish({change_id: self._journal.change(change_id)}, [outcomes[change_id]], base)
+                    self._finish({change_id: self._journal.change(change_id)}, [outcome], base)
 
     def _finish(self, changes: dict[str, Change], outcomes: Sequence[Outcome], version: Version) -> None:
         for outcome in outcomes:

@@ -14,6 +14,13 @@ class Kept(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+class Account(BaseModel):
+    """What only tells of a change. A key of another version of the service is passed over: while one takes the other's
+    place, either reads what the other has kept."""
+
+    model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
+
+
 class Put(Kept):
     """A record that shall be new, or take the place of the one of its id.
 
@@ -33,7 +40,7 @@ class Remove(Kept):
     entity_id: str
 
 
-class Head(Kept):
+class Head(Account):
     """What is known of a change beside its records.
 
     Attributes:
@@ -66,7 +73,7 @@ class Change(Kept):
 
     def lines(self) -> Iterator[str]:
         """As it is kept: its head first."""
-        yield self.head.model_dump_json()
+        yield self.head.model_dump_json(exclude_defaults=True)  # so that a version before what is not said reads it
         for each in (*self.puts, *self.removes):
             yield each.model_dump_json()
 

@@ -44,14 +44,14 @@ class Joined:
     """What changes come to.
 
     Attributes:
-        journal: the one that the changes wait in.
+        marks: what tells each change from all others, by its id.
         lines: the records to put, by id, as JSON lines have them.
         gone: the ids to remove.
         told: what became of each change, by its id.
         bringer: which change a record to put is of.
     """
 
-    journal: str
+    marks: Mapping[str, str]
     lines: dict[str, dict[str, Any]] = field(default_factory=dict)
     gone: dict[str, None] = field(default_factory=dict)
     told: dict[str, Told] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Joined:
         for change_id, told in self.told.items():
             lost_here = sum(self.bringer[entity_id] == change_id for entity_id in lost)
             whole = Told(told.put - lost_here, told.removed, [*told.faults, *listed[change_id]])
-            found.append(whole.outcome(change_id, self.journal))
+            found.append(whole.outcome(change_id, self.marks[change_id]))
         return found
 
 
@@ -86,7 +86,7 @@ class Unkept(Exception):
     """A picture that a record shall keep cannot be had."""
 
 
-def join(changes: Mapping[str, Change], base: Records, pictures: Path, *, journal: str) -> Joined:
+def join(changes: Mapping[str, Change], base: Records, pictures: Path, *, marks: Mapping[str, str]) -> Joined:
     """Goes through changes in turn. A record whose pictures shall stay, and cannot be read at present, is not put: its
     pictures would be lost.
 
@@ -94,11 +94,12 @@ def join(changes: Mapping[str, Change], base: Records, pictures: Path, *, journa
         changes: by id, the oldest first.
         base: the records before them.
         pictures: the folder of those that were sent, to which a picture is copied that a record keeps.
+        marks: what tells each change from all others, by its id.
 
     Raises:
         OSError: a picture cannot be copied to that folder.
     """
-    joined = Joined(journal)
+    joined = Joined(marks)
     for change_id, change in changes.items():
         joined.told[change_id] = told = Told()
         for put in change.puts:

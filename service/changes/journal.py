@@ -4,17 +4,18 @@ Each is a file that appears whole, and is on the disk before anybody is answered
 were accepted, on one machine or on several that share the folder.
 """
 
+import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from math import inf
 from pathlib import Path
 from typing import Literal
 
 from indexer.updating.sent import CHANGES, WAITING, pictures_of, receiving
-from service.changes.change import Change, Head, Kept
+from service.changes.change import Account, Change, Head
 from wikiclip.base.files import appearing_file, write_text
 from wikiclip.base.locks import locked
 from wikiclip.base.regular_files import open_regular, read_regular
@@ -34,7 +35,7 @@ class NoSpace(Exception):
     """The disk would have less room left than it shall."""
 
 
-class Done(Kept):
+class Done(Account):
     """What became of a change.
 
     Attributes:
@@ -95,11 +96,14 @@ class Journal:
         if len(self.waiting()) >= most:
             raise Full
 
-    def accept(self, change: Change, *, most: int, until: float = inf) -> str:
+    def accept(
+        self, change: Change, *, most: int, until: float = inf, expect: Callable[[], object] = lambda: None
+    ) -> str:
         """Keeps a change, and returns its id once it is on the disk.
 
         Args:
             until: when to give up waiting for another process that keeps one, by `time.monotonic`.
+            expect: is called after that wait, and raises where the change shall not be kept any more.
 
         Raises:
             Full: `most` wait.
@@ -110,6 +114,7 @@ class Journal:
             if not folder.is_dir():
                 folder.mkdir(parents=True, exist_ok=True)
         with locked(self.folder / LOCK, until=until):
+            expect()
             self.expect_room(most)
             if not (self.folder / NAME).exists():
                 write_text(self.folder / NAME, f"{uuid.uuid4().hex}\n")
@@ -137,9 +142,15 @@ class Journal:
         content = read_regular(self._waiting / f"{change_id}.jsonl", most=MOST_BYTES)
         return Change.of_lines(content.splitlines())
 
+    def mark(self, change_id: str) -> str:
+        """Tells a change that waits from all others: a journal of another folder has the same numbers, and so has this
+        one where an older copy of it was put back beside versions that are newer. Raises OSError."""
+        content = read_regular(self._waiting / f"{change_id}.jsonl", most=MOST_BYTES)
+        return f"{self.name} {hashlib.sha256(content).hexdigest()[:32]}"
+
     def finish(self, change_id: str, done: Done) -> None:
         """Notes what became of a change, which waits no more. Whoever holds the folder of the versions calls it."""
-        write_text(self._done / f"{change_id}.json", done.model_dump_json() + "\n")
+        write_text(self._done / f"{change_id}.json", done.model_dump_json(exclude_defaults=True) + "\n")
         (self._waiting / f"{change_id}.jsonl").unlink(missing_ok=True)
 
     def tidy(self) -> None:

@@ -59,8 +59,7 @@ def write_table(rows: Path, out: Path) -> None:
         lines = csv.writer(file, delimiter="\t" if out.suffix.lower() == ".tsv" else ",")
         lines.writerow(HEAD)
         for row in _read(rows):
-            part = str(row["annotation_id"]).removeprefix(str(row["image_id"])).lstrip("#")
-            place = [_inert(row["image_id"]), _inert(part), *_box(row)]
+            place = [_inert(row["image_id"]), _inert(_part(row)), *_box(row)]
             for rank, one in enumerate(row.get("candidates", ()), start=1):
                 told = [rank, _inert(one["entity_id"]), _inert(one["title"]), one["score"]]
                 lines.writerow([*place, *told, row["confidence"], ""])
@@ -107,6 +106,15 @@ def _answers(folder: Path, name: str, rows: list[Mapping[str, Any]]) -> Iterator
 def _read(rows: Path) -> Iterator[dict[str, Any]]:
     with rows.open(encoding="ascii") as file:
         yield from map(json.loads, file)
+
+
+def _part(row: Mapping[str, Any]) -> str:
+    """Which part of its picture a row is about: a number where it was found there, an id that somebody gave as it is;
+    nothing for the whole picture of a folder."""
+    annotation, picture = row["annotation_id"], row["image_id"]
+    if isinstance(picture, str) and annotation == picture:
+        return ""
+    return str(annotation).removeprefix(f"{picture}#")
 
 
 def _box(row: Mapping[str, Any]) -> list[int | str]:

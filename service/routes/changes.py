@@ -145,7 +145,7 @@ class Receiver:
         Args:
             make: takes long for a large one; runs on another thread.
             size: bytes of what was sent.
-            expect_awaited: raises Problem where the caller is gone.
+            expect_awaited: raises Problem where the caller is gone; for any thread.
 
         Raises:
             Problem: nothing is kept, such as where it would be only after the deadline, or for nobody.
@@ -159,7 +159,7 @@ class Receiver:
             deadline.expect_time()
         async with self._keeping.taken(deadline):
             expect_awaited()
-            return await asyncio.to_thread(self._accept, draft, deadline)
+            return await asyncio.to_thread(self._accept, draft, deadline, expect_awaited)
 
     def _read(self, make: Make, size: int, deadline: Deadline) -> Draft:
         with self._refusing(deadline):
@@ -174,12 +174,14 @@ class Receiver:
                 raise Problem(BY_CODE[error.code], str(error)) from None
         return draft
 
-    def _accept(self, draft: Draft, deadline: Deadline) -> JobOut:
+    def _accept(self, draft: Draft, deadline: Deadline, expect_awaited: Callable[[], None]) -> JobOut:
         receiving = self.journal.receiving(until=deadline.until) if draft.pictures else nullcontext()
         with self._refusing(deadline), receiving:
+            expect_awaited()
             change = draft.with_pictures([store(each, self.journal.pictures) for each in draft.pictures])
             most = self._settings.changes_waiting
-            return shown(self.journal.accept(change, most=most, until=deadline.until), change.head)
+            job_id = self.journal.accept(change, most=most, until=deadline.until, expect=expect_awaited)
+            return shown(job_id, change.head)
 
     @contextmanager
     def _refusing(self, deadline: Deadline) -> Iterator[None]:

@@ -6,11 +6,12 @@ Both lie in folders of the service, each file under its own name, so that no oth
 from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from pathlib import PurePath
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from service.http.static import PackagedFiles
+from service.http.static import MEDIA_TYPES, PackagedFiles
 
 FRONT = "index.html"
 # A browser asks each time, so that an update is seen at once.
@@ -29,11 +30,12 @@ REFERENCE_POLICY = (
 
 
 def names_in(folder: Traversable) -> Iterator[str]:
-    """The files of a folder and of those in it, each as it is called from there."""
+    """The files of a folder and of those in it, each as it is called from there; what an editor or a system leaves
+    beside them is none of the page."""
     for entry in folder.iterdir():
         if entry.is_dir():
             yield from (f"{entry.name}/{name}" for name in names_in(entry))
-        else:
+        elif PurePath(entry.name).suffix in MEDIA_TYPES:
             yield entry.name
 
 

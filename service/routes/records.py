@@ -211,9 +211,17 @@ def _change(caller: str, puts: list[Put], faults: Faults, kept: Counter[str]) ->
         removes=0,
         faults=tuple(fault[:1000] for fault in faults.listed),
         more_faults=faults.count - len(faults.listed),
-        kept_as_extra={key[:LONGEST_KEY]: count for key, count in kept.most_common(MOST_KEYS)},
+        kept_as_extra=_named(kept),
     )
     return Change(head=head, puts=tuple(puts))
+
+
+def _named(kept: Counter[str]) -> dict[str, int]:
+    """Keys and how often each came, the most frequent ones; of those that begin alike one, with all of theirs."""
+    named = Counter[str]()
+    for key, count in kept.items():
+        named[key[:LONGEST_KEY]] += count
+    return dict(named.most_common(MOST_KEYS))
 
 
 def _now() -> str:

@@ -13,6 +13,7 @@ from indexer.linker import Linker
 from tests.training.conftest import SHOWN, draw
 from training import calibrate as calibrating
 from training import train as training_run
+from training.data.collection.labels import fold_of
 from training.measure.held_out import BEFORE, Tried
 from wikiclip.base.errors import WikiClipError
 from wikiclip.checkpoint import checkpoint_folder, read_checkpoint, read_confidence
@@ -107,6 +108,7 @@ def test_a_checkpoint_is_kept_only_where_held_out_labels_are_found_better(
     assert (tmp_path / "run" / "checkpoint").exists() == (best != BEFORE)
     assert ("so no checkpoint is written: tiny stays" in said) == (best == BEFORE)
     assert ("The centres alone find most" in said) == (best == training_run.CENTRED)
+    assert "nothing tells whether" not in said
     if best == BEFORE:
         return
     packaged, mine = (
@@ -117,3 +119,47 @@ def test_a_checkpoint_is_kept_only_where_held_out_labels_are_found_better(
     centres = {"space.mention_centre_W", "space.entity_centre_W"}
     assert (apart == centres) == (best == training_run.CENTRED)
     assert (apart & centres == set()) == (best == training_run.TRAINED)
+
+
+def test_more_labels_are_another_run(collection: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A state that had seen the first labels alone passed for one of all."""
+    monkeypatch.setenv("WIKICLIP_HOME", str(tmp_path / "home"))
+    labels = tmp_path / "labels.jsonl"
+    lines = (collection / "labels.jsonl").read_text().splitlines(keepends=True)
+    labels.write_text("".join(lines[:24]))
+    own = ("--labels", str(labels), "--pictures", str(collection), "--fold", "1")
+    train(collection, tmp_path / "run", *own)
+    state = (tmp_path / "run" / "state.pt").read_bytes()
+    labels.write_text("".join(lines))
+    with pytest.raises(WikiClipError, match="other settings"):
+        train(collection, tmp_path / "run", *own)
+    train(collection, tmp_path / "run", *own, "--fresh")
+    assert (tmp_path / "run" / "state.pt").read_bytes() != state
+
+
+def test_what_nothing_was_held_out_of_is_said(collection: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("WIKICLIP_HOME", str(tmp_path / "home"))
+    every = [json.loads(line) for line in (collection / "labels.jsonl").read_text().splitlines()]
+    held, seen = tmp_path / "held.jsonl", tmp_path / "seen.jsonl"
+    for path, here in ((held, True), (seen, False)):
+        chosen = [each for each in every if (fold_of(each["entity_id"]) == 1) == here]
+        path.write_text("".join(json.dumps(each) + "\n" for each in chosen))
+    own = ("--pictures", str(collection), "--fold", "1")
+    said = train(collection, tmp_path / "run", *own, "--labels", str(seen))
+    assert "No label is of a thing of fold 1" in said
+    assert "nothing tells whether the checkpoint will find more than tiny" in said
+    assert (tmp_path / "run" / "checkpoint").exists()
+    with pytest.raises(WikiClipError, match="are of things that are held out: label others, too"):
+        train(collection, tmp_path / "run", *own, "--labels", str(held))
+
+
+def test_the_report_has_the_table_where_nothing_is_kept(
+    collection: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("WIKICLIP_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(Tried, "best", property(lambda _: BEFORE))
+    (tmp_path / "run" / "checkpoint").mkdir(parents=True)
+    said = train(collection, tmp_path / "run", "--report")
+    assert "checkpoint is of another run" in said.replace("\n", "")
+    assert list((tmp_path / "run" / "checkpoint").iterdir()) == []
+    assert "before is what was kept" in (tmp_path / "run" / "report.html").read_text()

@@ -164,7 +164,10 @@ class AnnotatedData:
         place_Q = self._places("train", None)
         place_Q = place_Q[self._faults()[place_Q] == 0]
         if not len(place_Q):
-            raise WikiClipError(f"There is no mention to train on. {self.annotations.summary()} {self.summary()}")
+            told = [self.annotations.summary(), self.summary()]
+            if held := len(self._places("unseen", None)):
+                told.append(f"{held:,} are of things that are held out: label others, too, or hold out another --fold.")
+            raise WikiClipError(f"There is no mention to train on. {' '.join(told)}")
         return TrainingSet(
             records=self.records,
             pooled=lambda numbers: self._pooled(place_Q[numbers]),

@@ -5,12 +5,13 @@ state.pt        the last state that was kept
 metrics.jsonl   one line a step
 tensorboard/    the same for TensorBoard
 checkpoint/     what came of it
+LOCK            held by the process that trains
 """
 
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
@@ -25,11 +26,13 @@ from training.learn.trainer import Metrics, Trainer
 from training.pace import foretell_steps
 from wikiclip.base.errors import WikiClipError, how_to_install
 from wikiclip.base.files import appearing_file, write_text
+from wikiclip.base.locks import Held, locked
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 SETTINGS, STATE, METRICS, CHECKPOINT = "run.json", "state.pt", "metrics.jsonl", "checkpoint"
+LOCK = "LOCK"
 NEEDED = ("tensorboard", "matplotlib")  # for the log and the report; their lack must not show after hours
 
 
@@ -41,7 +44,8 @@ class Run:
         fresh: begin again where another run was.
 
     Raises:
-        WikiClipError: the folder holds another run, or the extra `train` is not installed.
+        WikiClipError: the folder holds another run, another process trains in it, or the extra `train` is not
+            installed.
     """
 
     def __init__(self, folder: Path, settings: dict[str, Any], *, fresh: bool = False) -> None:
@@ -53,11 +57,12 @@ class Run:
         kept = ""
         if processes.is_first():
             folder.mkdir(parents=True, exist_ok=True)
-            if fresh:
-                for name in (SETTINGS, STATE, METRICS):
-                    (folder / name).unlink(missing_ok=True)
-            if not (folder / SETTINGS).exists():
-                write_text(folder / SETTINGS, text)
+            with self.held():
+                if fresh:
+                    for name in (SETTINGS, STATE, METRICS):
+                        (folder / name).unlink(missing_ok=True)
+                if not (folder / SETTINGS).exists():
+                    write_text(folder / SETTINGS, text)
             kept = (folder / SETTINGS).read_text(encoding="utf-8")
         kept, here = processes.from_first((kept, text))
         if text != here:
@@ -70,6 +75,23 @@ class Run:
                 f"{folder} holds a run with other settings ({SETTINGS} has them); name another folder with --out, or"
                 " begin again in this one with --fresh."
             )
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keeps others from training in the folder while the block runs, or from beginning again in it.
+
+        Raises:
+            WikiClipError: another process does.
+        """
+        with ExitStack() as held:
+            if processes.is_first():
+                try:
+                    held.enter_context(locked(self.folder / LOCK, wait=False))
+                except Held:
+                    raise WikiClipError(
+                        f"Another process trains in {self.folder}: wait for it, or name another folder with --out."
+                    ) from None
+            yield
 
     def state(self) -> dict[str, Any] | None:
         """Returns the last state that was kept, which the first process reads: only its machine need have the folder.
@@ -138,8 +160,13 @@ def train_in(run: Run, trainer: Trainer, *, steps: int, every: int) -> None:
     after each `every` steps and the last.
 
     Raises:
-        WikiClipError: the kept state cannot be read.
+        WikiClipError: the kept state cannot be read, or another process trains in the folder.
     """
+    with run.held():
+        _train(run, trainer, steps, every)
+
+
+def _train(run: Run, trainer: Trainer, steps: int, every: int) -> None:
     state = run.state()
     if state is not None:
         trainer.load_state(state)

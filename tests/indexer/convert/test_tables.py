@@ -34,6 +34,16 @@ def convert(tmp_path: Path, *arguments: str) -> str:
     return found.output
 
 
+def test_records_never_take_the_place_of_what_they_are_made_of(tmp_path: Path):
+    table = tmp_path / "things.csv"
+    table.write_text(TABLE)
+    with pytest.raises(WikiClipError, match=r"things.csv is what is read, .* name another file with --out"):
+        CliRunner().invoke(
+            app, ["table", str(table), "--out", str(tmp_path / "." / "things.csv")], catch_exceptions=False
+        )
+    assert table.read_text() == TABLE
+
+
 def records(tmp_path: Path, images: Path | None = None) -> list[Entity]:
     """All of them: none may be one that a build cannot read."""
     read = list(JsonLines(tmp_path / "records.jsonl", images=images).records())

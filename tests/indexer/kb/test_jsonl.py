@@ -100,6 +100,17 @@ def test_a_part_that_is_bad_is_left_out_and_listed_and_the_record_stays(tmp_path
     assert record == Entity(entity_id="Q1", title="Heron", text="A bird.", images=tuple(kept))
 
 
+def test_a_key_that_stands_in_extra_and_beside_it_is_told_of_where_a_value_is_lost(tmp_path: Path):
+    line = {**GOOD, "images": [], "weight": 1, "extra": {"weight": 2}}
+    bad, record = JsonLines(written(tmp_path / "r.jsonl", line)).records()
+    assert isinstance(bad, BadRecord)
+    assert bad.why == "extra: has a key that stands beside it, too, with another value; it is left out"
+    assert isinstance(record, Entity)
+    assert record.extra == '{"weight": 2}'
+    (record,) = JsonLines(written(tmp_path / "r.jsonl", {**line, "weight": 2})).records()
+    assert isinstance(record, Entity)
+
+
 def test_what_has_no_key_of_its_own_is_kept_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     line = {**GOOD, "aliases": ["Egret"], "tags": ["bird"], "lang": "en", "image": "a.png", "extra": {"rooms": [1, 2]}}
     kb = JsonLines(written(tmp_path / "r.jsonl", line, {**GOOD, "entity_id": "Q2", "image": "b.png"}))

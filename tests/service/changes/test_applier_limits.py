@@ -61,6 +61,23 @@ def test_changes_of_another_journal_are_none_of_this_one(home: Path, tmp_path: P
     assert "b" not in [entity.entity_id for entity in index.entities_titled("", 100)]
 
 
+def test_changes_of_an_older_copy_of_the_journal_are_none_of_what_it_was_since(home: Path, tmp_path: Path) -> None:
+    """Its numbers come a second time: what has them was told as done, and never applied."""
+    journal = Journal(home)
+    accept(journal, put("a", "first"))
+    apply(home)
+    shutil.copytree(journal.folder, tmp_path / "copy")
+    accept(journal, put("b", "second"), put("c", "third"))
+    apply(home)
+    shutil.rmtree(journal.folder)
+    (tmp_path / "copy").rename(journal.folder)  # as from a backup, which took it before the versions
+    ids = accept(journal, put("d", "fourth"), put("e", "fifth"))
+    apply(home)
+    assert [done(journal, each).state for each in ids] == ["done"] * 2
+    index = EntityIndex.open(home)
+    assert [index.entity(each).title for each in "abcde"] == ["first", "second", "third", "fourth", "fifth"]
+
+
 def test_a_journal_without_a_name_goes_on(home: Path) -> None:
     journal = Journal(home)
     ids = accept(journal, put("a", "first"))

@@ -120,6 +120,32 @@ def test_who_holds_the_files_for_long_holds_no_caller_beyond_its_deadline(
     assert len(receiver.journal.waiting()) == 1
 
 
+@pytest.mark.parametrize("held", ["LOCK", "RECEIVING"])
+def test_who_goes_while_another_process_holds_the_files_has_nothing_kept(
+    settings: Settings, tmp_path: Path, held: str
+) -> None:
+    gone = threading.Event()
+
+    def expect_awaited() -> None:
+        if gone.is_set():
+            raise Problem(Cause.CONNECTION_CLOSED, "")
+
+    async def asked() -> None:
+        receiver = Receiver(settings.model_copy(update={"index": tmp_path}))
+        draft = Draft(lines_put(line(0), "ops").change, [drawn((1, 2, 3))])
+        receiver.journal.folder.mkdir()
+        with locked(receiver.journal.folder / held):
+            waits = asyncio.create_task(receiver.accepted(lambda _: draft, 9, expect_awaited))
+            await asyncio.sleep(0.3)  # until it waits for the file
+            gone.set()
+        with pytest.raises(Problem) as caught:
+            await waits
+        assert caught.value.cause is Cause.CONNECTION_CLOSED
+        assert receiver.journal.waiting() == []
+
+    asyncio.run(asked())
+
+
 def test_keys_that_no_record_has_are_told_of_with_the_job(tmp_path: Path) -> None:
     body = line(0, Title="x") + line(1, Title="y", **{"k" * 999: 1}) + line(2, extra={"shelf": 7})
     change = lines_put(body, "ops").change
@@ -127,6 +153,14 @@ def test_keys_that_no_record_has_are_told_of_with_the_job(tmp_path: Path) -> Non
     told_of = told(journal, journal.accept(change, most=9))
     assert told_of is not None
     assert told_of.kept_as_extra == {"Title": 2, "k" * 100: 1}
+    alike = (
+        line(0, **{"k" * 999 + "1": 1, "k" * 999 + "2": 1})
+        + line(1, long="x" * 70_000)
+        + line(2, shelf=1, extra={"shelf": 2})
+    )
+    head = lines_put(alike, "ops").change.head
+    assert head.kept_as_extra == {"k" * 100: 2}, "what was left out is not kept"
+    assert len(head.faults) == 2
     many = line(0, **{f"key{number}": 0 for number in range(99)})
     assert len(lines_put(many, "ops").change.head.kept_as_extra) == MOST_KEYS
 

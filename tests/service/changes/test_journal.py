@@ -70,6 +70,24 @@ def test_it_is_bounded(tmp_path: Path) -> None:
         journal.expect_space(1, free=2**60)
 
 
+def test_what_another_version_of_the_service_tells_with_a_change_is_passed_over(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    change_id = journal.accept(change("x"), most=1)
+    path = tmp_path / "changes" / "waiting" / f"{change_id}.jsonl"
+    head, put = path.read_text().rstrip("\n").split("\n")
+    assert "kept_as_extra" not in head, "a version from before there was such a key reads it, too"
+    path.write_text(f'{{"later": 1, {head[1:]}\n{put}\n')
+    assert journal.change(change_id) == change("x")
+    assert journal.look_up(change_id) == HEAD
+    done = Done(head=HEAD, state="done", index_version="v", finished="now", put=1, removed=0)
+    journal.finish(change_id, done)
+    path = tmp_path / "changes" / "done" / f"{change_id}.json"
+    path.write_text(f'{{"later": 1, {path.read_text()[1:]}')
+    assert journal.look_up(change_id) == done
+    with pytest.raises(ValueError, match="Extra inputs"):  # what it would do is not known
+        Change.of_lines([head.encode(), f'{{"later": 1, {put[1:]}'.encode()])
+
+
 def test_what_is_torn_is_no_change() -> None:
     lines = [line.encode() for line in change("x").lines()]
     with pytest.raises(ValueError, match="not whole"):

@@ -56,7 +56,7 @@ def test_pictures_that_are_sent_again_and_again_are_there_for_as_long_as_a_chang
                 time.sleep(0.002)
                 continue
             content = CONTENTS[(caller + number) % COLOURS]
-            mine._accept(draft_of(content), Deadline(60))
+            mine._accept(draft_of(content), Deadline(60), lambda: None)
 
     def missing() -> list[str]:
         names = [str(name) for each in journal.waiting() for name in journal.change(each).puts[0].pictures or ()]
@@ -91,7 +91,7 @@ def test_pictures_that_are_sent_again_and_again_are_there_for_as_long_as_a_chang
 def test_what_was_kept_for_a_change_that_was_refused_goes(home: Path) -> None:
     receiver = Receiver(Settings(index=home).model_copy(update={"changes_waiting": 0}))
     with pytest.raises(Problem) as refused:
-        receiver._accept(draft_of(CONTENTS[0]), Deadline(60))
+        receiver._accept(draft_of(CONTENTS[0]), Deadline(60), lambda: None)
     assert refused.value.cause is Cause.BUSY
     assert len(list(receiver.journal.pictures.rglob("*.png"))) == 1
     with only_builder(home):

@@ -108,3 +108,39 @@ def test_annotations_and_find_exclude_one_another(run: Any, photos: Path, tmp_pa
     (tmp_path / "coco.json").write_text("{}")
     with pytest.raises(WikiClipError, match="leave out --annotations"):
         run("--images", photos, "--out", tmp_path / "o", "--find", "--annotations", tmp_path / "coco.json")
+
+
+def test_the_table_and_the_sheet_take_no_other_files_place_and_are_refused_before_the_work(
+    run: Any, photos: Path, tmp_path: Path
+) -> None:
+    out, folder = tmp_path / "out.jsonl", tmp_path / "folder"
+    folder.mkdir()
+    out.write_text("rows of hours")
+    for arguments, said in (
+        (("--csv", tmp_path / "folder" / ".." / "out.jsonl"), "--csv and --out name one file"),
+        (("--sheet", out), "--sheet and --out name one file"),
+        (("--csv", tmp_path / "x", "--sheet", tmp_path / "x"), "--sheet and --csv name one file"),
+        (("--csv", folder), "folder is a folder: name a file with --csv FILE"),
+    ):
+        with pytest.raises(WikiClipError, match=said):
+            run("--images", photos, "--out", out, "--find", *arguments)
+        assert out.read_text() == "rows of hours"
+
+
+def test_the_folder_of_a_table_is_made(run: Any, photos: Path, tmp_path: Path) -> None:
+    table = tmp_path / "new" / "found.TSV"
+    assert run("--images", photos, "--out", tmp_path / "out.jsonl", "--csv", table).exit_code == 0
+    assert table.read_text(encoding="utf-8-sig").startswith("picture\tpart")
+
+
+def test_ids_that_somebody_gave_stand_in_the_table_as_they_are(tmp_path: Path) -> None:
+    ids = [(12, 1), (1, 1), (100, 10), ("a.png", "a.png"), ("a.png#2", "a.png"), ("#7", "a.png"), ("a.png2", "a.png")]
+    rows, out = tmp_path / "rows.jsonl", tmp_path / "rows.csv"
+    error = {"error": {"detail": "-"}}
+    rows.write_text(
+        "".join(json.dumps({"annotation_id": one, "image_id": picture, **error}) + "\n" for one, picture in ids)
+    )
+    shown.write_table(rows, out)
+    with out.open(encoding="utf-8-sig", newline="") as file:
+        parts = [line["part"] for line in csv.DictReader(file)]
+    assert parts == ["12", "1", "100", "", "2", "#7", "a.png2"]

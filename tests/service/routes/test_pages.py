@@ -25,6 +25,14 @@ def test_the_page_and_its_files_are_served_with_their_types(client: httpx.Client
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+def test_what_an_editor_leaves_beside_them_is_no_file_of_the_page(tmp_path: Path) -> None:
+    """It was one without a type, and asking for it an internal error."""
+    (tmp_path / "base").mkdir()
+    for name in ("main.js", "base/dom.js", "base/dom.js~", "base/.dom.js.swp", ".DS_Store"):
+        (tmp_path / name).touch()
+    assert {*pages.names_in(tmp_path)} == {"main.js", "base/dom.js"}
+
+
 def test_a_file_that_a_browser_has_is_not_sent_again(client: httpx.Client) -> None:
     tag = client.get("/page/main.js").headers["etag"]
     for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):

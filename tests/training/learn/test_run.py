@@ -14,9 +14,10 @@ import torch
 
 from tests.training.learn.test_trainer import EVERYTHING
 from tests.training.small import small_encoder, small_samples
-from training.learn.run import METRICS, STATE, Run, train_in
+from training.learn.run import LOCK, METRICS, STATE, Run, train_in
 from training.learn.trainer import Trainer, train
 from wikiclip.base.errors import WikiClipError
+from wikiclip.base.locks import locked
 
 STEPS = 240
 CONFIG = dataclasses.replace(EVERYTHING, steps=STEPS)
@@ -81,6 +82,17 @@ def test_another_run_does_not_go_on_in_the_folder(tmp_path):
         Run(tmp_path, {"seed": 1})
     (tmp_path / STATE).write_bytes(b"of the first")
     assert Run(tmp_path, {"seed": 1}, fresh=True).state() is None
+
+
+def test_one_process_at_a_time_trains_in_a_folder(tmp_path):
+    run = Run(tmp_path, SETTINGS)
+    (tmp_path / STATE).write_bytes(b"of who trains")
+    with locked(tmp_path / LOCK):
+        with pytest.raises(WikiClipError, match="Another process trains in"):
+            train_in(run, Trainer(small_encoder(), small_samples(), CONFIG), steps=STEPS, every=7)
+        with pytest.raises(WikiClipError, match="Another process trains in"):
+            Run(tmp_path, SETTINGS, fresh=True)
+    assert (tmp_path / STATE).read_bytes() == b"of who trains"
 
 
 @pytest.mark.parametrize("content", [b"", b"not a state", b"PK\x03\x04 cut off"])
