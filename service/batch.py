@@ -13,7 +13,8 @@ from service.offline.finding import Finding
 from service.offline.linking import SetOptions, link_all
 from service.offline.mentions import Annotations, Folder
 from service.offline.rows import Rows
-from service.offline.shown import MOST_PICTURES, write_sheet, write_table
+from service.offline.sheet import MOST_PICTURES, write_sheet
+from service.offline.table import write_table
 from service.settings import read_settings
 from wikiclip.base.command import run
 from wikiclip.base.errors import WikiClipError
@@ -65,6 +66,8 @@ def batch(
     if find and annotations is not None:
         raise WikiClipError("--find proposes regions where there are none: leave out --annotations.")
     _expect_places({"--out": out, "--csv": csv_file, "--sheet": sheet}, {"--annotations": annotations})
+    if sheet is not None and annotations is not None:
+        raise WikiClipError("--sheet shows the pictures of a folder: leave out --annotations, or --sheet.")
     source = Folder(images, follow_links=follow_links) if annotations is None else Annotations(annotations, images)
     linker = open_linker(settings)
     options = SetOptions(
@@ -93,7 +96,8 @@ def batch(
         write_table(out, csv_file)
         typer.echo(f"Wrote {csv_file}")
     if sheet is not None:
-        typer.echo(f"Wrote {sheet}, with {write_sheet(out, images, sheet)} pictures (at most {MOST_PICTURES}).")
+        on_it = write_sheet(out, images, sheet, records=linker.index, sure=settings.sure)
+        typer.echo(f"Wrote {sheet}, with {on_it} pictures (at most {MOST_PICTURES}).")
 
 
 def _expect_places(written: Mapping[str, Path | None], read: Mapping[str, Path | None]) -> None:

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from typer.testing import CliRunner
 
 from service.batch import app
-from service.offline import shown
+from service.offline.table import write_table
 from service.settings import Settings
 from wikiclip.base.errors import WikiClipError
 
@@ -88,13 +88,19 @@ def test_table_and_sheet_show_all_of_it(run: Any, photos: Path, tmp_path: Path) 
     first = next(line for line in lines if line["picture"] == "a.png" and line["part"] == "1")
     assert int(first["width"]) > 40
     assert sum(line["error"] != "" for line in lines) == 1
-    shown.write_table(out, tmp_path / "out.tsv")
+    write_table(out, tmp_path / "out.tsv")
     with (tmp_path / "out.tsv").open(encoding="utf-8-sig", newline="") as file:
         assert list(csv.DictReader(file, delimiter="\t")) == lines
     html = sheet.read_text()
     assert "<b>&" not in html
     assert "&lt;b&gt;&amp;.png" in html
-    assert html.count("data:image/jpeg;base64,") == sum("error" not in row for row in rows)
+    answered = [row for row in rows if "error" not in row]
+    pictured = sum(row["candidates"][0]["entity_id"] not in ("no-picture", "no-text") for row in answered)
+    assert html.count("data:image/jpeg;base64,") == len(answered) + pictured, "the records' pictures stand beside them"
+    sure = sum(row["confidence"] is not None and row["confidence"] >= 0.5 for row in answered)
+    assert f"3 pictures: {sure} answers are sure, {len(answered) - sure} are not, 1 could not be given" in html
+    assert html.count("Not sure. Nearest is") == len(answered) - sure
+    assert all(one["entity_id"] in html for row in answered for one in row["candidates"][:3])
 
 
 def test_a_formula_is_none_in_a_spreadsheet(run: Any, photos: Path, tmp_path: Path) -> None:
@@ -108,6 +114,8 @@ def test_annotations_and_find_exclude_one_another(run: Any, photos: Path, tmp_pa
     (tmp_path / "coco.json").write_text("{}")
     with pytest.raises(WikiClipError, match="leave out --annotations"):
         run("--images", photos, "--out", tmp_path / "o", "--find", "--annotations", tmp_path / "coco.json")
+    with pytest.raises(WikiClipError, match="leave out --annotations"):
+        run("--images", photos, "--out", tmp_path / "o", "--sheet", "s", "--annotations", tmp_path / "coco.json")
 
 
 def test_the_table_and_the_sheet_take_no_other_files_place_and_are_refused_before_the_work(
@@ -140,7 +148,7 @@ def test_ids_that_somebody_gave_stand_in_the_table_as_they_are(tmp_path: Path) -
     rows.write_text(
         "".join(json.dumps({"annotation_id": one, "image_id": picture, **error}) + "\n" for one, picture in ids)
     )
-    shown.write_table(rows, out)
+    write_table(rows, out)
     with out.open(encoding="utf-8-sig", newline="") as file:
         parts = [line["part"] for line in csv.DictReader(file)]
     assert parts == ["12", "1", "100", "", "2", "#7", "a.png2"]
