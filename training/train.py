@@ -126,6 +126,12 @@ def train(
             else:
                 model.save(into.checkpoint, made_by={**settings, "versions": {name: version(name) for name in NOTED}})
                 typer.echo(f"Wrote {into.checkpoint}")
+                if source.data == DataName.JSONL:
+                    typer.echo(
+                        f"An index that it answers from is made with `python -m indexer.build --kb jsonl --model"
+                        f" {into.checkpoint}` and the options of before; then `python -m training.calibrate --model"
+                        f" {into.checkpoint}` tells how sure it may be there."
+                    )
             if report:
                 _report(into, settings, model, data, source.fold, compared)
 

@@ -4,6 +4,7 @@ import csv
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -77,7 +78,7 @@ def test_a_run_that_was_cut_off_goes_on_and_ends_with_the_same_rows(run: Any, ph
         assert told(cut) == told(whole)
 
 
-def test_table_and_sheet_show_all_of_it(run: Any, photos: Path, tmp_path: Path) -> None:
+def test_table_and_sheet_show_all_of_it(run: Any, photos: Path, tmp_path: Path, client: httpx.Client) -> None:
     out, table, sheet = tmp_path / "out.jsonl", tmp_path / "out.csv", tmp_path / "out.html"
     said = run("--images", photos, "--out", out, "--find", "--top-k", 4, "--csv", table, "--sheet", sheet).output
     assert "with 3 pictures" in said
@@ -95,7 +96,9 @@ def test_table_and_sheet_show_all_of_it(run: Any, photos: Path, tmp_path: Path) 
     assert "<b>&" not in html
     assert "&lt;b&gt;&amp;.png" in html
     answered = [row for row in rows if "error" not in row]
-    pictured = sum(row["candidates"][0]["entity_id"] not in ("no-picture", "no-text") for row in answered)
+    firsts = [row["candidates"][0]["entity_id"] for row in answered]
+    pictured = sum(client.get(f"/entities/{quote(one, safe='')}/image").status_code == 200 for one in firsts)
+    assert pictured > 0
     assert html.count("data:image/jpeg;base64,") == len(answered) + pictured, "the records' pictures stand beside them"
     sure = sum(row["confidence"] is not None and row["confidence"] >= 0.5 for row in answered)
     assert f"3 pictures: {sure} answers are sure, {len(answered) - sure} are not, 1 could not be given" in html
