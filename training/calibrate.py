@@ -15,6 +15,7 @@ from rich.table import Table
 from indexer.linker import Linker
 from training.data.collection.labels import LABEL_FOLDS, CollectionLabels, fold_of
 from training.data.problems import Problems, checked
+from training.measure import mistaken
 from training.measure.answers import RankedAnswers
 from training.measure.confidence import brier, ece
 from training.measure.doubt import (
@@ -76,6 +77,8 @@ def calibrate(
     with Problems(out.parent / f"{out.name}.{PROBLEMS}") as problems:
         found = answers_of_labels(linker, list(checked(given, IndexedIds(linker.index), problems)), problems)
         typer.echo(problems.summary())
+    for line in mistaken.lines(found.found, found.entity_ids):
+        typer.echo(line)
     folds = without_some(by_fold(found), share=unknown)
     every = joined(folds)
     if not every.right_Q.any():

@@ -31,10 +31,12 @@ class OwnAnswers:
 
     Attributes:
         entity_ids: of the mentions, [Q]; `answers.entity_Q` numbers them.
+        found: each mention's candidates.
     """
 
     answers: RankedAnswers
     entity_ids: list[str]
+    found: list[list[Candidate]]
 
 
 class IndexedIds:
@@ -78,7 +80,7 @@ def answers_of_labels(linker: Linker, annotations: Sequence[Annotation], problem
     if not asked:
         raise WikiClipError(f"No label can be used. {problems.summary()}")
     entity_ids = [annotation.entity_id for annotation in asked]
-    return OwnAnswers(_ranked(found, entity_ids), entity_ids)
+    return OwnAnswers(_ranked(found, entity_ids), entity_ids, found)
 
 
 def _tried(linker: Linker, annotations: Sequence[Annotation], some: NDArray[np.int64]) -> None:
