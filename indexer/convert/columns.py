@@ -27,7 +27,7 @@ USUAL: Mapping[str, tuple[str, ...]] = {
     "images": (
         *("images", "image", "picture", "pictures", "photo", "photos", "photograph", "filename", "file_name"),
         *("image_path", "image_file", "image_files", "image_filename", "image_file_name", "image_name", "picture_file"),
-        *("photo_file", "file_names", "filenames", "media_file", "file", "files", "media"),
+        *("photo_file", "file_names", "filenames", "media_file", "file", "files"),
     ),
     "url": ("url", "link", "page", "uri", "web_page", "webpage", "permalink", "object_url", "source_url"),
     "attribution": (
