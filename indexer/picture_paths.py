@@ -45,7 +45,7 @@ def found_picture(image_root: Path, name: str, *, follow_links: bool = False) ->
     except (OSError, RuntimeError):
         raise NoPlace(f"the folder of pictures {image_root} is not there") from None
     place = root / name
-    if "\\" in name and not _is_file(place):
+    if "\\" in name and not is_file(place):
         place = root / name.replace("\\", "/")
     try:
         path = place.resolve(strict=True)
@@ -59,7 +59,7 @@ def found_picture(image_root: Path, name: str, *, follow_links: bool = False) ->
                 "it is a link that leads out of the folder of pictures: copy the file into the folder, or name"
                 " --follow-links if whoever can make links in it is to be trusted"
             )
-    if not _is_file(path):
+    if not is_file(path):
         raise NoPlace("it is no file")
     return path
 
@@ -101,9 +101,9 @@ def place_below(folder: Path, name: str) -> Path:
         raise NoPlace("The picture's file_name has a zero byte in it, as no file in a folder has.")
     if URL.match(name):
         return downloaded(folder, name)
-    if "\\" in name and not _is_file(folder / name.lstrip("/")):
+    if "\\" in name and not is_file(folder / name.lstrip("/")):
         on_windows, name = name, name.replace("\\", "/")
-        if ".." not in name.split("/") and not _is_file(folder / name.lstrip("/")):
+        if ".." not in name.split("/") and not is_file(folder / name.lstrip("/")):
             raise NoPlace(
                 f"The picture's file_name has a backslash, and no file in the folder is {on_windows} with slashes or"
                 " without: write / between folders, and the path from the folder of pictures."
@@ -126,13 +126,14 @@ def downloaded(folder: Path, url: str) -> Path:
     for count in (2, 1):
         tail = parts[-count:]
         place = folder.joinpath(*tail)
-        if tail and ".." not in tail and _is_file(place):
+        if tail and ".." not in tail and is_file(place):
             return place
     name = "/".join(parts[-2:])
     raise NoPlace(f"The picture is named by its URL alone, and the folder holds no {name[:200]}: download it there.")
 
 
-def _is_file(path: Path) -> bool:
+def is_file(path: Path) -> bool:
+    """Whether there is a file; a path that the file system cannot take is that of none."""
     try:
         return path.is_file()
     except (OSError, ValueError):  # longer than the file system takes, in a folder that may not be read, a zero byte

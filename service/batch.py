@@ -18,6 +18,7 @@ from service.offline.table import write_table
 from service.settings import read_settings
 from wikiclip.base.command import run
 from wikiclip.base.errors import WikiClipError
+from wikiclip.picture_files import others
 from wikiclip.segmenters import open_segmenter
 
 app = typer.Typer(add_completion=False)
@@ -90,6 +91,12 @@ def batch(
             before = len(rows)
             link_all(source, linker, rows, options)
     typer.echo(f"{out}: {rows.added} rows added to {before}; {rows.failed} of those added say what went wrong.")
+    if isinstance(source, Folder) and source.others:
+        typer.echo(
+            f"{len(source.others):,} pictures are none of {others.READ} and were left out, such as"
+            f" {source.others[0]!r}: convert them first.",
+            err=True,
+        )
     for line in _more_to_say(source, rows):
         typer.echo(line)
     if csv_file is not None:

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from indexer.convert.columns import Columns
+from indexer.convert.columns import Columns, separators
 from indexer.convert.darwin_core import drafts_of_archive
 from indexer.convert.outcome import write
+from indexer.convert.pictures import PictureFolder
 from indexer.convert.tables import drafts_of_table
 from indexer.convert.wikidata import drafts_of_dump
 from wikiclip.base.command import run
@@ -20,6 +21,13 @@ Images = Annotated[
         exists=True,
         file_okay=False,
         help="The folder of pictures; a picture that is not in it is left out and counted.",
+    ),
+]
+LeaveOut = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="A column that no record has anything of, since everybody who may ask sees extra; may be repeated.",
     ),
 ]
 OUT = Path("records.jsonl")
@@ -42,7 +50,15 @@ def table(
     tags: Annotated[str | None, typer.Option(help="The column with words to filter by.")] = None,
     lang: Annotated[str | None, typer.Option(help="The column with languages.")] = None,
     language: Annotated[str | None, typer.Option(help="The language of all records, such as de.")] = None,
-    split: Annotated[str, typer.Option(help="What separates several pictures, names or tags in a cell.")] = ";",
+    split: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[ROLE=]SEPARATOR",
+            help="What separates several pictures, names or tags in a cell, ; if left out; of one kind as"
+            " tags=, or aliases=; or images=; and may be repeated.",
+        ),
+    ] = None,
+    leave_out: LeaveOut = None,
     delimiter: Annotated[
         str | None, typer.Option(help="What separates cells of CSV; found in the first line if left out.")
     ] = None,
@@ -53,8 +69,9 @@ def table(
     one |= {"aliases": aliases, "tags": tags, "lang": lang}
     named: dict[str, tuple[str, ...]] = {key: (column,) for key, column in one.items() if column is not None}
     named |= {key: tuple(of) for key, of in {"text": text, "images": image}.items() if of}
-    columns = Columns(named=named, split=split, language=language)
-    write(drafts_of_table(file, columns, images=images, delimiter=delimiter, encoding=encoding), out, source=file)
+    columns = Columns(named=named, split=separators(split or ()), language=language, left_out=tuple(leave_out or ()))
+    folder = _folder(images)
+    write(drafts_of_table(file, columns, images=folder, delimiter=delimiter, encoding=encoding), out, source=file)
 
 
 @app.command("darwin-core")
@@ -63,9 +80,11 @@ def darwin_core(
     out: Out = OUT,
     images: Images = None,
     language: Annotated[str | None, typer.Option(help="Of descriptions, such as en; of any if left out.")] = None,
+    leave_out: LeaveOut = None,
 ) -> None:
     """Make records of the taxa or specimens of a Darwin Core archive."""
-    write(drafts_of_archive(archive, images=images, language=language), out, source=archive)
+    left_out = tuple(leave_out or ())
+    write(drafts_of_archive(archive, images=_folder(images), language=language, left_out=left_out), out, source=archive)
 
 
 @app.command()
@@ -83,11 +102,12 @@ def wikidata(
 ) -> None:
     """Make records of the items of a Wikidata entity dump."""
     languages = tuple(language or ("en",))
-    write(
-        drafts_of_dump(dump, languages=languages, images=images, site=site, kinds=tuple(instance_of or ())),
-        out,
-        source=dump,
-    )
+    kinds = tuple(instance_of or ())
+    write(drafts_of_dump(dump, languages=languages, images=_folder(images), site=site, kinds=kinds), out, source=dump)
+
+
+def _folder(images: Path | None) -> PictureFolder | None:
+    return None if images is None else PictureFolder(images)
 
 
 if __name__ == "__main__":

@@ -2,17 +2,15 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
-from indexer.convert.columns import Columns
+from indexer.convert.columns import SEVERAL, Columns
 from indexer.convert.outcome import Draft, Loss
+from indexer.convert.pictures import PictureFolder
 from indexer.picture_paths import URL
 
-SEVERAL = ("images", "aliases", "tags")
 
-
-def draft(where: str, row: Mapping[str, Any], columns: Columns, images: Path | None) -> Iterator[Draft | Loss]:
+def draft(where: str, row: Mapping[str, Any], columns: Columns, images: PictureFolder | None) -> Iterator[Draft | Loss]:
     """Yields what is lost of a row, and its draft. Columns that mean nothing here go to `extra`.
 
     Args:
@@ -21,19 +19,20 @@ def draft(where: str, row: Mapping[str, Any], columns: Columns, images: Path | N
     """
     named = columns.named
     line: dict[str, Any] = {key: _text(row, of) for key, of in named.items() if key not in SEVERAL}
-    line |= {key: _several(row, of, columns.split) for key, of in named.items() if key in SEVERAL}
+    line |= {key: _several(row, of, columns.split[key]) for key, of in named.items() if key in SEVERAL}
     line.setdefault("text", "")
     urls = [name for name in line.get("images", ()) if URL.match(name)]
     if urls:
         line["images"] = [name for name in line["images"] if name not in urls]
-        yield from (Loss(where, "a picture is a URL, which is kept in extra: download it first") for _ in urls)
+        why = "a picture is a URL, which is kept in extra: download it first"
+        yield from (Loss(where, why, name=name) for name in urls)
     if images is not None:
-        missing = [name for name in line.get("images", ()) if not (images / name).is_file()]
-        line["images"] = [name for name in line.get("images", ()) if name not in missing]
-        yield from (Loss(where, "a picture is not in the folder of pictures") for _ in missing)
+        found = [images.find(where, name) for name in line.get("images", ())]
+        line["images"] = list(dict.fromkeys(path for path in found if isinstance(path, str)))
+        yield from (loss for loss in found if isinstance(loss, Loss))
     if not line.get("lang") and columns.language is not None:
         line["lang"] = columns.language
-    taken = {column for of in named.values() for column in of}
+    taken = {column for of in named.values() for column in of} | {*columns.left_out}
     extra = {name: _plain(value) for name, value in row.items() if name not in taken and _says(value)}
     if urls:
         extra["picture_urls"] = urls

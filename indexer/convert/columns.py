@@ -1,26 +1,52 @@
 """Which column of a table holds what of a record."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from indexer.convert.outcome import Note, shown
 from wikiclip.base.errors import WikiClipError
 
-# How columns are called that nobody named: by the keys of a line.
+# How columns are called that nobody named, as `_usual` makes them alike: by the keys of a line, the likeliest first.
 USUAL: Mapping[str, tuple[str, ...]] = {
     "entity_id": (
-        *("entity_id", "id", "identifier", "object_id", "objectid", "inventory_number", "inventory_no", "inv_no"),
-        *("accession_number", "sku", "gtin"),
+        *("entity_id", "id", "identifier", "object_id", "objectid", "inventory_number", "inventory_no", "inventory_nr"),
+        *("inv_number", "inv_no", "inv_nr", "accession_number", "accession_no", "accession_nr", "acc_no"),
+        *("object_number", "object_no", "registration_number", "reg_no", "catalogue_number", "catalog_number"),
+        *("catalogue_no", "catalog_no", "item_id", "record_id", "sku", "gtin"),
     ),
-    "title": ("title", "name", "label", "scientificname", "object_name"),
-    "text": ("text", "description", "summary", "abstract", "caption", "notes"),
-    "images": ("images", "image", "picture", "pictures", "photo", "filename", "image_path"),
-    "url": ("url", "link", "page", "uri"),
-    "attribution": ("attribution", "credit", "credit_line", "rights", "rightsholder"),
-    "aliases": ("aliases", "alias", "alternative_names", "synonyms", "also_known_as"),
-    "tags": ("tags", "keywords", "categories", "category", "type"),
+    "title": (
+        *("title", "object_title", "name", "label", "scientificname", "scientific_name", "object_name", "item_title"),
+        *("item_name", "main_title", "display_title", "preferred_title"),
+    ),
+    "text": (
+        *("text", "description", "object_description", "summary", "abstract", "caption", "label_text", "notes"),
+        *("physical_description", "short_description"),
+    ),
+    "images": (
+        *("images", "image", "picture", "pictures", "photo", "photos", "photograph", "filename", "file_name"),
+        *("image_path", "image_file", "image_files", "image_filename", "image_file_name", "image_name", "picture_file"),
+        *("photo_file", "file_names", "filenames", "media_file", "file", "files"),
+    ),
+    "url": ("url", "link", "page", "uri", "web_page", "webpage", "permalink", "object_url", "source_url"),
+    "attribution": (
+        *("attribution", "credit", "credit_line", "creditline", "credits", "rights", "rightsholder", "rights_holder"),
+        *("copyright",),
+    ),
+    "aliases": (
+        *("aliases", "alias", "alternative_names", "alternative_name", "alternative_titles", "alternative_title"),
+        *("alternate_titles", "alternate_title", "other_titles", "other_title", "other_names", "other_name"),
+        *("synonyms", "also_known_as"),
+    ),
+    "tags": ("tags", "keywords", "categories", "category", "subjects", "type", "object_type", "classification"),
     "lang": ("lang", "language"),
 }
+MOST_LISTED = 500  # characters
 NEEDED = ("entity_id", "title")
+OPTIONS = {"entity_id": "--id", "images": "--image"}  # of the others, the key's own name
+SEVERAL = ("images", "aliases", "tags")
+ROLE_SEPARATOR = re.compile(r"(\w+)=(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,13 +54,17 @@ class Columns:
     """Columns by the keys of a record's line; a text and pictures may come of several.
 
     Attributes:
-        split: what separates several names in one cell.
+        split: what separates several in one cell, by the keys of `SEVERAL`.
         language: of every record, where no column says.
+        left_out: columns that no record has anything of.
+        rivals: columns that would have done as well as the one that was found, by the keys of a line.
     """
 
     named: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    split: str = ";"
+    split: Mapping[str, str] = field(default_factory=lambda: dict.fromkeys(SEVERAL, ";"))
     language: str | None = None
+    left_out: tuple[str, ...] = ()
+    rivals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def among(self, header: Sequence[str]) -> "Columns":
         """The same, with columns of this header in the place of what was not named.
@@ -42,27 +72,93 @@ class Columns:
         Raises:
             WikiClipError: a column that was named is not there, or none holds ids or titles.
         """
-        there = {name.casefold().strip(): name for name in header}
         named = dict(self.named)
-        for columns in self.named.values():
-            for column in columns:
-                if column not in header:
-                    raise WikiClipError(f"There is no column {column!r}: the table has {', '.join(header)[:500]}.")
-        taken = {column for columns in named.values() for column in columns}
+        expect_columns([*(column for of in named.values() for column in of), *self.left_out], header)
+        taken = {column for of in named.values() for column in of}
+        if both := taken & {*self.left_out}:
+            raise WikiClipError(f"The column {shown(min(both))} is to be left out, and named for something else, too.")
+        taken |= {*self.left_out}
+        rivals = {}
         for key, usual in USUAL.items():
-            free = [there[name] for name in usual if name in there and there[name] not in taken]
-            if key not in named and free:
-                named[key] = (free[0],)
-                taken.add(free[0])
+            fitting = [name for name in header if name not in taken and _usual(name) in usual]
+            if key not in named and fitting:
+                first, *others = sorted(fitting, key=lambda name: usual.index(_usual(name)))
+                named[key], rivals[key] = (first,), tuple(others)
+                taken.add(first)
         for key in NEEDED:
             if key not in named:
-                option = {"entity_id": "--id"}.get(key, f"--{key}")
-                raise WikiClipError(f"Which column has the {key}? Name it with {option}: {', '.join(header)[:500]}.")
-        return Columns(named=named, split=self.split, language=self.language)
+                raise WikiClipError(f"Which column has the {key}? Name it with {_option(key)}: {listed(header)}.")
+        return replace(self, named=named, rivals=rivals)
 
-    def told(self, header: Sequence[str]) -> str:
-        """For people: which column became what, and which are kept and nothing reads."""
-        taken = {column for columns in self.named.values() for column in columns}
-        rest = ", ".join(column for column in header if column not in taken)[:500]
-        kept = f"; kept as extra, which no encoder reads: {rest}" if rest else ""
-        return ", ".join(f"{key} of {' and '.join(columns)}" for key, columns in self.named.items()) + kept
+    def told(self) -> str:
+        """For people: which column became what."""
+        return ", ".join(f"{key} of {' and '.join(columns)}" for key, columns in self.named.items())
+
+    def notes(self, header: Sequence[str]) -> Iterator[Note]:
+        """What of the choice a user should look at: columns that were passed over, and those that become public."""
+        for key, others in self.rivals.items():
+            if others:
+                yield Note(
+                    f"{key} is of {shown(self.named[key][0])}, though {_and(others)} would do, too:"
+                    f" {_option(key)} names another."
+                )
+        taken = {column for columns in self.named.values() for column in columns} | {*self.left_out}
+        yield from kept_in_extra([column for column in header if column not in taken])
+
+
+def separators(asked: Sequence[str]) -> dict[str, str]:
+    """What separates several in a cell, by the keys of `SEVERAL`.
+
+    Args:
+        asked: separators, or `tags=SEPARATOR`; what is said of one key goes before what is said of all.
+
+    Raises:
+        WikiClipError: one is empty, or of what takes none.
+    """
+    everywhere, of = ";", dict[str, str]()
+    for each in asked:
+        found = ROLE_SEPARATOR.fullmatch(each)
+        separator = found[2] if found else each
+        if not separator:
+            raise WikiClipError(f"--split {shown(each)} names no separator: write one, such as ';'.")
+        if found is None:
+            everywhere = separator
+        elif (key := {"image": "images"}.get(found[1], found[1])) in SEVERAL:
+            of[key] = separator
+        else:
+            raise WikiClipError(f"--split {shown(each)}: only {', '.join(SEVERAL)} are split.")
+    return dict.fromkeys(SEVERAL, everywhere) | of
+
+
+def expect_columns(named: Iterable[str], header: Sequence[str]) -> None:
+    """Raises WikiClipError where one that is named is not there."""
+    for column in named:
+        if column not in header:
+            raise WikiClipError(f"There is no column {shown(column)}: the table has {listed(header)}.")
+
+
+def kept_in_extra(columns: Sequence[str]) -> Iterator[Note]:
+    """Says which columns become public without being asked for, all of them."""
+    if columns:
+        yield Note(
+            f"Kept in extra, which no encoder reads and everybody who may ask sees: {_and(columns)}."
+            " --leave-out COLUMN keeps one out."
+        )
+
+
+def listed(header: Sequence[str]) -> str:
+    """The columns of a table, for a line."""
+    return ", ".join(header)[:MOST_LISTED]
+
+
+def _usual(name: str) -> str:
+    """A column's name as people mean it: without case, and whatever stands between words is one underscore."""
+    return re.sub(r"[\W_]+", "_", unicodedata.normalize("NFC", name).casefold()).strip("_")
+
+
+def _option(key: str) -> str:
+    return OPTIONS.get(key, f"--{key}")
+
+
+def _and(columns: Sequence[str]) -> str:
+    return ", ".join(map(shown, columns))

@@ -2,25 +2,32 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from indexer.convert.archive import Archive, Row
-from indexer.convert.outcome import Draft, Loss
+from indexer.convert.columns import expect_columns, kept_in_extra
+from indexer.convert.outcome import Draft, Loss, Note
+from indexer.convert.pictures import PictureFolder
 from indexer.picture_paths import URL
 
 PICTURES, NAMES, TEXTS = ("Multimedia", "Image"), ("VernacularName",), ("Description",)
 RANKS = ("kingdom", "phylum", "class", "order", "family", "genus")
 TAGS = ("kingdom", "class", "order", "family")
 REMARKS = ("taxonRemarks", "occurrenceRemarks", "physicalDescription")
+OWN = ("scientificName", "references")  # what a record has as its title and its page
+NOT_HERE = "a picture is not here: download it first"
 CACHE_KB = 65_536
 
 
-def drafts_of_archive(path: Path, *, images: Path | None, language: str | None) -> Iterator[Draft | Loss]:
+def drafts_of_archive(
+    path: Path, *, images: PictureFolder | None, language: str | None, left_out: Sequence[str] = ()
+) -> Iterator[Draft | Loss | Note]:
     """Yields a record for each row of the archive's core, and what is lost.
 
     The scientific name is the title, and common names are aliases. Synonyms are no records of their own.
@@ -28,8 +35,14 @@ def drafts_of_archive(path: Path, *, images: Path | None, language: str | None) 
     Args:
         images: where pictures lie under the last part of their address; None where there are none.
         language: of which descriptions are taken, as a tag of BCP 47; of any if None.
+        left_out: terms of the core that no record has anything of.
+
+    Raises:
+        WikiClipError: it is no such archive, or its core has no such term.
     """
     archive = Archive(path)
+    terms = list(dict.fromkeys([*archive.core.columns.values(), *archive.core.constants]))
+    expect_columns(left_out, terms)
     # An empty name is a file of its own that goes with the connection.
     with closing(sqlite3.connect("", isolation_level=None)) as kept:
         kept.execute(f"PRAGMA cache_size = -{CACHE_KB}")
@@ -44,7 +57,12 @@ def drafts_of_archive(path: Path, *, images: Path | None, language: str | None) 
                 if isinstance(row, Loss):
                     yield row
                 else:
+                    cells = {term: text for term, text in row.cells.items() if term not in left_out}
+                    row = replace(row, cells=cells)
                     yield from _draft(row, _further(kept, row.row_id), images, language)
+    yield from kept_in_extra([term for term in terms if term not in (*left_out, *OWN)])
+    if images is not None:
+        images.expect_some()
 
 
 def _keep(archive: Archive, kept: sqlite3.Connection) -> Iterator[Loss]:
@@ -66,7 +84,7 @@ def _further(kept: sqlite3.Connection, row_id: str) -> list[tuple[str, dict[str,
 
 
 def _draft(
-    row: Row, further: list[tuple[str, dict[str, str]]], images: Path | None, language: str | None
+    row: Row, further: list[tuple[str, dict[str, str]]], images: PictureFolder | None, language: str | None
 ) -> Iterator[Draft | Loss]:
     cells = row.cells
     accepted = cells.get("acceptedNameUsageID")
@@ -82,11 +100,11 @@ def _draft(
     pictures = [of for kind, of in further if kind in PICTURES and "identifier" in of]
     addresses = [of["identifier"] for of in pictures]
     addresses += [part.strip() for part in cells.get("associatedMedia", "").split("|") if part.strip()]
-    here = {each: _file(each, images) for each in dict.fromkeys(addresses)}
-    yield from (Loss(row.where, "a picture is not here: download it first") for at in here.values() if at is None)
+    here = {each: _file(row.where, each, images) for each in dict.fromkeys(addresses)}
+    yield from (at for at in here.values() if isinstance(at, Loss))
     credits = [of.get(key) for of in pictures for key in ("creator", "rightsHolder", "license")][:3]
-    extra: dict[str, Any] = {key: value for key, value in cells.items() if key not in ("scientificName", "references")}
-    if missing := [address for address, at in here.items() if at is None]:
+    extra: dict[str, Any] = {key: value for key, value in cells.items() if key not in OWN}
+    if missing := [address for address, at in here.items() if isinstance(at, Loss)]:
         extra["picture_urls"] = missing
     page = cells.get("references", "")
     yield Draft(
@@ -95,7 +113,7 @@ def _draft(
             "entity_id": row.row_id,
             "title": title,
             "text": _text(cells, further, language),
-            "images": [at for at in here.values() if at is not None],
+            "images": list(dict.fromkeys(at for at in here.values() if isinstance(at, str))),
             **({"url": page} if page else {}),
             **({"attribution": ", ".join(filter(None, credits))} if any(credits) else {}),
             "aliases": [name for name in dict.fromkeys(names) if name != title],
@@ -105,10 +123,12 @@ def _draft(
     )
 
 
-def _file(address: str, images: Path | None) -> str | None:
+def _file(where: str, address: str, images: PictureFolder | None) -> str | Loss:
     """The name of a picture in the folder, where it is there."""
+    if images is None:
+        return Loss(where, NOT_HERE, name=address)
     name = address.rstrip("/").rpartition("/")[2].partition("?")[0] if URL.match(address) else address
-    return name if images is not None and name and (images / name).is_file() else None
+    return images.find(where, name, missing=NOT_HERE)
 
 
 def _text(cells: Mapping[str, str], further: list[tuple[str, dict[str, str]]], language: str | None) -> str:

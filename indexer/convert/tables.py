@@ -1,6 +1,7 @@
 """Rows of CSV, TSV and Parquet files, in memory that does not grow with the file."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,22 +12,26 @@ from tqdm import tqdm
 from indexer.convert.cells import draft
 from indexer.convert.columns import Columns
 from indexer.convert.csv_rows import rows_of
-from indexer.convert.outcome import Draft, Loss
+from indexer.convert.outcome import Draft, Loss, Note
+from indexer.convert.pictures import PictureFolder
+from indexer.convert.unsplit import Unsplit
 from wikiclip.base.errors import WikiClipError
 
 BATCH_ROWS = 1024
 PARQUET = b"PAR1"
 SPREADSHEETS = (".xlsx", ".xls", ".ods")
 DELIMITERS = ",;\t|"
+SEPARATOR_LINE = re.compile(r"""(?i:"?sep=([^"\r\n])"?\s*)""")  # which Excel takes for no row
 
 
 def drafts_of_table(
-    path: Path, columns: Columns, *, images: Path | None, delimiter: str | None, encoding: str
-) -> Iterator[Draft | Loss]:
+    path: Path, columns: Columns, *, images: PictureFolder | None, delimiter: str | None, encoding: str
+) -> Iterator[Draft | Loss | Note]:
     """Yields the records of a table, and what is lost.
 
     Args:
-        delimiter: between cells of a CSV file; the one that is most frequent in its first line if None.
+        delimiter: between cells of a CSV file; if None, the one that a first line `sep=;` names, as Excel has it, or
+            that is most frequent there.
 
     Raises:
         WikiClipError: the file cannot be read, or its columns are others than were named.
@@ -41,25 +46,31 @@ def drafts_of_table(
         yield from _of_parquet(path, columns, images)
     else:
         yield from _of_csv(path, columns, images, delimiter, encoding)
+    if images is not None:
+        images.expect_some()
 
 
-def _of_parquet(path: Path, columns: Columns, images: Path | None) -> Iterator[Draft | Loss]:
+def _of_parquet(path: Path, columns: Columns, images: PictureFolder | None) -> Iterator[Draft | Loss | Note]:
     try:
         with pq.ParquetFile(path) as file, tqdm(total=file.metadata.num_rows, unit=" rows", desc=path.name) as bar:
-            found, number = columns.among(file.schema_arrow.names), 0
-            bar.write(f"{path.name}: {found.told(file.schema_arrow.names)}.")
+            header, number = file.schema_arrow.names, 0
+            found = columns.among(header)
+            unsplit = Unsplit(found)
+            bar.write(f"{path.name}: {found.told()}.")
             for batch in file.iter_batches(BATCH_ROWS):
                 for row in batch.to_pylist():
                     number += 1
+                    unsplit.look(row)
                     yield from draft(f"{path.name}, row {number}", row, found, images)
                 bar.update(len(batch))
+            yield from (*found.notes(header), *unsplit.notes())
     except (pa.ArrowException, OSError) as error:
         raise WikiClipError(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}.") from error
 
 
 def _of_csv(
-    path: Path, columns: Columns, images: Path | None, delimiter: str | None, encoding: str
-) -> Iterator[Draft | Loss]:
+    path: Path, columns: Columns, images: PictureFolder | None, delimiter: str | None, encoding: str
+) -> Iterator[Draft | Loss | Note]:
     encoding = "utf-8-sig" if encoding.lower().replace("-", "") == "utf8" else encoding  # with a mark or without
     try:
         with (
@@ -68,10 +79,14 @@ def _of_csv(
         ):
             first = file.readline()
             file.seek(0)
-            rows = rows_of(file, delimiter=delimiter or _delimiter(first, path))
+            told = SEPARATOR_LINE.fullmatch(first)
+            rows = rows_of(file, delimiter=delimiter or (told[1] if told else _delimiter(first, path)))
+            if told:
+                next(rows)
             header = _header(rows, path)
             found = columns.among(header)
-            bar.write(f"{path.name}: {found.told(header)}.")
+            unsplit = Unsplit(found)
+            bar.write(f"{path.name}: {found.told()}.")
             for line, cells in rows:
                 where = f"{path.name}:{line}"
                 bar.update(os.lseek(file.fileno(), 0, os.SEEK_CUR) - bar.n)
@@ -81,9 +96,11 @@ def _of_csv(
                     continue
                 elif len(cells) == len(header):
                     row = dict(zip(header, cells, strict=True))
+                    unsplit.look(row)
                     yield from draft(where, row, found, images)
                 else:
                     yield Loss(where, "a row has another number of cells than the header", record=True)
+            yield from (*found.notes(header), *unsplit.notes())
     except (UnicodeDecodeError, LookupError) as error:
         raise WikiClipError(
             f"{path} is not in the encoding {encoding.removesuffix('-sig')} ({error}): name another, such as"

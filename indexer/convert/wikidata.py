@@ -16,9 +16,11 @@ import msgspec
 from tqdm import tqdm
 
 from indexer.convert.outcome import Draft, Loss
+from indexer.convert.pictures import PictureFolder
 from wikiclip.base.errors import WikiClipError
 
 LONGEST_LINE = 64 * 2**20  # bytes
+NOT_HERE = "a picture of Commons is not here: download it first"
 PICTURE, KIND, SUBCLASS = "P18", "P31", "P279"
 
 
@@ -50,7 +52,7 @@ _decode = msgspec.json.Decoder(Item).decode
 
 
 def drafts_of_dump(
-    path: Path, *, languages: Sequence[str], images: Path | None, site: str | None, kinds: Sequence[str]
+    path: Path, *, languages: Sequence[str], images: PictureFolder | None, site: str | None, kinds: Sequence[str]
 ) -> Iterator[Draft | Loss]:
     """Yields the items of a dump, and what is lost.
 
@@ -82,10 +84,17 @@ def drafts_of_dump(
                 yield Loss(where, "a line is no entity", record=True)
                 continue
             yield from _draft(where, item, languages, images, site, frozenset(kinds))
+    if images is not None:
+        images.expect_some()
 
 
 def _draft(
-    where: str, item: Item, languages: Sequence[str], images: Path | None, site: str | None, kinds: frozenset[str]
+    where: str,
+    item: Item,
+    languages: Sequence[str],
+    images: PictureFolder | None,
+    site: str | None,
+    kinds: frozenset[str],
 ) -> Iterator[Draft | Loss]:
     labels, descriptions, aliases, sites = map(_map, (item.labels, item.descriptions, item.aliases, item.sitelinks))
     of_kinds = _ids(item, KIND)
@@ -106,9 +115,10 @@ def _draft(
         names = [labels[each].value for each in languages if each in labels]
         names += [alias.value for each in languages for alias in aliases.get(each, ())]
         files = [name.replace(" ", "_") for name in _strings(item, PICTURE)]
-        here = [name for name in files if images is not None and (images / name).is_file()]
-        missing = [name for name in files if name not in here]
-        yield from (Loss(where, "a picture of Commons is not here: download it first") for _ in missing)
+        found = {name: _file(where, name, images) for name in files}
+        here = [path for path in found.values() if isinstance(path, str)]
+        missing = [name for name, path in found.items() if isinstance(path, Loss)]
+        yield from (path for path in found.values() if isinstance(path, Loss))
         extra = {
             key: value
             for key, value in {
@@ -132,6 +142,10 @@ def _draft(
                 "extra": extra,
             },
         )
+
+
+def _file(where: str, name: str, images: PictureFolder | None) -> str | Loss:
+    return Loss(where, NOT_HERE, name=name) if images is None else images.find(where, name, missing=NOT_HERE)
 
 
 def _page(item_id: str, sites: dict[str, Any], languages: Sequence[str]) -> str:

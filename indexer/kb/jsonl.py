@@ -38,8 +38,11 @@ def _has_a_path(entity_id: str) -> str:
     return entity_id
 
 
-def _inside_the_folder(image: str) -> str:
-    """A backslash is let through: whether it is Windows' or the file's own shows in the folder."""
+def inside_the_folder(image: str) -> str:
+    """The name of a picture as it is. Raises ValueError where it leads out of the folder, or names no file in one.
+
+    A backslash is let through: whether it is Windows' or the file's own shows in the folder.
+    """
     if URL.match(_one_line(image)):
         raise ValueError("is a URL: download the picture, and give its path inside the folder of pictures")
     if image.startswith("/") or DRIVE.match(image):
@@ -56,7 +59,7 @@ def _web_page(url: str) -> str:
 
 
 Name = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_one_line)]
-Picture = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_inside_the_folder)]
+Picture = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(inside_the_folder)]
 Url = Annotated[str, Field(max_length=2048), AfterValidator(_web_page)]
 
 

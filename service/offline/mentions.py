@@ -23,6 +23,7 @@ from indexer.coco.pictures import Listed, listed_pictures
 from indexer.picture_paths import NoPlace
 from wikiclip.base.errors import WikiClipError
 from wikiclip.masks import UNDECLARED, Declared
+from wikiclip.picture_files import others
 from wikiclip.picture_files.reading import media_type
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif"}
@@ -73,15 +74,25 @@ class Folder:
     Attributes:
         follow_links: as given.
         linked: those folders, known once the pictures were asked for.
+        others: pictures in formats that are not read, known then, too.
     """
 
     def __init__(self, folder: Path, *, follow_links: bool = True) -> None:
         self._folder = folder
         self.follow_links = follow_links
         self.linked: list[str] = []
+        self.others: list[str] = []
 
     def __iter__(self) -> Iterator[Mention]:
-        found = sorted(path for path in self._files() if _is_picture(path))
+        found = []
+        self.others = []
+        for path in self._files():
+            if _is_picture(path):
+                found.append(path)
+            elif _is_other_picture(path):
+                self.others.append(path.relative_to(self._folder).as_posix())
+        found.sort()
+        self.others.sort()
         for path in tqdm(found, desc="pictures", unit=" pictures"):
             name = path.relative_to(self._folder).as_posix()
             yield Mention(name, name, path, None)
@@ -198,3 +209,7 @@ def _hash(value: object) -> int:
 
 def _is_picture(path: Path) -> bool:
     return path.is_file() and (path.suffix.lower() in SUFFIXES or media_type(path) is not None)
+
+
+def _is_other_picture(path: Path) -> bool:
+    return path.is_file() and (path.suffix.lower() in others.SUFFIXES or others.other_format(path) is not None)

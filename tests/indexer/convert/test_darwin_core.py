@@ -90,7 +90,7 @@ def test_taxa_become_records_and_every_loss_is_counted(tmp_path: Path):
         "1 records left out: a synonym of another taxon (first at taxon.txt:3)",
         "1 records left out: a row without a name (first at taxon.txt:4)",
         "1 records left out: a row of Taxon has too few cells (first at taxon.txt:5)",
-        "1 parts left out: a picture is not here: download it first (first at taxon.txt:2)",
+        "1 parts left out: a picture is not here: download it first (first at taxon.txt:2: 'other.jpg')",
         "1 parts left out: tables of Distribution are not read (first at places.csv)",
     ):
         assert told in found.output
@@ -120,3 +120,32 @@ def test_a_file_that_is_no_zip_is_refused(tmp_path: Path):
     for name, said in (("a.zip", "is no Darwin Core archive"), ("none.zip", "no archive at")):
         with pytest.raises(WikiClipError, match=said):
             CliRunner().invoke(app, ["darwin-core", str(tmp_path / name)], catch_exceptions=False)
+
+
+def test_terms_that_become_public_are_told_and_may_be_left_out(tmp_path: Path):
+    path = str(archive(tmp_path / "a.zip"))
+    out = ["--out", str(tmp_path / "records.jsonl")]
+    found = CliRunner().invoke(app, ["darwin-core", path, "--leave-out", "family", *out], catch_exceptions=False)
+    (heron,) = records(tmp_path)
+    assert "Ardeidae" not in (tmp_path / "records.jsonl").read_text()
+    assert heron.text == "Species of Animalia."
+    assert "everybody who may ask sees: 'acceptedNameUsageID', 'taxonRank', 'kingdom'." in found.output
+    with pytest.raises(WikiClipError, match="no column 'fame': the table has scientificName"):
+        CliRunner().invoke(app, ["darwin-core", path, "--leave-out", "fame", *out], catch_exceptions=False)
+
+
+def test_where_no_picture_is_in_the_folder_nothing_is_written(tmp_path: Path):
+    (tmp_path / "empty").mkdir()
+    arguments = ["darwin-core", str(archive(tmp_path / "a.zip")), "--images", str(tmp_path / "empty")]
+    with pytest.raises(WikiClipError, match=r"None of the 2 pictures .*'heron.jpg' \(taxon.txt:2\)"):
+        CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "r.jsonl")], catch_exceptions=False)
+    assert not (tmp_path / "r.jsonl").exists()
+
+
+def test_a_picture_is_found_in_any_case_and_one_of_another_format_is_left_out(tmp_path: Path):
+    (tmp_path / "Heron.JPG").touch()
+    (tmp_path / "other.jpg").write_bytes(b"II*\0")
+    arguments = ["darwin-core", str(archive(tmp_path / "a.zip")), "--images", str(tmp_path)]
+    found = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "records.jsonl")], catch_exceptions=False)
+    assert records(tmp_path)[0].images == ("Heron.JPG",)
+    assert "it is TIFF, not JPEG, PNG, WebP or GIF (first at taxon.txt:2: 'other.jpg')" in found.output

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from indexer.convert.__main__ import app
+from indexer.convert.columns import USUAL, _usual
 from indexer.kb.jsonl import JsonLines
 from indexer.kb.record import Entity
 from wikiclip.base.errors import WikiClipError
@@ -86,8 +87,9 @@ def test_a_table_becomes_records_and_every_loss_is_counted(tmp_path: Path, encod
     assert (second.entity_id, second.text, second.url) == ("18", "paper", None)
     assert "records.jsonl: 2 records. What was lost:" in said
     for told in (
-        "1 parts left out: a picture is a URL, which is kept in extra: download it first (first at things.csv:2)",
-        "1 parts left out: a picture is not in the folder of pictures (first at things.csv:2)",
+        "1 parts left out: a picture is a URL, which is kept in extra: download it first"
+        " (first at things.csv:2: 'https://example.org/b.jpg')",
+        "1 parts left out: a picture is not in the folder of pictures (first at things.csv:2: 'none.jpg')",
         "1 parts left out: url: Value error, must begin with http:// or https:// (first at things.csv:4)",
         "1 records left out: the id was given before (first at things.csv:5)",
         "1 records left out: title: String should have at least 1 character (first at things.csv:6)",
@@ -177,3 +179,100 @@ def test_a_spreadsheet_and_a_missing_file_are_named(tmp_path: Path):
     for name, said in (("t.xlsx", "is a spreadsheet: save it as CSV"), ("none.csv", "no table at")):
         with pytest.raises(WikiClipError, match=said):
             CliRunner().invoke(app, ["table", str(tmp_path / name)], catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("header", "roles"),
+    [
+        ("Inventory number,Object Title,Image file", "entity_id of Inventory number, title of Object Title"),
+        ("Inventory No.,Object name,File name", "entity_id of Inventory No., title of Object name"),
+        (" ACCESSION-NUMBER ,Title*,Photo", "entity_id of ACCESSION-NUMBER, title of Title*"),
+    ],
+)
+def test_headers_of_museums_are_found_however_they_are_written(tmp_path: Path, header: str, roles: str):
+    (tmp_path / "t.csv").write_text(f"{header},Dating\n7,Globe,a.png,1592\n")
+    assert roles in convert(tmp_path, "table", str(tmp_path / "t.csv"))
+    assert records(tmp_path) == [Entity("7", "Globe", "", images=("a.png",), extra='{"Dating": "1592"}')]
+
+
+def test_usual_names_are_written_as_headers_are_compared_and_each_is_of_one_role():
+    names = [name for usual in USUAL.values() for name in usual]
+    assert len(names) == len(set(names))
+    assert [_usual(name) for name in names] == names
+    assert _usual("  Légende (FR) / n°2 ") == _usual("LE\u0301GENDE fr n 2") == "légende_fr_n_2"
+
+
+def test_of_two_columns_that_fit_the_likelier_is_taken_and_the_other_told(tmp_path: Path):
+    (tmp_path / "t.csv").write_text("Object name,Inventory number,Title,ID\nprint,1900.7,Wave,7\n")
+    said = convert(tmp_path, "table", str(tmp_path / "t.csv"))
+    (wave,) = records(tmp_path)
+    assert (wave.entity_id, wave.title) == ("7", "Wave")
+    assert "entity_id is of 'ID', though 'Inventory number' would do, too: --id names another." in said
+    assert "title is of 'Title', though 'Object name' would do, too: --title names another." in said
+
+
+def test_what_becomes_public_is_told_and_may_be_left_out(tmp_path: Path):
+    (tmp_path / "t.csv").write_text("id,title,Acq. price (€),Standort,Dating\n7,Globe,900,Depot 3,1592\n")
+    table = ["table", str(tmp_path / "t.csv")]
+    said = convert(tmp_path, *table)
+    assert "everybody who may ask sees: 'Acq. price (€)', 'Standort', 'Dating'. --leave-out COLUMN" in said
+    said = convert(tmp_path, *table, "--leave-out", "Acq. price (€)", "--leave-out", "Standort")
+    assert "everybody who may ask sees: 'Dating'." in said
+    assert records(tmp_path)[0].extra == '{"Dating": "1592"}'
+    assert "900" not in (tmp_path / "records.jsonl").read_text()
+    for arguments, why in (
+        (["--leave-out", "standort"], "no column 'standort': the table has id, title, Acq. price"),
+        (["--leave-out", "title", "--title", "title"], "'title' is to be left out, and named for something else"),
+    ):
+        with pytest.raises(WikiClipError, match=why):
+            convert(tmp_path, *table, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("start", "arguments"),
+    [("sep=;\r\n", []), ('"sep=;"\n', []), ("SEP=;\n", []), ("\ufeffsep=;\n", []), ("sep=,\n", ["--delimiter", ";"])],
+)
+def test_a_first_line_that_names_the_separator_is_none_of_the_table(tmp_path: Path, start: str, arguments: list[str]):
+    (tmp_path / "t.csv").write_text(f"{start}id;title, of it;text\na;b, c, d, e;c\nb\n", newline="")
+    said = convert(tmp_path, "table", str(tmp_path / "t.csv"), "--title", "title, of it", *arguments)
+    assert records(tmp_path) == [Entity("a", "b, c, d, e", "c")]
+    assert "(first at t.csv:4)" in said
+
+
+def test_each_kind_of_cell_has_its_separator(tmp_path: Path):
+    (tmp_path / "t.tsv").write_text("id\ttitle\timages\taliases\ttags\n7\tWave\ta.png|b.png\tU;K, o\tprint, sea\n")
+    splits = ["--split", "tags=,", "--split", "|", "--split", "aliases=;"]
+    said = convert(tmp_path, "table", str(tmp_path / "t.tsv"), *splits)
+    expected = Entity("7", "Wave", "", images=("a.png", "b.png"), aliases=("U", "K, o"), tags=("print", "sea"))
+    assert records(tmp_path) == [expected]
+    assert "became one" not in said
+
+
+@pytest.mark.parametrize(
+    ("split", "said"),
+    [("", "names no separator"), ("tags=", "names no sep"), ("title=,", "only images, aliases, tags")],
+)
+def test_a_separator_that_is_none_is_refused(tmp_path: Path, split: str, said: str):
+    (tmp_path / "t.csv").write_text("id,title\n7,Wave\n")
+    with pytest.raises(WikiClipError, match=said):
+        convert(tmp_path, "table", str(tmp_path / "t.csv"), "--split", split)
+
+
+def test_tags_that_were_not_split_are_counted_with_the_option_that_would(tmp_path: Path):
+    rows = [["id", "title", "alias", "Keywords"], ["1", "A", "a; b", "painting, Europe"], ["2", "B", "", "x, y"]]
+    rows += [[str(number), "C", "Hokusai, K.", "print;sea, wide"] for number in range(3, 13)]
+    with (tmp_path / "t.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    said = convert(tmp_path, "table", str(tmp_path / "t.csv"))
+    told = "2 of 12 cells of 'Keywords' hold ',' and became one of the tags each: --split tags=, splits them."
+    assert told in said
+    assert said.count("became one") == 1
+    said = convert(tmp_path, "table", str(tmp_path / "t.csv"), "--split", ",", "--split", "tags=,")
+    assert "1 of 11 cells of 'alias' hold ';' and became one" not in said  # too few of them to be meant
+    rows[3:] = []
+    with (tmp_path / "t.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    said = convert(tmp_path, "table", str(tmp_path / "t.csv"), "--split", ",")
+    assert "1 of 1 cells of 'alias' hold ';' and became one of the aliases each: --split 'aliases=;' splits" in said
+    convert(tmp_path, "table", str(tmp_path / "t.csv"), "--split", ",", "--split", "aliases=;")
+    assert (records(tmp_path)[0].aliases, records(tmp_path)[0].tags) == (("a", "b"), ("painting", "Europe"))

@@ -93,3 +93,13 @@ def test_a_dump_that_was_cut_off_is_refused(tmp_path: Path):
     with pytest.raises(WikiClipError, match="damaged or was cut off"):
         convert(tmp_path)
     assert not (tmp_path / "records.jsonl").exists()
+
+
+def test_pictures_of_commons_are_looked_up_as_others_are(tmp_path: Path):
+    (tmp_path / "d").write_bytes(dump(HERON))
+    (tmp_path / "commons").mkdir()
+    with pytest.raises(WikiClipError, match=r"None of the 1 pictures .*'Grey_heron_2.jpg' \(d:2\)"):
+        convert(tmp_path, "--images", str(tmp_path / "commons"))
+    (tmp_path / "commons" / "grey_heron_2.JPG").touch()
+    convert(tmp_path, "--images", str(tmp_path / "commons"))
+    assert records(tmp_path)[0].images == ("grey_heron_2.JPG",)

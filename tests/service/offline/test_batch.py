@@ -124,6 +124,18 @@ def test_a_folder_of_pictures(run: Any, pictures: Path, tmp_path: Path) -> None:
     assert rows.keys() == {"04/oven_04.png", "cut.png"}
     assert len(rows["04/oven_04.png"]["candidates"]) == 10
     assert rows["cut.png"]["error"]["type"] == "urn:wikiclip:problem:malformed-image"
+    assert result.stderr.count("were left out") == 0
+
+
+def test_pictures_that_are_not_read_are_counted(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "scans").mkdir()
+    for name in ("b.tif", "a.TIFF"):
+        Image.new("RGB", (4, 4)).save(tmp_path / "scans" / name, format="TIFF")
+    result = run("--images", tmp_path / "scans", "--out", tmp_path / "out.jsonl")
+    assert result.exit_code == 0
+    told = "2 pictures are none of JPEG, PNG, WebP or GIF and were left out, such as 'a.TIFF': convert them first."
+    assert result.stderr.splitlines().count(told) == 1
+    assert told not in result.stdout
 
 
 def test_a_run_with_another_filter_does_not_go_on_with_the_rows(run: Any, pictures: Path, tmp_path: Path) -> None:

@@ -249,3 +249,12 @@ def test_linked_folders_are_followed_once_and_told(tmp_path: Path, follow: bool,
     source = Folder(pictures, follow_links=follow)
     assert [mention.annotation_id for mention in source] == expected
     assert "linked" in source.linked
+
+
+def test_pictures_in_formats_that_are_not_read_are_known(tmp_path: Path) -> None:
+    for name, start in (("a.tiff", b"II*\0"), ("b.HEIC", b""), ("c", b"BM\x1a\0\0\0\0\0\0\0"), ("d.txt", b"BM wins")):
+        (tmp_path / name).write_bytes(start)
+    (tmp_path / "e.jpg").touch()
+    folder = Folder(tmp_path)
+    assert [mention.image_id for mention in folder] == ["e.jpg"]
+    assert folder.others == ["a.tiff", "b.HEIC", "c"]
