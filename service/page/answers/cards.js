@@ -37,8 +37,8 @@ export function inShort(result) {
 }
 
 /**
- * `context` is {picture, topK, say(text), keepsFeedback, without(tag, region)}; the last asks anew, and does not leave
- * out the entries that have not the tag.
+ * `context` is {picture, topK, say(text), keepsFeedback, without(tag, region), own(region)}: `without` asks anew, and
+ * does not leave out the entries that have not the tag; `own` is for a region of which somebody told what it shows.
  */
 export function resultOf(region, context) {
   const { result, answer } = region;

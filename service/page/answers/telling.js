@@ -14,11 +14,11 @@ export class Telling {
   #running = null;
   #timer = 0;
 
-  /** `context` is {picture, say(text)}. */
-  constructor(region, { picture, say }) {
-    [this.picture, this.say] = [picture, say];
-    const { name, asked, result } = region; // as they are now: what is told is of what was asked
-    Object.assign(this, { name, asked, answered: result.candidates[0]?.entity_id });
+  /** `context` is {picture, say(text), own(region)}; the last is called with a region of which something was told. */
+  constructor(region, { picture, say, own }) {
+    [this.picture, this.say, this.own] = [picture, say, () => own(region)];
+    const { name, middle, asked, result } = region; // as they are now: what is told is of what was asked
+    Object.assign(this, { name: middle ? "the thing in the middle" : name, asked, answered: result.candidates[0]?.entity_id });
     const id = `telling-${region.number}`;
     this.other = el(
       "button",
@@ -116,6 +116,7 @@ export class Telling {
       this.#fail(error);
       return;
     }
+    this.own();
     for (const button of this.#rights) button.remove();
     const kept = this.asked ? `the picture and ${this.name}` : "the picture";
     const thanks = el("p", { tabIndex: -1 }, `Thank you. The service kept ${kept}, and that it shows “${title}”.`);
