@@ -226,7 +226,7 @@ async function askUnmarked(ifSame) {
   const rles = [...found.slice(0, 1).map(({ rle }) => rle), null];
   const answer = await link(picture.file, rles, TOP_K, only);
   ifSame(() => {
-    if (regions.marked.length) return; // meanwhile, so that the question is another
+    if (regions.list.some((region) => !region.empty)) return; // marked meanwhile, or asked about twice
     const presumed = regions.presume(found.length ? Mask.ofRle(found[0].rle) : null);
     if (found.length) sizes.keep(presumed[0], found);
     showAnswers(presumed.map((region, index) => ({ region, rle: rles[index] })), answer, only);

@@ -176,6 +176,19 @@ def test_the_thing_in_the_middle_is_ones_own_once_it_is_changed(board: Board) ->
     assert names(board) == ["Thing in the middle", "Region 2"]
 
 
+def test_who_asks_twice_is_answered_once(board: Board) -> None:
+    page, answered = board.page, []
+    page.on("response", lambda response: response.url.endswith("/link") and answered.append(response))
+    board.button("What is this?").dblclick()
+    expect(page.locator(".answer")).to_have_count(2)
+    page.wait_for_load_state("networkidle")
+    assert len(answered) == 2
+    expect(page.locator(".answer")).to_have_count(2)
+    assert names(board) == ["Thing in the middle", "Whole picture"]
+    board.button("Undo").click()
+    assert board.regions() == []
+
+
 def test_a_click_on_the_thing_in_the_middle_marks_it(board: Board) -> None:
     page = board.page
     board.ask()
