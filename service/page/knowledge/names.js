@@ -4,16 +4,18 @@ import { el } from "../base/dom.js";
 
 const plain = (title) => title.trim().toLowerCase();
 
-/** An entry's id, which is not seen before `tellApart` finds another entry of its title. */
+/** A place for an entry's id, which is empty until `tellApart` finds another entry of its title. */
 export const idOf = ({ entity_id, title }) =>
-  el("span", { class: "quiet id", hidden: true, data: { title: plain(title) } }, entity_id);
+  el("span", { class: "id", hidden: true, data: { id: entity_id, title: plain(title) } });
 
 /** Shows the ids of those entries in an element whose titles are equal, whatever their case. */
 export function tellApart(place) {
   const ids = [...place.querySelectorAll(".id[data-title]")];
   const times = new Map();
   for (const { dataset } of ids) times.set(dataset.title, (times.get(dataset.title) ?? 0) + 1);
-  for (const id of ids) id.hidden = times.get(id.dataset.title) === 1;
+  for (const id of ids.filter(({ dataset }) => times.get(dataset.title) > 1)) {
+    [id.textContent, id.hidden] = [id.dataset.id, false];
+  }
 }
 
 /** What to call an entry among others: its title, with the id where another has the same. */
