@@ -6,6 +6,8 @@ import { byId, el, percent } from "./base/dom.js";
 import { showHoldings } from "./knowledge/holdings.js";
 import { Gestures } from "./stage/gestures.js";
 import { History } from "./masks/history.js";
+import { inOrder } from "./answers/order.js";
+import { middleOf } from "./asking/middle.js";
 import { forget, keepPicture, keepRegions, kept } from "./asking/keeping.js";
 import { installKey } from "./base/key.js";
 import { KnowledgeBase } from "./knowledge/knowledge.js";
@@ -91,10 +93,8 @@ async function open(file, proposed) {
 async function reopen() {
   const found = await kept();
   if (!found || stage.picture || !(await show(found.file, []))) return;
-  for (const rle of found.regions) {
-    if (rle) regions.put(Mask.ofRle(rle), { fresh: true });
-    else regions.addWhole();
-  }
+  // null: the whole picture, which is not kept any more
+  for (const rle of found.regions.filter(Boolean)) regions.put(Mask.ofRle(rle), { fresh: true });
   history.clear();
 }
 
@@ -203,28 +203,47 @@ function showSizes() {
   byId("larger").disabled = !larger;
 }
 
-function ask() {
-  const marked = regions.list.filter((region) => !region.empty);
-  if (!marked.length) marked.push(regions.addWhole());
-  const only = choice.chosen;
-  const open = marked.filter((region) => !region.result || region.only.join("\n") !== only.join("\n"));
-  const asked = (open.length ? open : marked).map((region) => ({
-    region,
-    rle: region.toRle(),
-  }));
-  return working("Looking it up …", async (ifSame) => {
+const ask = () =>
+  working("Looking it up …", async (ifSame) => {
     if (!told) await sayWhatAnswers();
-    const answer = await link(stage.picture.file, asked.map(({ rle }) => rle), TOP_K, only);
-    ifSame(() => {
-      asked.forEach(({ region, rle }, index) =>
-        Object.assign(region, { asked: rle, answer, only, result: answer.results[index] }),
-      );
-      regions.changed();
-      say(asked.map(({ region }) => summary(region)).join(" "));
-      const results = byId("results");
-      if (results.getBoundingClientRect().top > window.innerHeight - FOOT) results.scrollIntoView();
-    });
+    const there = regions.list.filter((region) => !region.empty);
+    await (there.length ? askAbout(there, ifSame) : askUnmarked(ifSame));
   });
+
+/** Asks about regions: those that have no answer, or one of other tags; about all where each has its answer. */
+async function askAbout(there, ifSame) {
+  const only = choice.chosen;
+  const open = there.filter((region) => !region.result || region.only.join("\n") !== only.join("\n"));
+  const asked = (open.length ? open : there).map((region) => ({ region, rle: region.toRle() }));
+  const answer = await link(stage.picture.file, asked.map(({ rle }) => rle), TOP_K, only);
+  ifSame(() => showAnswers(asked, answer, only));
+}
+
+/** Asks about the thing in the middle and the whole picture; they are regions once they are answered. */
+async function askUnmarked(ifSame) {
+  const [{ picture }, only] = [stage, choice.chosen];
+  const found = await middleOf(picture);
+  const rles = [...found.slice(0, 1).map(({ rle }) => rle), null];
+  const answer = await link(picture.file, rles, TOP_K, only);
+  ifSame(() => {
+    if (regions.list.some((region) => !region.empty)) return; // marked meanwhile, or asked about twice
+    const presumed = regions.presume(found.length ? Mask.ofRle(found[0].rle) : null);
+    if (found.length) sizes.keep(presumed[0], found);
+    showAnswers(presumed.map((region, index) => ({ region, rle: rles[index] })), answer, only);
+  });
+}
+
+/** Shows an answer; where its beginning is not seen, it is scrolled to. */
+function showAnswers(asked, answer, only) {
+  asked.forEach(({ region, rle }, index) =>
+    Object.assign(region, { asked: rle, answer, only, result: answer.results[index] }),
+  );
+  regions.changed();
+  const fresh = inOrder(asked.map(({ region }) => region));
+  say(fresh.map(summary).join(" "));
+  const article = fresh.map(({ result }) => answers.get(result)).find(Boolean); // none, where all went meanwhile
+  const top = article?.getBoundingClientRect().top;
+  if (top < 0 || top > window.innerHeight - FOOT) article.scrollIntoView();
 }
 
 /** Asks anew without a tag, and goes on at the answer, whose button is no more. */
@@ -235,8 +254,9 @@ async function without(tag, region) {
 }
 
 function showResults() {
-  const context = { picture: stage.picture, topK: TOP_K, say, keepsFeedback: told?.feedback ?? false, without };
-  const answered = regions.list.filter(({ result }) => result);
+  const own = (region) => regions.own(region);
+  const context = { picture: stage.picture, topK: TOP_K, say, keepsFeedback: told?.feedback ?? false, without, own };
+  const answered = inOrder(regions.list.filter(({ result }) => result));
   for (const result of answers.keys()) {
     if (!answered.some((region) => region.result === result)) answers.delete(result);
   }
@@ -304,7 +324,7 @@ regions.addEventListener("change", () => {
   showSizes();
   if (!stage.picture) return;
   showResults();
-  keepRegions(() => regions.list.filter(({ empty }) => !empty).map((region) => region.toRle()));
+  keepRegions(() => regions.marked.filter(({ whole }) => !whole).map((region) => region.toRle()));
 });
 history.addEventListener("change", () => {
   byId("undo").disabled = !history.canUndo;

@@ -3,6 +3,7 @@
 import { asCurl, copy } from "./copy.js";
 import { el, outwards, percent } from "../base/dom.js";
 import { thumb } from "../knowledge/entity_picture.js";
+import { idOf, nameAmong, tellApart } from "../knowledge/names.js";
 import { explanation } from "./explain.js";
 import { key } from "../base/key.js";
 import { inWords } from "../base/problems.js";
@@ -22,6 +23,12 @@ const STAGES = {
 /** What is said of a region in one sentence. */
 export const summary = (region) => `${region.name}: ${inShort(region.result)}.`;
 
+/** The same as a label, which begins with a capital; a title stays as it is. */
+export function labelOf(result) {
+  const words = inShort(result);
+  return verdictOf(result) === "sure" ? words : `${words[0].toUpperCase()}${words.slice(1)}`;
+}
+
 /** What a result amounts to, in a few words. */
 export function inShort(result) {
   const { confidence, candidates } = result;
@@ -37,14 +44,14 @@ export function inShort(result) {
 }
 
 /**
- * `context` is {picture, topK, say(text), keepsFeedback, without(tag, region)}; the last asks anew, and does not leave
- * out the entries that have not the tag.
+ * `context` is {picture, topK, say(text), keepsFeedback, without(tag, region), own(region)}: `without` asks anew, and
+ * does not leave out the entries that have not the tag; `own` is for a region of which somebody told what it shows.
  */
 export function resultOf(region, context) {
   const { result, answer } = region;
   const heading = `answer-${region.number}`;
   const telling = context.keepsFeedback ? new Telling(region, context) : null;
-  return el(
+  const article = el(
     "article",
     { class: "answer", vars: { colour: region.colour }, aria: { labelledby: heading } },
     el(
@@ -64,6 +71,8 @@ export function resultOf(region, context) {
       timings(answer.timings_ms),
     ),
   );
+  tellApart(article.querySelector(".cards"));
+  return article;
 }
 
 export const mark = (region) => (region.whole ? "∗" : String(region.number));
@@ -123,13 +132,14 @@ function card(candidate, region, context, telling) {
       "div",
       { class: "about" },
       el("h4", {}, record(candidate)),
+      el("p", {}, idOf(candidate)),
       el("p", { class: "text" }, text),
-      el("p", { class: "links" }, why, telling?.right(candidate)),
+      el("p", { class: "links" }, why, telling?.right(candidate, nameAmong(candidate, region.result.candidates))),
       el(
         "details",
         {},
         el("summary", {}, "Source and similarity"),
-        source && el("p", { class: "links" }, source),
+        el("p", { class: "links" }, el("code", {}, entity_id), source),
         attribution && el("p", { class: "quiet" }, attribution),
         el(
           "label",

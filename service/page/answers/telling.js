@@ -3,6 +3,7 @@
 import { entities, tell } from "../base/api.js";
 import { el } from "../base/dom.js";
 import { thumb } from "../knowledge/entity_picture.js";
+import { idOf, tellApart } from "../knowledge/names.js";
 import { inWords } from "../base/problems.js";
 
 const PAUSE_MS = 200; // without a key, before words are looked for
@@ -14,11 +15,11 @@ export class Telling {
   #running = null;
   #timer = 0;
 
-  /** `context` is {picture, say(text)}. */
-  constructor(region, { picture, say }) {
-    [this.picture, this.say] = [picture, say];
-    const { name, asked, result } = region; // as they are now: what is told is of what was asked
-    Object.assign(this, { name, asked, answered: result.candidates[0]?.entity_id });
+  /** `context` is {picture, say(text), own(region)}; the last is called with a region of which something was told. */
+  constructor(region, { picture, say, own }) {
+    [this.picture, this.say, this.own] = [picture, say, () => own(region)];
+    const { name, middle, asked, result } = region; // as they are now: what is told is of what was asked
+    Object.assign(this, { name: middle ? "the thing in the middle" : name, asked, answered: result.candidates[0]?.entity_id });
     const id = `telling-${region.number}`;
     this.other = el(
       "button",
@@ -50,14 +51,14 @@ export class Telling {
     );
   }
 
-  /** A button that says that a candidate is right. */
-  right(candidate) {
+  /** A button that says that a candidate is right, which is called `name` among the others. */
+  right(candidate, name) {
     const button = el(
       "button",
       {
         type: "button",
         class: "link",
-        aria: { label: `This is right: ${candidate.title}`, describedby: this.noteId },
+        aria: { label: `This is right: ${name}`, describedby: this.noteId },
         on: { click: () => this.#tell(candidate) },
       },
       "This is right",
@@ -87,6 +88,7 @@ export class Telling {
       const none = `No entry holds “${words}”.`;
       const items = found.length ? found.map((entity) => this.#choice(entity)) : [el("span", { class: "quiet" }, none)];
       this.found.replaceChildren(...items.map((item) => el("li", {}, item)));
+      tellApart(this.found);
       this.say(found.length ? `${found.length} to choose from.` : none);
     } catch (error) {
       if (error.name === "AbortError") return;
@@ -99,7 +101,13 @@ export class Telling {
       "button",
       { type: "button", aria: { describedby: this.noteId }, on: { click: () => this.#tell(entity) } },
       thumb(entity.images[0], entity.title, "span"),
-      el("span", { class: "about" }, el("span", { class: "title" }, entity.title), el("span", { class: "text" }, entity.text)),
+      el(
+        "span",
+        { class: "about" },
+        el("span", { class: "title" }, entity.title),
+        idOf(entity),
+        el("span", { class: "text" }, entity.text),
+      ),
     );
   }
 
@@ -116,6 +124,7 @@ export class Telling {
       this.#fail(error);
       return;
     }
+    this.own();
     for (const button of this.#rights) button.remove();
     const kept = this.asked ? `the picture and ${this.name}` : "the picture";
     const thanks = el("p", { tabIndex: -1 }, `Thank you. The service kept ${kept}, and that it shows “${title}”.`);

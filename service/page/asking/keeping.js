@@ -14,7 +14,7 @@ export function keepPicture(file) {
   return inTurn((store) => store.put({ tab: tab(), file, regions: [] }, NAME));
 }
 
-/** Keeps the regions that the picture has in a moment; `regions()` gives them as RLEs, null for the whole picture. */
+/** Keeps the regions that the picture has in a moment; `regions()` gives them as RLEs. */
 export function keepRegions(regions) {
   clearTimeout(timer);
   timer = setTimeout(() => {

@@ -1,7 +1,7 @@
 // The regions by name, and those that are proposed: what can be clicked on the picture can be chosen here with keys.
 
 import { byId, el, percent } from "../base/dom.js";
-import { inShort, mark } from "../answers/cards.js";
+import { labelOf, mark } from "../answers/cards.js";
 
 export function showRegions(regions) {
   const list = byId("regions");
@@ -77,7 +77,7 @@ export function showProposals(proposals, { take, light }) {
 /** What a proposal is and where it lies; its name alone stands out. */
 function words({ result, bounds, share }, proposals) {
   const place = `${where(bounds, proposals)}, ${percentOf(share)}`;
-  return result ? [el("span", {}, inShort(result)), " ", el("span", { class: "quiet" }, place)] : [place];
+  return result ? [el("span", {}, labelOf(result)), " ", el("span", { class: "quiet" }, place)] : [place];
 }
 
 /** In which ninth of the picture a region lies. */

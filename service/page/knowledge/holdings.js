@@ -3,6 +3,7 @@
 import { entities } from "../base/api.js";
 import { byId, el } from "../base/dom.js";
 import { thumb } from "./entity_picture.js";
+import { idOf, tellApart } from "./names.js";
 
 const SHOWN = 6;
 const KNOWLEDGE_BASES = {
@@ -32,8 +33,9 @@ export async function showHoldings(told) {
       el(
         "li",
         {},
-        el("a", { href: `#entities/${encodeURIComponent(entity_id)}` }, thumb(images[0], title, "span"), el("span", {}, title)),
+        el("a", { href: `#entities/${encodeURIComponent(entity_id)}` }, thumb(images[0], title, "span"), el("span", {}, title), idOf({ entity_id, title })),
       ),
     ),
   );
+  tellApart(byId("holds-list"));
 }

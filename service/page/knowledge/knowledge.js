@@ -5,7 +5,9 @@
 import { entities, entity, neighbours } from "../base/api.js";
 import { byId, el, outwards } from "../base/dom.js";
 import { entityPicture, thumb } from "./entity_picture.js";
+import { extraOf } from "./extra.js";
 import { inNumbers } from "./holdings.js";
+import { idOf, tellApart } from "./names.js";
 import { TagChoice } from "./tags.js";
 
 const PAUSE_MS = 200; // without a key, before words are looked for
@@ -86,6 +88,7 @@ export class KnowledgeBase {
       more.textContent = after ? "More" : "Show those without a picture";
       const fresh = found.entities.map(entry);
       list.append(...fresh);
+      tellApart(list);
       return fresh;
     };
     more.addEventListener("click", () => this.#goOn(turn, more));
@@ -131,6 +134,7 @@ export class KnowledgeBase {
           el("div", { class: "pictures" }, ...record.images.map((path) => entityPicture(path, record.title))),
         ...names(record),
         ...textOf(record),
+        extraOf(record.extra),
         el("p", { class: "links" }, el("code", {}, record.entity_id), outwards(record.url, "Source ↗")),
         record.attribution && el("p", { class: "quiet" }, record.attribution),
         el("h3", {}, "Nearest entries"),
@@ -139,6 +143,7 @@ export class KnowledgeBase {
           : el("p", { class: "quiet" }, "There is no other entry."),
       ),
     );
+    tellApart(this.place);
     heading.focus();
     window.scrollTo(0, 0);
   }
@@ -223,6 +228,7 @@ function entry({ entity_id, title, text, image, images = [], score, found = [] }
         "span",
         { class: "about" },
         el("span", { class: "title" }, ...(named ? marked(named.pieces) : [title])),
+        idOf({ entity_id, title }),
         ...told(text, found),
         score === undefined ? null : el("span", { class: "quiet" }, `similarity ${score.toFixed(2)}`),
       ),

@@ -9,11 +9,12 @@ import { union } from "./rect.js";
 export const COLOURS = ["#c2410c", "#1d5fbf", "#0f766e", "#9333a8", "#8a6100", "#be185d", "#4d7c0f", "#4b5bd6"];
 
 export class Region {
-  constructor(number, mask, { whole = false } = {}) {
+  constructor(number, mask, { middle = false } = {}) {
     this.number = number;
     this.colour = COLOURS[(number - 1) % COLOURS.length];
     this.mask = mask;
-    this.whole = whole; // the whole picture: no mask is sent
+    this.whole = mask === null; // the whole picture: no mask is sent
+    this.middle = middle; // the thing in the picture's middle, which nobody marked
     [this.bounds, this.tip, this.share] = [null, null, 0];
     this.forget();
   }
@@ -47,11 +48,14 @@ export class Region {
   }
 
   get name() {
-    return this.whole ? "Whole picture" : `Region ${this.number}`;
+    if (this.whole) return "Whole picture";
+    return this.middle ? "Thing in the middle" : `Region ${this.number}`;
   }
 }
 
 export class Regions extends EventTarget {
+  #presumed = []; // those that nobody marked
+
   constructor(history) {
     super();
     this.history = history;
@@ -61,20 +65,41 @@ export class Regions extends EventTarget {
   /** Starts anew with a picture of this size. */
   clear(width, height) {
     [this.width, this.height] = [width, height];
-    this.list = [];
-    this.active = null;
     this.history.clear();
-    this.changed();
+    this.#show({ list: [], active: null, presumed: [] });
   }
 
-  /** The region at a point, the one that lies above where there are several, or undefined. */
+  /** Those that somebody marked. */
+  get marked() {
+    return this.list.filter((region) => !region.empty && !this.#presumed.includes(region));
+  }
+
+  /** The one of these at a point, the one that lies above where there are several, or undefined. */
   at(x, y) {
-    return this.list.findLast((region) => region.mask?.has(x, y));
+    return this.marked.findLast((region) => region.mask?.has(x, y));
   }
 
-  /** Takes a region of the whole picture in. */
-  addWhole() {
-    return this.#add(new Region(this.#number(), null, { whole: true }));
+  /**
+   * Takes in what a question is about where nothing is marked, as one step: the thing in the middle, where `middle` is a
+   * mask, and the whole picture; returns them. None is chosen, so that what is drawn next is a region of its own; and they
+   * go as soon as anything is marked, but for one that is itself changed.
+   */
+  presume(middle) {
+    const presumed = [];
+    if (middle) {
+      const region = new Region(this.#number(), middle, { middle: true });
+      region.measure({ left: 0, top: 0, right: this.width, bottom: this.height });
+      presumed.push(region);
+    }
+    presumed.push(new Region(this.#number(presumed), null));
+    this.#step({ list: [...this.list, ...presumed], active: null, presumed }, presumed[0]);
+    return presumed;
+  }
+
+  /** Somebody vouches for a region: it stays when others are marked. */
+  own(region) {
+    this.#presumed = this.#presumed.filter((one) => one !== region);
+    this.changed();
   }
 
   /** Takes an empty region in, unless the one that is chosen is empty. */
@@ -85,9 +110,8 @@ export class Regions extends EventTarget {
 
   remove(region) {
     const index = this.list.indexOf(region);
-    const redo = () => this.#take(region, this.list[index + 1] ?? this.list[index - 1] ?? null);
-    redo();
-    this.history.keep({ redo, undo: () => this.#insert(region, index), bytes: region.mask?.data.length ?? 0 });
+    const list = this.list.filter((one) => one !== region);
+    this.#step({ list, active: list[index] ?? list[index - 1] ?? null, presumed: this.#presumed }, region);
   }
 
   /** Starts a change of the chosen region's mask; of a new region where `fresh` is set or none can be drawn into. */
@@ -126,6 +150,20 @@ export class Regions extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
+  /** Keeps a step that changed a region's mask; where nothing was marked before, those that were presumed go with it. */
+  kept(region, step) {
+    if (!this.#presumed.length) {
+      this.history.keep(step);
+      return;
+    }
+    const before = this.#state();
+    const after = this.#without(region);
+    const undo = () => (this.#show(before), step.undo());
+    const redo = () => (this.#show(after), step.redo());
+    this.history.keep({ undo, redo, bytes: step.bytes });
+    this.#show(after);
+  }
+
   /** A mask is another than it was, and was painted so. */
   edited(region, rect) {
     region.measure(rect);
@@ -134,25 +172,41 @@ export class Regions extends EventTarget {
   }
 
   #add(region) {
-    const before = this.active;
-    const redo = () => this.#insert(region, this.list.length);
-    redo();
-    this.history.keep({ redo, undo: () => this.#take(region, before), bytes: region.mask?.data.length ?? 0 });
+    const { list } = this.#without(region);
+    this.#step({ list: [...list, region], active: region, presumed: [] }, region);
     return region;
   }
 
-  #insert(region, index) {
-    this.list.splice(index, 0, region);
-    this.choose(region);
+  #state() {
+    return { list: this.list, active: this.active, presumed: this.#presumed };
   }
 
-  #take(region, next) {
-    this.list.splice(this.list.indexOf(region), 1);
-    this.choose(next);
+  /** What there is once a region is marked: none that was presumed, but for itself. */
+  #without(region) {
+    const list = this.list.filter((one) => one === region || !this.#presumed.includes(one));
+    return { list, active: region, presumed: [] };
   }
 
-  #number() {
-    const taken = new Set(this.list.map(({ number }) => number));
+  /** Shows other regions, or another choice of them, as a step that can be undone; `held` is what it keeps alive. */
+  #step(after, held = null) {
+    const before = this.#state();
+    this.history.keep({
+      undo: () => this.#show(before),
+      redo: () => this.#show(after),
+      bytes: held?.mask?.data.length ?? 0,
+    });
+    this.#show(after);
+  }
+
+  #show({ list, active, presumed }) {
+    [this.list, this.active, this.#presumed] = [list, active, presumed];
+    this.changed();
+  }
+
+  /** The lowest that is free, of those that stay. */
+  #number(others = []) {
+    const stay = this.list.filter((region) => !this.#presumed.includes(region));
+    const taken = new Set([...stay, ...others].map(({ number }) => number));
     let number = 1;
     while (taken.has(number)) number++;
     return number;
@@ -187,7 +241,7 @@ class Stroke {
       regions.edited(region, rect);
     };
     const step = !isNew && this.#rect && patch(region.mask, this.#before, this.#rect, again);
-    if (step) regions.history.keep(step);
+    if (step) regions.kept(region, step);
     if (step || (isNew && this.#rect)) regions.edited(region, this.#rect);
     if (isNew && region.empty) regions.history.takeBack();
   }

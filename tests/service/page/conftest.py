@@ -117,6 +117,11 @@ class Board:
             self.page.mouse.move(*other, steps=5)
         self.page.mouse.up()
 
+    def mark(self, box: tuple[int, int, int, int]) -> None:
+        """Marks a box as a region."""
+        self.tool("Box")
+        self.drag(box[:2], box[2:])
+
     def ask(self) -> None:
         """Asks about what is marked, and waits for the answers."""
         before = self.page.locator(".answer").count()
@@ -125,10 +130,19 @@ class Board:
         assert response.value.status == 200
         expect(self.page.locator(".answer").nth(before)).to_be_visible()
 
+    def linked(self) -> list[dict[str, Any] | None]:
+        """The regions that were last asked about, as they were sent; None for the whole picture."""
+        told = self.page.evaluate("window.asked.filter((one) => one.path === '/link').at(-1).regions")
+        regions: list[dict[str, Any] | None] = json.loads(told)
+        return regions
+
     def masks(self) -> list[np.ndarray]:
         """The masks [height, width] that were last asked about, read by pycocotools."""
-        told = self.page.evaluate("window.asked.filter((one) => one.path === '/link').at(-1).regions")
-        return [coco_mask.decode(rle).astype(bool) for rle in json.loads(told)]
+        return [coco_mask.decode(rle).astype(bool) for rle in self.linked()]
+
+    def answer(self, name: str) -> Locator:
+        """The answer for a region, by its name."""
+        return self.page.get_by_role("article", name=name)
 
     def regions(self) -> list[str]:
         return self.page.locator("#regions .choose").all_inner_texts()

@@ -61,23 +61,18 @@ def test_several_regions_are_asked_about_at_once_and_stand_side_by_side(board: B
     assert len(board.masks()) == 1
 
 
-def test_without_a_region_the_whole_picture_is_asked_about(board: Board) -> None:
-    board.ask()
-    assert board.page.evaluate("window.asked.at(-1).regions") == "[null]"
-    expect(board.page.locator(".answer h3")).to_contain_text("Whole picture")
-
-
 def test_a_low_confidence_is_not_taken_for_knowledge(board: Board, client: httpx.Client, shapes: bytes) -> None:
     board.ask()
     (told,) = client.post("/link", files={"image": shapes}).json()["results"]
-    verdict = board.page.locator(".verdict")
+    answer = board.answer("Whole picture")
+    verdict = answer.locator(".verdict")
     assert board.page.evaluate(VERDICT, told) in ("sure", "probable", "unknown")
     if told["confidence"] < 0.5:
         unknown = board.page.evaluate(VERDICT, told) == "unknown"
         expect(verdict).to_contain_text("I do not know what this is" if unknown else "Probably")
     else:
         expect(verdict).to_have_text(told["candidates"][0]["title"])
-    expect(board.page.locator(".sure")).to_contain_text(f"{told['confidence']:.0%} sure")
+    expect(answer.locator(".sure")).to_contain_text(f"{told['confidence']:.0%} sure")
 
 
 @pytest.mark.parametrize(
@@ -107,6 +102,7 @@ def test_what_counts_as_sure_is_the_services_to_say(
     strict = ready(start(settings.model_copy(update={"sure": 1.0})))
     board = Board(visit(strict.url))
     board.open(shapes)
+    board.mark(DISC)
     board.ask()
     expect(board.page.locator(".verdict")).to_contain_text(re.compile("^(I do not know|Probably)"))
     known = {"confidence": 0.99, "candidates": [{"score": 0.5}]}
@@ -227,7 +223,7 @@ def test_a_busy_service_is_said_to_be_busy_and_asked_again(
     while "wikiclip_body_bytes 0.0" not in httpx.get(f"{full.url}/metrics").text:
         pass
     board.button("Try again").click()
-    expect(board.page.locator(".answer")).to_be_visible()
+    expect(board.answer("Whole picture")).to_be_visible()
     expect(problem).to_be_empty()
 
 

@@ -47,11 +47,15 @@ def test_a_picture_and_its_regions_survive_a_reload(board: Board, shapes: bytes)
     assert (np.array(board.masks()) == np.array(before)).all()
 
 
-def test_the_whole_picture_is_a_region_that_survives(board: Board) -> None:
-    board.ask()
+def test_what_nobody_marked_is_not_kept(board: Board) -> None:
+    board.mark(DISC)
     written(board.page, 1)
+    board.button("Remove region 1").click()
+    board.ask()
+    assert len(board.regions()) == 2
+    written(board.page, 0)
     reload(board.page)
-    expect(board.page.locator("#regions .choose")).to_contain_text("Whole picture")
+    expect(board.page.locator("#no-regions")).to_be_visible()
 
 
 def test_another_picture_takes_its_place(board: Board, shapes: bytes) -> None:

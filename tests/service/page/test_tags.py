@@ -48,6 +48,7 @@ def test_the_next_answer_is_of_entries_that_have_a_tag(board: Board) -> None:
     chip(page, "kind 03").click()
     chip(page, "kind 05").press("Enter")
     expect(page.locator(f"{ASKED} [aria-pressed=true]")).to_have_text(["kind 033", "kind 053"])
+    board.mark((40, 50, 120, 130))
     board.ask()
     assert json.loads(page.evaluate("window.asked.at(-1).tags")) == {"any": ["kind 03", "kind 05"]}
     kinds = {f"thing {number}" for number in range(THINGS) if number % KINDS in (3, 5)}

@@ -1,6 +1,7 @@
 """Saying on the page what a region shows: kept as a label where the service keeps any, on two kinds of screen."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -85,30 +86,37 @@ def test_a_candidate_is_right(
 def test_it_is_something_else_which_is_looked_up(board: Board, labels: Callable[[], list[dict[str, Any]]]) -> None:
     page = board.page
     board.ask()
-    other = page.get_by_role("button", name="It is something else")
+    answer = board.answer("Whole picture")
+    other = answer.get_by_role("button", name="It is something else")
     other.click()
     expect(other).to_have_attribute("aria-expanded", "true")
-    words = page.get_by_label("What is it? Words of the right entry")
+    words = answer.get_by_label("What is it? Words of the right entry")
     expect(words).to_be_focused()
-    choices = page.locator(".choices button")
+    choices = answer.locator(".choices button")
     words.fill("zebra")
-    expect(telling(page)).to_contain_text("No entry holds “zebra”.")
+    expect(answer.locator(".telling")).to_contain_text("No entry holds “zebra”.")
     words.fill("number 23")
     expect(choices).to_have_count(1)
     expect(choices.locator(".title")).to_have_text("thing 23")
     assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]  # type: ignore[index]
     choices.press("Enter")
-    expect(telling(page)).to_have_text("Thank you. The service kept the picture, and that it shows “thing 23”.")
+    thanks = answer.locator(".telling")
+    expect(thanks).to_have_text("Thank you. The service kept the picture, and that it shows “thing 23”.")
     (label,) = labels()
     assert label["entity_id"] == "T23"
     assert "region" not in label, "of the whole picture"
+    # Who told what it shows meant it: it stays when something is marked, and the thing in the middle does not.
+    board.mark(DISC)
+    expect(page.locator("#regions .choose")).to_have_text([re.compile("Whole picture"), re.compile("Region 1")])
+    expect(thanks).to_contain_text("Thank you.")
 
 
 def test_what_cannot_be_kept_is_a_problem_in_words_and_can_be_told_again(
     board: Board, labels: Callable[[], list[dict[str, Any]]], collection: Service
 ) -> None:
     page = board.page
+    board.mark(DISC)
     board.ask()
     right = page.get_by_role("button", name="This is right").first
     folder = collection.app.state.feedback.folder
