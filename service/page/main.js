@@ -7,7 +7,7 @@ import { showHoldings } from "./knowledge/holdings.js";
 import { Gestures } from "./stage/gestures.js";
 import { History } from "./masks/history.js";
 import { inOrder } from "./answers/order.js";
-import { middleOf } from "./asking/middle.js";
+import { linkUnmarked } from "./asking/middle.js";
 import { forget, keepPicture, keepRegions, kept } from "./asking/keeping.js";
 import { installKey } from "./base/key.js";
 import { KnowledgeBase } from "./knowledge/knowledge.js";
@@ -221,14 +221,12 @@ async function askAbout(there, ifSame) {
 
 /** Asks about the thing in the middle and the whole picture; they are regions once they are answered. */
 async function askUnmarked(ifSame) {
-  const [{ picture }, only] = [stage, choice.chosen];
-  const found = await middleOf(picture);
-  const rles = [...found.slice(0, 1).map(({ rle }) => rle), null];
-  const answer = await link(picture.file, rles, TOP_K, only);
+  const only = choice.chosen;
+  const { rles, proposed, answer } = await linkUnmarked(stage.picture, TOP_K, only);
   ifSame(() => {
     if (regions.list.some((region) => !region.empty)) return; // marked meanwhile, or asked about twice
-    const presumed = regions.presume(found.length ? Mask.ofRle(found[0].rle) : null);
-    if (found.length) sizes.keep(presumed[0], found);
+    const presumed = regions.presume(rles[0] && Mask.ofRle(rles[0]));
+    if (rles[0]) sizes.keep(presumed[0], proposed);
     showAnswers(presumed.map((region, index) => ({ region, rle: rles[index] })), answer, only);
   });
 }

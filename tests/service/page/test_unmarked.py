@@ -226,6 +226,21 @@ def test_where_no_thing_is_found_the_whole_picture_alone_is_asked_about(
     expect(board.page.get_by_role("alert")).to_be_empty()
 
 
+def test_of_a_service_that_takes_one_region_the_whole_picture_alone_is_asked_about(board: Board) -> None:
+    def only_one(route: Route) -> None:
+        if "counts" not in (route.request.post_data_buffer or b"").decode("latin-1"):
+            route.continue_()
+            return
+        problem = {"type": "urn:wikiclip:problem:too-many-regions", "title": "One is taken.", "status": 422}
+        route.fulfill(status=422, content_type=PROBLEM, body=json.dumps(problem))
+
+    board.page.route("**/link", only_one)
+    board.button("What is this?").click()
+    expect(board.page.locator(".answer")).to_have_count(1)
+    assert names(board) == ["Whole picture"]
+    expect(board.page.get_by_role("alert")).to_be_empty()
+
+
 def test_what_is_the_callers_fault_is_said_and_nothing_more_is_asked(board: Board) -> None:
     page = board.page
 
