@@ -19,14 +19,15 @@ def reload(page: Page) -> None:
     page.wait_for_selector("body[data-ready]")
 
 
-def written(page: Page, regions: int) -> None:
-    """Waits until so many regions are kept."""
+def written(page: Page, regions: int, name: str = "shapes.png") -> None:
+    """Waits until a picture is kept with so many regions."""
     page.evaluate(
-        """async (count) => {
+        """async ([count, name]) => {
           const { kept } = await import("/page/asking/keeping.js");
-          while ((await kept())?.regions.length !== count) await new Promise((resolve) => setTimeout(resolve, 50));
+          const isSo = (found) => found?.regions.length === count && found.file.name === name;
+          while (!isSo(await kept())) await new Promise((resolve) => setTimeout(resolve, 50));
         }""",
-        regions,
+        [regions, name],
     )
 
 
@@ -60,6 +61,7 @@ def test_what_nobody_marked_is_not_kept(board: Board) -> None:
 
 def test_another_picture_takes_its_place(board: Board, shapes: bytes) -> None:
     board.open(shapes, "other.png")
+    written(board.page, 0, "other.png")  # else the reload may come before it
     reload(board.page)
     expect(board.page.locator("#file-name")).to_contain_text("other.png")
     names = """async () => {
