@@ -140,8 +140,12 @@ def sure_line(found: Doubt) -> str:
     )
 
 
-def table(before: Doubt | None, after: Doubt, unknown: float = ABSENT) -> Table:
-    """Before and after, on the same answers; the new confidence's are of entities that it was not fitted on."""
+def table(before: Doubt | None, after: Doubt, unknown: float) -> Table:
+    """Before and after, on the same answers; the new confidence's are of entities that it was not fitted on.
+
+    Args:
+        unknown: the share of entities that were taken out of the index.
+    """
     asked = f"{len(after.right_Q)} labels, {unknown:.0%} of the entities taken out of the index"
     made = Table("confidence", title=f"{asked}, {after.right_Q.mean():.0%} right")
     for column in ("calibration error", "Brier", "known above unknown", "answered, at most 20% wrong"):

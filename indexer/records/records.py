@@ -164,13 +164,13 @@ class Records:
         """
         self.files.expect_whole()
         passing_E = None if tags is None else self.passing(tags)
-        wanted = partial(self._entities.holding, question, pictured=pictured, passing_E=passing_E)
-        named = self._entities.named(question, pictured=pictured, passing_E=passing_E)
-        if named is None or not self.keeps_words:
-            return wanted(limit, after=after)
+        holding = partial(self._entities.holding, question, after=after, pictured=pictured, passing_E=passing_E)
+        named = self._entities.named(question, pictured=pictured, passing_E=passing_E) if self.keeps_words else None
+        if named is None:
+            return holding(limit)
         first = [FoundEntity(named, None)] if after is None else []
         room = limit - len(first)
-        page = wanted(room, after=after) if room else Page([], START)
+        page = holding(room) if room else Page([], START)
         others = [each for each in page.found if each.entity.entity_id != named.entity_id]
         return Page([*first, *others], page.next)
 

@@ -61,7 +61,7 @@ def seconds(client: httpx.Client) -> float:
 
 @pytest.mark.slow
 def test_it_says_where_it_answers_and_stops_when_told(settings: Settings) -> None:
-    environment = {**os.environ, "WIKICLIP_INDEX": str(settings.index)}
+    environment = {**os.environ, "WIKICLIP_INDEX": str(settings.index), "WIKICLIP_THREADS": "1"}
     with subprocess.Popen(COMMAND, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
