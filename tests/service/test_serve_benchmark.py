@@ -73,8 +73,11 @@ def test_too_many_requests_are_refused_and_the_others_answered(
 
 
 @pytest.mark.slow
-def test_swaps_under_load_fail_no_request(index_home: Path, stamps_data: Path, tmp_path: Path) -> None:
+def test_swaps_under_load_fail_no_request(
+    index_home: Path, stamps_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "soak.json"
+    monkeypatch.setenv("WIKICLIP_QUEUE", "512")  # a capacity that fell since it was measured refuses nobody, either
     soak(index=index_home, minutes=0.1, swap_s=2, share=0.5, json_file=out)
     figures = json.loads(out.read_text())
     assert (set(figures["statuses"]), figures["failed"]) == ({"200"}, 0)

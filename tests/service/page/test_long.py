@@ -211,6 +211,7 @@ def test_entries_of_one_title_are_told_apart_by_their_ids(board: Board) -> None:
     expect(ids).to_have_count(0)
     page.goto(f"{page.url.partition('#')[0]}#entities/M1")
     expect(page.get_by_role("article").locator("code")).to_have_text("M1")
+    expect(ids).to_have_count(2)
     assert sorted(ids.all_inner_texts()) == ["M2", "M3"]
     assert violations(page) == []
 
@@ -236,6 +237,7 @@ def test_a_title_that_comes_again_further_on_is_told_apart_from_then_on(
 def test_a_record_shows_what_else_it_holds(visit: Callable[..., Page], named: Service) -> None:
     page = visit(named.url, path=f"/#entities/{LONG_ID}")
     table = page.locator(".record dl.extra")
+    expect(table.locator("dd")).to_have_count(10)
     rows = dict(
         zip(table.locator("dt").all_inner_texts(), [one.inner_text() for one in table.locator("dd").all()], strict=True)
     )

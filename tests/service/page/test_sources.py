@@ -94,7 +94,7 @@ def test_a_picture_is_pasted_from_the_clipboard(
     expect(page.locator("#file-name")).to_contain_text(f"image.png, {WIDTH}")
     board = Board(page)
     board.ask()
-    assert board.page.locator(".card").count() > 0
+    expect(board.page.locator(".card").first).to_be_visible()
 
 
 def test_text_is_pasted_where_it_belongs(visit: Callable[..., Page], context: BrowserContext) -> None:
