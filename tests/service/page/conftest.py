@@ -25,6 +25,7 @@ from tests.service.page.collection import serve
 
 WIDTH, HEIGHT = 320, 240
 DISC, BLOCK = (40, 50, 120, 130), (190, 90, 290, 190)  # left, top, right, bottom
+expect.set_options(timeout=30_000)  # other tests have the processor, too: what is waited for comes, only later
 MARGIN = 12  # around the picture, when all of it is shown
 Point = tuple[float, float]
 SCREENS: dict[str, dict[str, Any]] = {
