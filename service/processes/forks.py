@@ -7,8 +7,8 @@ import sys
 from multiprocessing import forkserver
 from typing import Any
 
+from service.processes.beginnings import run_planner
 from service.processes.plan import Plan
-from service.processes.seats import run_planner
 from service.settings import Settings
 from wikiclip.base.errors import WikiClipError
 

@@ -23,6 +23,7 @@ from service.http.key_ring import KeyRing
 from service.http.listening import GRACE_S
 from service.http.rates import read_rate
 from service.processes import messages
+from service.processes.beginnings import run_engine, run_front
 from service.processes.children import KINDS, LISTEN_S, Child, Children
 from service.processes.following import Following
 from service.processes.forks import Forks
@@ -30,7 +31,7 @@ from service.processes.gathering import Gathered, families, text
 from service.processes.memory import Board, Memory
 from service.processes.messages import Refusal, encode, read_report
 from service.processes.plan import Plan
-from service.processes.seats import CONTROL, EngineSeat, FrontSeat, run_engine, run_front
+from service.processes.seats import CONTROL, EngineSeat, FrontSeat
 from service.processes.wire import ROUTER, Wire
 from service.schemas import Readiness
 from service.settings import Settings

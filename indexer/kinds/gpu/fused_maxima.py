@@ -15,8 +15,6 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from indexer.kinds.gpu.group_maxima import GROUP
-
 ROWS = 128  # of a block, as many scores of which as of queries fit into registers
 NUMBERS = 64  # of the width that are multiplied at once
 FEWEST, MOST = 16, 128  # queries of a block: tensor cores take no fewer
@@ -59,20 +57,21 @@ def _maxima(  # type: ignore[no-untyped-def]
     tl.store(best_LB + groups[:, None] * stride_L + b[None, :], best.to(tl.float16), mask=inside)
 
 
-def fused_maxima(rows_NM: Tensor, units_BM: Tensor) -> Tensor:
-    """The best score in each group of `GROUP` rows, float16 [B, L].
+def fused_maxima(rows_NM: Tensor, units_BM: Tensor, group: int) -> Tensor:
+    """The best score in each group of rows, float16 [B, L].
 
     Sums are made in single precision, and rounded to half once.
 
     Args:
         rows_NM: float16, whole groups of rows.
         units_BM: float16, queries of length 1 on the same device.
+        group: how many rows have one maximum; a power of 2, 128 at most.
 
     Raises:
         Exception: whatever Triton's compiler raises, where it cannot make the kernel for this device.
     """
     queries = len(units_BM)
-    best_LB = rows_NM.new_empty(len(rows_NM) // GROUP, queries)
+    best_LB = rows_NM.new_empty(len(rows_NM) // group, queries)
     together = min(MOST, max(FEWEST, triton.next_power_of_2(queries)))
     grid = (triton.cdiv(queries, together), triton.cdiv(len(rows_NM), ROWS))
     with torch.cuda.device_of(rows_NM):  # type: ignore[no-untyped-call]  # does nothing on a CPU
@@ -86,7 +85,7 @@ def fused_maxima(rows_NM: Tensor, units_BM: Tensor) -> Tensor:
             rows_NM.stride(0),
             units_BM.stride(0),
             best_LB.stride(0),
-            GROUP=GROUP,
+            GROUP=group,
             ROWS=ROWS,
             QUERIES=together,
             NUMBERS=NUMBERS,

@@ -40,7 +40,7 @@ class GroupMaxima:
     def __call__(self, units_BM: Tensor) -> Tensor:
         """Rough scores [B, L] of queries of length 1."""
         if self.fused_from is not None and len(units_BM) >= self.fused_from:
-            return _kernel()(self._rows_NM, units_BM.half())
+            return _kernel()(self._rows_NM, units_BM.half(), GROUP)
         return self._by_product(units_BM)
 
     def _by_product(self, units_BM: Tensor) -> Tensor:
@@ -62,10 +62,12 @@ class GroupMaxima:
         return (slice(start, min(start + size, len(self._rows_NM))) for start in range(0, len(self._rows_NM), size))
 
 
-def _kernel() -> Callable[[Tensor, Tensor], Tensor]:
+def _kernel() -> Callable[[Tensor, Tensor, int], Tensor]:
     """Raises ImportError where there is no Triton."""
-    made: Callable[[Tensor, Tensor], Tensor] = importlib.import_module("indexer.kinds.gpu.fused_maxima").fused_maxima
-    return made
+    fused_maxima: Callable[[Tensor, Tensor, int], Tensor] = importlib.import_module(
+        "indexer.kinds.gpu.fused_maxima"
+    ).fused_maxima
+    return fused_maxima
 
 
 def _fused_from(rows_NM: Tensor, by_product: Callable[[Tensor], Tensor], slack: float) -> int | None:
@@ -76,7 +78,7 @@ def _fused_from(rows_NM: Tensor, by_product: Callable[[Tensor], Tensor], slack: 
         kernel = _kernel()
         for least, queries in TRIED.items():
             units_BM = F.normalize(rows_NM[torch.arange(queries) % len(rows_NM)].float(), dim=1)
-            fused = partial(kernel, rows_NM, units_BM.half())
+            fused = partial(kernel, rows_NM, units_BM.half(), GROUP)
             product = partial(by_product, units_BM)
             if ((fused().float() - product().float()).abs() > 2 * slack).any():
                 return None

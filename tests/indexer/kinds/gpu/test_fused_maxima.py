@@ -22,7 +22,7 @@ DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @pytest.fixture(scope="module")
-def fused() -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+def fused() -> Callable[[torch.Tensor, torch.Tensor, int], torch.Tensor]:
     from indexer.kinds.gpu.fused_maxima import fused_maxima
 
     return fused_maxima
@@ -43,7 +43,7 @@ def units(seed: int, count: int, width: int) -> torch.Tensor:
 def test_the_kernel_finds_the_best_of_each_group(fused, seed, groups, width, queries):
     rows_NM, asked_BM = units(seed, groups * GROUP, width).to(DEVICE), units(seed + 1, queries, width).to(DEVICE)
     truth_BL = (asked_BM.float() @ rows_NM.float().T).view(queries, groups, GROUP).amax(2)
-    found_BL = fused(rows_NM, asked_BM)
+    found_BL = fused(rows_NM, asked_BM, GROUP)
     assert found_BL.shape == (queries, groups)
     assert found_BL.dtype == torch.float16
     assert (found_BL.float() - truth_BL).abs().max() <= 2.0**-11
