@@ -72,7 +72,7 @@ def _times(column: pa.Array) -> list[str | None]:
 
 
 def _is_list(kind: pa.DataType) -> bool:
-    return (
+    return bool(
         types.is_list(kind)
         or types.is_large_list(kind)
         or types.is_fixed_size_list(kind)
@@ -89,7 +89,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 def is_bytes(kind: pa.DataType) -> bool:
     """Whether a column holds nothing but bytes."""
-    return (
+    return bool(
         types.is_binary(kind)
         or types.is_large_binary(kind)
         or types.is_fixed_size_binary(kind)

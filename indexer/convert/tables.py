@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -128,7 +129,7 @@ def _header(rows: Iterator[tuple[int, list[str] | str]], path: Path) -> list[str
 
 
 def _named_once(header: list[str], path: Path) -> list[str]:
-    twice = {name for name in header if header.count(name) > 1}
+    twice = {name for name, count in Counter(header).items() if count > 1}
     if twice:
         raise WikiClipError(f"{path} names the column {min(twice)!r} twice: rename one.")
     return header

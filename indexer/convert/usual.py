@@ -39,7 +39,8 @@ def fitting(key: str, header: Sequence[str]) -> tuple[list[str], bool]:
     another has once in either, and nothing tells which is meant.
     """
     words = usual_headers()[key]
-    fit = {name: plain(name) for name in header if any(plain(name) in of for of in words.values())}
+    written = {name: plain(name) for name in header}
+    fit = {name: word for name, word in written.items() if any(word in of for of in words.values())}
     covered = {language: [name for name in fit if fit[name] in of] for language, of in words.items()}
     language = max(words, key=lambda each: (len(covered[each]), each == FIRST))
     is_plain = len(covered[language]) == len(fit)
