@@ -25,7 +25,7 @@ def rows_of_batch(batch: pa.RecordBatch, left_out: Sequence[str]) -> list[dict[s
     """
     names = [name for name in batch.schema.names if name not in left_out]
     columns = [_values(name, batch.column(name)) for name in names]
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)] if names else [{}] * len(batch)
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def expect_texts(columns: Columns, schema: pa.Schema) -> None:
@@ -82,13 +82,13 @@ def _is_list(kind: pa.DataType) -> bool:
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    if types.is_dictionary(kind):
-        return _is_text(kind.value_type)
     return not (types.is_nested(kind) or is_bytes(kind))
 
 
 def is_bytes(kind: pa.DataType) -> bool:
     """Whether a column holds nothing but bytes."""
+    if types.is_dictionary(kind):
+        return is_bytes(kind.value_type)
     return bool(
         types.is_binary(kind)
         or types.is_large_binary(kind)

@@ -47,4 +47,8 @@ def _inner(value: Any) -> Any:
 def _map(pairs: list[tuple[Any, Any]]) -> Any:
     """Arrow's maps come as pairs, which nothing else does."""
     told = {key: value for key, value in pairs if isinstance(key, str)}
-    return _inner(told) if len(told) == len(pairs) else [_inner(list(pair)) for pair in pairs]
+    return (
+        _inner(told)
+        if len(told) == len(pairs)
+        else [_inner([*pair]) for pair in pairs if not isinstance(pair[1], bytes)]
+    )

@@ -124,6 +124,7 @@ def test_a_uuid_is_what_it_prints(tmp_path: Path) -> None:
         (pa.struct({"bytes": pa.binary(), "path": pa.string()}), {"bytes": b"a", "path": "a.png"}, {"path": "a.png"}),
         (pa.struct({"bytes": pa.binary()}), {"bytes": b"a"}, NOTHING),
         (pa.map_(pa.string(), pa.binary()), [("a", b"a")], NOTHING),
+        (pa.map_(pa.int8(), pa.binary()), [(1, b"a"), (2, None)], [[2, None]]),
     ],
     ids=str,
 )
@@ -138,6 +139,7 @@ def test_bytes_are_left_out_and_counted(kind: pa.DataType, value: Any, told: Any
 
 def test_a_column_of_bytes_is_not_said_to_be_public(tmp_path: Path) -> None:
     table = table_of(pa.array([b"a"])).append_column("y", pa.array(["brass"]))
+    table = table.append_column("z", pa.array([b"a"]).dictionary_encode())
     _, said = convert(tmp_path, table)
     assert "everybody who may ask sees: 'y'." in said
 
