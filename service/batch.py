@@ -67,8 +67,6 @@ def batch(
     if find and annotations is not None:
         raise WikiClipError("--find proposes regions where there are none: leave out --annotations.")
     _expect_places({"--out": out, "--csv": csv_file, "--sheet": sheet}, {"--annotations": annotations})
-    if sheet is not None and annotations is not None:
-        raise WikiClipError("--sheet shows the pictures of a folder: leave out --annotations, or --sheet.")
     source = Folder(images, follow_links=follow_links) if annotations is None else Annotations(annotations, images)
     linker = open_linker(settings)
     options = SetOptions(
@@ -103,7 +101,8 @@ def batch(
         write_table(out, csv_file)
         typer.echo(f"Wrote {csv_file}")
     if sheet is not None:
-        on_it = write_sheet(out, images, sheet, records=linker.index, sure=settings.sure)
+        mentions = source if isinstance(source, Annotations) else None
+        on_it = write_sheet(out, images, sheet, records=linker.index, sure=settings.sure, mentions=mentions)
         typer.echo(f"Wrote {sheet}, with {on_it} pictures (at most {MOST_PICTURES}).")
 
 

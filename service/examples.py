@@ -68,6 +68,10 @@ def link_requests() -> dict[str, dict[str, Any]]:
         "summary": "Whatever stands out in the picture",
         "value": {"image": image, "regions": "find", "most": 3, "top_k": 3},
     }
+    examples["find-and-whole"] = {
+        "summary": "Whatever stands out in the picture, and the whole picture",
+        "value": {"image": image, "regions": "find", "whole": True, "top_k": 3},
+    }
     return examples
 
 

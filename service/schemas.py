@@ -37,7 +37,11 @@ class ResultOut(BaseModel):
     ]
     candidates: Annotated[list[CandidateOut], Field(description="Best first.")]
     region: Annotated[
-        RegionOut | None, Field(description="What was found in the picture; null where the caller named the region.")
+        RegionOut | None,
+        Field(
+            description="What was found in the picture; null where the caller named the region, and for the whole"
+            " picture beside what was found."
+        ),
     ] = None
 
 
@@ -64,7 +68,10 @@ class Timings(BaseModel):
 class LinkResponse(BaseModel):
     results: Annotated[
         list[ResultOut],
-        Field(description="One for each region, in their order; of those that were found, the largest first."),
+        Field(
+            description="One for each region, in their order; of those that were found, the largest first, and the"
+            " whole picture last where it was asked for."
+        ),
     ]
     model: str
     index_version: str

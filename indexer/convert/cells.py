@@ -1,13 +1,17 @@
 """A row of a table to a record's draft."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from indexer.convert.columns import SEVERAL, Columns
-from indexer.convert.outcome import Draft, Loss
+from indexer.convert.json_values import holds_bytes, json_value
+from indexer.convert.outcome import Draft, Loss, shown
 from indexer.convert.pictures import PictureFolder
 from indexer.picture_paths import URL
+
+TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")  # longer ones are words such as "Deutsch"
 
 
 def draft(where: str, row: Mapping[str, Any], columns: Columns, images: PictureFolder | None) -> Iterator[Draft | Loss]:
@@ -21,6 +25,7 @@ def draft(where: str, row: Mapping[str, Any], columns: Columns, images: PictureF
     line: dict[str, Any] = {key: _text(row, of) for key, of in named.items() if key not in SEVERAL}
     line |= {key: _several(row, of, columns.split[key]) for key, of in named.items() if key in SEVERAL}
     line.setdefault("text", "")
+    unread = set[str]()
     urls = [name for name in line.get("images", ()) if URL.match(name)]
     if urls:
         line["images"] = [name for name in line["images"] if name not in urls]
@@ -30,10 +35,19 @@ def draft(where: str, row: Mapping[str, Any], columns: Columns, images: PictureF
         found = [images.find(where, name) for name in line.get("images", ())]
         line["images"] = list(dict.fromkeys(path for path in found if isinstance(path, str)))
         yield from (loss for loss in found if isinstance(loss, Loss))
+    if line.get("lang") and not TAG.fullmatch(line["lang"]):
+        yield Loss(where, "a language is no tag such as de or zh-Hant, and is kept in extra", name=line.pop("lang"))
+        unread = {*named["lang"]}
     if not line.get("lang") and columns.language is not None:
         line["lang"] = columns.language
-    taken = {column for of in named.values() for column in of} | {*columns.left_out}
-    extra = {name: _plain(value) for name, value in row.items() if name not in taken and _says(value)}
+    taken = ({column for of in named.values() for column in of} - unread) | {*columns.left_out}
+    extra = {}
+    for name, value in row.items():
+        if name not in taken and _says(value):
+            if holds_bytes(value):
+                yield Loss(where, f"a cell of {shown(name)} holds bytes, which JSON has no form for")
+            if _says(told := json_value(value)):
+                extra[name] = told
     if urls:
         extra["picture_urls"] = urls
     held = {key: value for key, value in line.items() if value or key in ("entity_id", "title", "text")}
@@ -42,7 +56,8 @@ def draft(where: str, row: Mapping[str, Any], columns: Columns, images: PictureF
 
 def _text(row: Mapping[str, Any], columns: tuple[str, ...]) -> str:
     """Of several columns the parts that say something, as sentences."""
-    parts = [" ".join(str(_plain(row[column])).split()) for column in columns if _says(row.get(column))]
+    told = [json_value(row.get(column)) for column in columns]
+    parts = [" ".join(str(value).split()) for value in told if _says(value)]
     return (
         ". ".join(part.removesuffix(".") for part in parts[:-1])
         + (". " if len(parts) > 1 else "")
@@ -54,8 +69,8 @@ def _several(row: Mapping[str, Any], columns: tuple[str, ...], split: str) -> li
     found: list[str] = []
     for column in columns:
         value = row.get(column)
-        parts = value if isinstance(value, list) else str(value).split(split) if _says(value) else []
-        found += [text for part in parts if _says(part) and (text := str(part).strip())]
+        parts = value if isinstance(value, list) else str(json_value(value)).split(split) if _says(value) else []
+        found += [text for part in map(json_value, parts) if _says(part) and (text := str(part).strip())]
     return list(dict.fromkeys(found))
 
 
@@ -63,14 +78,4 @@ def _says(value: Any) -> bool:
     """Whether a cell holds anything."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return False
-    return bool(value.strip()) if isinstance(value, str) else value != []
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON has it; dates, bytes and decimals as text.
-
-    A whole number that a spreadsheet made a fraction of is whole again.
-    """
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else value if math.isfinite(value) else str(value)
-    return value if isinstance(value, str | int | bool | list | dict) else str(value)
+    return bool(value.strip()) if isinstance(value, str) else value not in ([], {})

@@ -1,47 +1,13 @@
 """Which column of a table holds what of a record."""
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from indexer.convert.outcome import Note, shown
+from indexer.convert.usual import fitting, usual_headers
 from wikiclip.base.errors import WikiClipError
 
-# How columns are called that nobody named, as `_usual` makes them alike: by the keys of a line, the likeliest first.
-USUAL: Mapping[str, tuple[str, ...]] = {
-    "entity_id": (
-        *("entity_id", "id", "identifier", "object_id", "objectid", "inventory_number", "inventory_no", "inventory_nr"),
-        *("inv_number", "inv_no", "inv_nr", "accession_number", "accession_no", "accession_nr", "acc_no"),
-        *("object_number", "object_no", "registration_number", "reg_no", "catalogue_number", "catalog_number"),
-        *("catalogue_no", "catalog_no", "item_id", "record_id", "sku", "gtin"),
-    ),
-    "title": (
-        *("title", "object_title", "name", "label", "scientificname", "scientific_name", "object_name", "item_title"),
-        *("item_name", "main_title", "display_title", "preferred_title"),
-    ),
-    "text": (
-        *("text", "description", "object_description", "summary", "abstract", "caption", "label_text", "notes"),
-        *("physical_description", "short_description"),
-    ),
-    "images": (
-        *("images", "image", "picture", "pictures", "photo", "photos", "photograph", "filename", "file_name"),
-        *("image_path", "image_file", "image_files", "image_filename", "image_file_name", "image_name", "picture_file"),
-        *("photo_file", "file_names", "filenames", "media_file", "file", "files"),
-    ),
-    "url": ("url", "link", "page", "uri", "web_page", "webpage", "permalink", "object_url", "source_url"),
-    "attribution": (
-        *("attribution", "credit", "credit_line", "creditline", "credits", "rights", "rightsholder", "rights_holder"),
-        *("copyright",),
-    ),
-    "aliases": (
-        *("aliases", "alias", "alternative_names", "alternative_name", "alternative_titles", "alternative_title"),
-        *("alternate_titles", "alternate_title", "other_titles", "other_title", "other_names", "other_name"),
-        *("synonyms", "also_known_as"),
-    ),
-    "tags": ("tags", "keywords", "categories", "category", "subjects", "type", "object_type", "classification"),
-    "lang": ("lang", "language"),
-}
 MOST_LISTED = 500  # characters
 NEEDED = ("entity_id", "title")
 OPTIONS = {"entity_id": "--id", "images": "--image"}  # of the others, the key's own name
@@ -70,7 +36,8 @@ class Columns:
         """The same, with columns of this header in the place of what was not named.
 
         Raises:
-            WikiClipError: a column that was named is not there, or none holds ids or titles.
+            WikiClipError: a column that was named is not there, none holds ids or titles, or several of several
+                languages would do.
         """
         named = dict(self.named)
         expect_columns([*(column for of in named.values() for column in of), *self.left_out], header)
@@ -79,15 +46,18 @@ class Columns:
             raise WikiClipError(f"The column {shown(min(both))} is to be left out, and named for something else, too.")
         taken |= {*self.left_out}
         rivals = {}
-        for key, usual in USUAL.items():
-            fitting = [name for name in header if name not in taken and _usual(name) in usual]
-            if key not in named and fitting:
-                first, *others = sorted(fitting, key=lambda name: usual.index(_usual(name)))
-                named[key], rivals[key] = (first,), tuple(others)
-                taken.add(first)
+        for key in usual_headers():
+            found, is_plain = (
+                ([], True) if key in named else fitting(key, [name for name in header if name not in taken])
+            )
+            if not is_plain:
+                raise WikiClipError(f"Which column has the {key}? {_and(found)} would do: name one with {option(key)}.")
+            if found:
+                named[key], rivals[key] = (found[0],), tuple(found[1:])
+                taken.add(found[0])
         for key in NEEDED:
             if key not in named:
-                raise WikiClipError(f"Which column has the {key}? Name it with {_option(key)}: {listed(header)}.")
+                raise WikiClipError(f"Which column has the {key}? Name it with {option(key)}: {listed(header)}.")
         return replace(self, named=named, rivals=rivals)
 
     def told(self) -> str:
@@ -100,7 +70,7 @@ class Columns:
             if others:
                 yield Note(
                     f"{key} is of {shown(self.named[key][0])}, though {_and(others)} would do, too:"
-                    f" {_option(key)} names another."
+                    f" {option(key)} names another."
                 )
         taken = {column for columns in self.named.values() for column in columns} | {*self.left_out}
         yield from kept_in_extra([column for column in header if column not in taken])
@@ -151,12 +121,8 @@ def listed(header: Sequence[str]) -> str:
     return ", ".join(header)[:MOST_LISTED]
 
 
-def _usual(name: str) -> str:
-    """A column's name as people mean it: without case, and whatever stands between words is one underscore."""
-    return re.sub(r"[\W_]+", "_", unicodedata.normalize("NFC", name).casefold()).strip("_")
-
-
-def _option(key: str) -> str:
+def option(key: str) -> str:
+    """Of the command line, that names the columns of a key."""
     return OPTIONS.get(key, f"--{key}")
 
 

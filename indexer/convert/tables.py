@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
+from indexer.convert.arrow_values import expect_texts, is_bytes, rows_of_batch
 from indexer.convert.cells import draft
 from indexer.convert.columns import Columns
 from indexer.convert.csv_rows import rows_of
@@ -53,17 +55,20 @@ def drafts_of_table(
 def _of_parquet(path: Path, columns: Columns, images: PictureFolder | None) -> Iterator[Draft | Loss | Note]:
     try:
         with pq.ParquetFile(path) as file, tqdm(total=file.metadata.num_rows, unit=" rows", desc=path.name) as bar:
-            header, number = file.schema_arrow.names, 0
+            header, number = _named_once(file.schema_arrow.names, path), 0
             found = columns.among(header)
+            expect_texts(found, file.schema_arrow)
             unsplit = Unsplit(found)
             bar.write(f"{path.name}: {found.told()}.")
-            for batch in file.iter_batches(BATCH_ROWS):
-                for row in batch.to_pylist():
+            read = [name for name in header if name not in found.left_out]
+            for batch in file.iter_batches(BATCH_ROWS, columns=read):
+                for row in rows_of_batch(batch, found.left_out):
                     number += 1
                     unsplit.look(row)
                     yield from draft(f"{path.name}, row {number}", row, found, images)
                 bar.update(len(batch))
-            yield from (*found.notes(header), *unsplit.notes())
+            with_form = [name for name in header if not is_bytes(file.schema_arrow.field(name).type)]
+            yield from (*found.notes(with_form), *unsplit.notes())
     except (pa.ArrowException, OSError) as error:
         raise WikiClipError(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}.") from error
 
@@ -118,9 +123,13 @@ def _header(rows: Iterator[tuple[int, list[str] | str]], path: Path) -> list[str
     """Raises WikiClipError where the first line does not name each column once."""
     _, cells = next(rows, (0, []))
     header = [] if isinstance(cells, str) else [name.strip() for name in cells]
-    twice = {name for name in header if header.count(name) > 1}
     if not any(header):
         raise WikiClipError(f"{path} has no first line that names its columns.")
+    return _named_once(header, path)
+
+
+def _named_once(header: list[str], path: Path) -> list[str]:
+    twice = {name for name, count in Counter(header).items() if count > 1}
     if twice:
         raise WikiClipError(f"{path} names the column {min(twice)!r} twice: rename one.")
     return header

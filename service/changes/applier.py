@@ -105,13 +105,13 @@ class Applier:
         ids = self._next()
         if not ids:
             return
-        changes = self._read(ids)
+        changes, marks = self._read(ids)
         try:
             if self._give_up:
                 self._give_up = False
                 self._fail(ids[0], changes.get(ids[0]), "the process that applied it died of it, again and again")
                 return
-            self._apply(base, changes)
+            self._apply(base, changes, marks)
         except NothingLeft as error:
             self._one_by_one(changes, str(error))
         except (WikiClipError, OSError):
@@ -144,19 +144,18 @@ class Applier:
             taken.append(change_id)
         return taken
 
-    def _read(self, ids: Sequence[str]) -> dict[str, Change]:
-        """Those that can be read; others are told of as failed."""
-        changes = {}
+    def _read(self, ids: Sequence[str]) -> tuple[dict[str, Change], dict[str, str]]:
+        """Those that can be read, and their marks; others are told of as failed."""
+        changes, marks = {}, {}
         for change_id in ids:
             try:
-                changes[change_id] = self._journal.change(change_id)
+                changes[change_id], marks[change_id] = self._journal.read(change_id)
             except ValueError as error:
                 logger.error("The change %s is damaged: %s", change_id, first_line(error))
                 self._fail(change_id, None, "its file was damaged")
-        return changes
+        return changes, marks
 
-    def _apply(self, base: Version, changes: dict[str, Change]) -> None:
-        marks = {change_id: self._journal.mark(change_id) for change_id in changes}
+    def _apply(self, base: Version, changes: dict[str, Change], marks: dict[str, str]) -> None:
         joined = join(changes, Records(base), self._journal.pictures, marks=marks)
         if not joined.lines and not joined.gone:
             self._finish(changes, joined.outcomes(), base)
@@ -201,11 +200,11 @@ class Applier:
         for change_id in self._journal.waiting():
             if change_id not in known:
                 continue
-            outcome = outcomes.get((change_id, self._journal.mark(change_id)))
-            if outcome is not None:
-                remove_folder(self._desk)
-                with suppress(ValueError):
-                    self._finish({change_id: self._journal.change(change_id)}, [outcome], base)
+            with suppress(ValueError):  # of a damaged one nobody knows whether it is the one that was published
+                change, mark = self._journal.read(change_id)
+                if (outcome := outcomes.get((change_id, mark))) is not None:
+                    remove_folder(self._desk)
+                    self._finish({change_id: change}, [outcome], base)
 
     def _finish(self, changes: dict[str, Change], outcomes: Sequence[Outcome], version: Version) -> None:
         for outcome in outcomes:

@@ -80,7 +80,7 @@ class Change(Kept):
     @classmethod
     def of_lines(cls, lines: list[bytes]) -> "Change":
         """The inverse of `lines`. Raises ValueError where they are something else."""
-        head = Head.model_validate_json(lines[0])
+        head = Head.model_validate_json(lines[0] if lines else b"")
         if len(lines) != 1 + head.puts + head.removes:
             raise ValueError("it is not whole")
         puts = tuple(Put.model_validate_json(line) for line in lines[1 : 1 + head.puts])

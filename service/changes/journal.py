@@ -97,13 +97,21 @@ class Journal:
             raise Full
 
     def accept(
-        self, change: Change, *, most: int, until: float = inf, expect: Callable[[], object] = lambda: None
+        self,
+        change: Change,
+        *,
+        most: int,
+        until: float = inf,
+        expect: Callable[[], object] = lambda: None,
+        complete: Callable[[Change], Change] = lambda change: change,
     ) -> str:
         """Keeps a change, and returns its id once it is on the disk.
 
         Args:
             until: when to give up waiting for another process that keeps one, by `time.monotonic`.
             expect: is called after that wait, and raises where the change shall not be kept any more.
+            complete: is called once nothing is in the way, keeps the change's pictures and returns it with their names.
+                So of a change that is refused no picture has to go again, which another might have come to name.
 
         Raises:
             Full: `most` wait.
@@ -118,10 +126,11 @@ class Journal:
             self.expect_room(most)
             if not (self.folder / NAME).exists():
                 write_text(self.folder / NAME, f"{uuid.uuid4().hex}\n")
+            whole = complete(change)
             known = [*self.waiting(), *self._ids(self._done)]
             change_id = f"{int(max(known, default='0')) + 1:012d}"
             with appearing_file(self._waiting / f"{change_id}.jsonl") as partial, partial.open("w") as file:
-                file.writelines(f"{line}\n" for line in change.lines())
+                file.writelines(f"{line}\n" for line in whole.lines())
         return change_id
 
     def waiting(self) -> list[str]:
@@ -132,21 +141,19 @@ class Journal:
         """Bytes of a change that waits."""
         return (self._waiting / f"{change_id}.jsonl").stat().st_size
 
-    def change(self, change_id: str) -> Change:
-        """A change that waits.
+    def read(self, change_id: str) -> tuple[Change, str]:
+        """A change that waits, and its mark.
+
+        The mark tells it from all others: a journal of another folder has the same numbers, and so has this one where
+        an older copy of it was put back beside versions that are newer.
 
         Raises:
             OSError: it waits no more, or cannot be read.
             ValueError: it holds something else.
         """
         content = read_regular(self._waiting / f"{change_id}.jsonl", most=MOST_BYTES)
-        return Change.of_lines(content.splitlines())
-
-    def mark(self, change_id: str) -> str:
-        """Tells a change that waits from all others: a journal of another folder has the same numbers, and so has this
-        one where an older copy of it was put back beside versions that are newer. Raises OSError."""
-        content = read_regular(self._waiting / f"{change_id}.jsonl", most=MOST_BYTES)
-        return f"{self.name} {hashlib.sha256(content).hexdigest()[:32]}"
+        mark = f"{self.name} {hashlib.sha256(content).hexdigest()[:32]}"
+        return Change.of_lines(content.splitlines()), mark
 
     def finish(self, change_id: str, done: Done) -> None:
         """Notes what became of a change, which waits no more. Whoever holds the folder of the versions calls it."""

@@ -44,6 +44,7 @@ def link(
         list[str] | None, typer.Option(help="A region: what /segment outlines at x,y. May come often.")
     ] = None,
     find: Annotated[bool, typer.Option("--find", help="Whatever stands out, in place of regions.")] = False,
+    whole: Annotated[bool, typer.Option("--whole", help="With --find: the whole picture, too.")] = False,
     top_k: Annotated[int, typer.Option(min=1, max=100, help="Candidates for each region.")] = 5,
     tags_any: TagsAny = None,
     tags_all: TagsAll = None,
@@ -62,11 +63,14 @@ def link(
     ]
     if find and (regions or points):
         raise WikiClipError("--find finds regions itself: give it, or regions.")
+    if whole and not find:
+        raise WikiClipError("--whole goes with --find: without regions the whole picture is linked anyway.")
     with LinkClient(url, key=key) as client:
         regions += [client.segment(content, point=each).regions[0].rle for each in points]
         answer = client.link(
             content,
             regions="find" if find else regions or None,
+            whole=whole or None,
             top_k=top_k,
             tags=_tags(tags_any, tags_all, tags_none),
         )
@@ -80,8 +84,9 @@ def link(
         *(f"point {text}" for text in point or ()),
     ]
     if find:
-        names = [f"found at {','.join(map(str, one.region.box))}" for one in answer.results if one.region is not None]
-        if not names:
+        found_at = [None if one.region is None else one.region.box for one in answer.results]
+        names = [f"all of {picture}" if box is None else f"found at {','.join(map(str, box))}" for box in found_at]
+        if not any(found_at):
             typer.echo("Nothing stands out in the picture.")
     elif not names:
         names = [f"all of {picture}"]

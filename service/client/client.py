@@ -67,6 +67,7 @@ class LinkClient:
         *,
         regions: Sequence[object] | Literal["find"] | None = None,
         most: int | None = None,
+        whole: bool | None = None,
         top_k: int = 10,
         min_score: float | None = None,
         tags: TagLists | None = None,
@@ -77,6 +78,7 @@ class LinkClient:
             regions: several of them, in place of `region`; one result each, in order. "find" for whatever stands out:
                 each result has its region.
             most: how many to find.
+            whole: whether the whole picture is linked beside what is found: the last result, without a region.
             top_k: candidates for each region.
             min_score: leaves out candidates that score less.
             tags: which entities are compared at all: `{"any": [...], "all": [...], "none": [...]}`, or some of these.
@@ -87,6 +89,7 @@ class LinkClient:
             region=region_of(region),
             regions=several,
             most=most,
+            whole=whole,
             top_k=top_k,
             min_score=min_score,
             tags=tag_lists(tags),

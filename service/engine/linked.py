@@ -16,7 +16,8 @@ class Linked:
         results: as the pipeline shows them.
         model, version: what found them.
         reranked: whether a cross-encoder put them in order.
-        regions: those of the results, where they were found; None where the caller named them.
+        regions: those of the results, where they were found, each None for the whole picture; None where the caller
+            named them.
     """
 
     results: list[Any]
@@ -24,7 +25,7 @@ class Linked:
     version: str
     reranked: bool
     timings: dict[str, float]
-    regions: list[RegionOut] | None = None
+    regions: list[RegionOut | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

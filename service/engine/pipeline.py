@@ -140,7 +140,7 @@ class Pipeline:
 
     async def _linked(self, way: Way, item: object, until: float, *, noted: Mapping[str, int] = NOTHING) -> Linked:
         async with self._admitted(way) as course:
-            regions: list[RegionOut] | None = None
+            regions: list[RegionOut | None] | None = None
             searched: Searched | FindQuery = await course.run(item, noted=noted)
             if isinstance(searched, FindQuery):
                 regions = searched.chosen(await self._further(course, self._outlining, searched.segment))

@@ -46,23 +46,31 @@ class FindQuery(Ends):
 
     Attributes:
         segment: what is to be outlined, in the form that the reader has for it.
-        most: regions to link.
+        most: regions that are found.
+        whole: whether the whole picture is linked, too, as the last.
+        most_regions: to link, the whole picture among them.
         most_pixels: of all their masks together.
         link: is given a reader and regions, and reads what the stages after decoding link.
     """
 
     segment: Any
     most: int
+    whole: bool
+    most_regions: int
     most_pixels: int
     link: Callable[[Any, Sequence[object]], Any]
 
-    def chosen(self, found: Sequence[RegionOut]) -> list[RegionOut]:
-        """The first of what was found, as many as one request may have."""
-        return list(found[: min(self.most, self.most_pixels // math.prod(found[0].rle["size"]) or 1)]) if found else []
+    def chosen(self, found: Sequence[RegionOut]) -> list[RegionOut | None]:
+        """The first of what was found, as many as one request may have, and None for the whole picture."""
+        whole = [None] if self.whole else []
+        if not found:
+            return [*whole]
+        room = min(self.most_regions, self.most_pixels // math.prod(found[0].rle["size"]) or 1) - len(whole)
+        return [*found[: min(self.most, room)], *whole]
 
-    def linking(self, chosen: Sequence[RegionOut]) -> Callable[[Any], Any]:
+    def linking(self, chosen: Sequence[RegionOut | None]) -> Callable[[Any], Any]:
         """What reads these regions, from a reader."""
-        return lambda reader: self.link(reader, [region.rle for region in chosen])
+        return lambda reader: self.link(reader, [None if region is None else region.rle for region in chosen])
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +126,11 @@ class MentionReader:
             mentions = tuple(asked.cut(picture))
         return LinkQuery(mentions, top_k, min_score, tags)
 
-    def finding(self, segment: object, *, most: int, link: Callable[[Any, Sequence[object]], Any]) -> FindQuery:
+    def finding(
+        self, segment: object, *, most: int, whole: bool, link: Callable[[Any, Sequence[object]], Any]
+    ) -> FindQuery:
         """Regions that shall be found and linked; see `FindQuery`."""
-        return FindQuery(segment, min(most, self._max_regions), self._max_mask_pixels, link)
+        return FindQuery(segment, most, whole, self._max_regions, self._max_mask_pixels, link)
 
     def _budget(self) -> Callable[[], AbstractContextManager[None]]:
         """What the regions of a request are worked on in, so that they take no more work together than it may ask for,
@@ -185,10 +195,17 @@ class Reader(MentionReader):
             return SegmentQuery(picture, _prompt(point, box, *picture.size))
 
     def find(
-        self, file: bytes, *, most: int, link: Callable[[Any, Sequence[object]], Any], charge: Charge = uncharged
+        self,
+        file: bytes,
+        *,
+        most: int,
+        whole: bool,
+        link: Callable[[Any, Sequence[object]], Any],
+        charge: Charge = uncharged,
     ) -> FindQuery:
         """What stands out, at most so much, which `link` reads once it is found. The look at it counts as a region."""
-        return self.finding(self.segment(file, point=None, box=None, charge=charge), most=most, link=link)
+        outlined = self.segment(file, point=None, box=None, charge=charge)
+        return self.finding(outlined, most=most, whole=whole, link=link)
 
     def explain(self, file: bytes, region: object, entity_id: str, *, charge: Charge = uncharged) -> ExplainQuery:
         """A region whose score with an entity shall be explained. Raises UnknownEntity, too."""

@@ -7,7 +7,7 @@ added behind, and the old one is taken out at the end, so that a crash at any mo
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -91,7 +91,7 @@ class Rows:
             return
         known = False
         for mention in mentions:
-            if (row_asked := rows.get(_key(mention.annotation_id, mention.image_id, mention.repeat))) is None:
+            if (row_asked := rows.get(key_of(mention.annotation_id, mention.image_id, mention.repeat))) is None:
                 continue
             known, asked = True, mention.asked()
             if asked is not None and asked != row_asked:
@@ -106,7 +106,7 @@ class Rows:
 
     def holds(self, annotation_id: object, image_id: object) -> bool:
         """Whether there is a row of a mention that holds no error."""
-        key = _key(annotation_id, image_id, 0)
+        key = key_of(annotation_id, image_id, 0)
         return key in self._done and key not in self._errors
 
     def claim(self, annotation_id: object, image_id: object = None, repeat: int = 0) -> bool:
@@ -114,7 +114,7 @@ class Rows:
 
         A row that holds an error counts as none.
         """
-        key = _key(annotation_id, image_id, repeat)
+        key = key_of(annotation_id, image_id, repeat)
         if key in self._again:
             self._again.remove(key)
             return True
@@ -133,7 +133,7 @@ class Rows:
         made_with["index_version"] = self._index_version
         for row in rows:
             line = f"{json.dumps({**row, **made_with})}\n".encode("ascii")
-            key, is_error = _key_of(row), "error" in row
+            key, is_error = key_of_row(row), "error" in row
             before = self._errors.pop(key, None)
             if before is not None and before[1] == line:
                 self._errors[key] = before
@@ -158,7 +158,7 @@ class Rows:
                 break
             try:
                 row = json.loads(line)
-                key, version = _key_of(row), row["index_version"]
+                key, version = key_of_row(row), row["index_version"]
             except (ValueError, TypeError, KeyError) as error:
                 raise WikiClipError(
                     f"{self._path}, line {number}, is not a row of this command: name another --out."
@@ -203,15 +203,16 @@ def _filtered(tags: object) -> str:
     return "without a filter of tags" if tags is None else f"with the filter {json.dumps(tags)[:200]}"
 
 
-def _key_of(row: dict[str, Any]) -> int:
-    return _key(row["annotation_id"], row.get("image_id"), row.get("repeat", 0))
-
-
-def _key(annotation_id: object, image_id: object, repeat: int) -> int:
-    """Tells the text "1" from the number 1, but not 1 from 1.0.
+def key_of(annotation_id: object, image_id: object, repeat: int) -> int:
+    """What an annotation of a picture is known by. It tells the text "1" from the number 1, but not 1 from 1.0.
 
     64 bits keep millions of annotations in memory; that any two of five million share them has a chance below one in a
     million.
     """
     key = json.dumps([plain_id(annotation_id), plain_id(image_id), repeat], sort_keys=True)
     return int.from_bytes(hashlib.blake2b(key.encode("ascii"), digest_size=8).digest(), "little")
+
+
+def key_of_row(row: Mapping[str, Any]) -> int:
+    """The key of the annotation that a row is of."""
+    return key_of(row["annotation_id"], row.get("image_id"), row.get("repeat", 0))

@@ -73,10 +73,17 @@ class FrontReader:
         return Packed(query, self._room)
 
     def find(
-        self, file: bytes, *, most: int, link: Callable[[Any, Sequence[object]], Any], charge: Charge = uncharged
+        self,
+        file: bytes,
+        *,
+        most: int,
+        whole: bool,
+        link: Callable[[Any, Sequence[object]], Any],
+        charge: Charge = uncharged,
     ) -> FindQuery:
         """Raises Problem where the caller has no room for it."""
-        return self._reader.finding(self.segment(file, point=None, box=None, charge=charge), most=most, link=link)
+        outlined = self.segment(file, point=None, box=None, charge=charge)
+        return self._reader.finding(outlined, most=most, whole=whole, link=link)
 
     def segment(
         self, file: bytes, *, point: Sequence[float] | None, box: object, charge: Charge = uncharged
@@ -132,7 +139,7 @@ class Forwarding:
         until = time.monotonic() + UNTIL * self._settings.deadline_s
         async with self._admitted() as course:
             packed: Packed | FindQuery = await self._decoded(course, read, size)
-            regions: list[RegionOut] | None = None
+            regions: list[RegionOut | None] | None = None
             if isinstance(packed, FindQuery):
                 outlined, found_regions = await self._outlined(packed.segment)
                 course.count(outlined.timings)

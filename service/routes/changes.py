@@ -178,10 +178,14 @@ class Receiver:
         receiving = self.journal.receiving(until=deadline.until) if draft.pictures else nullcontext()
         with self._refusing(deadline), receiving:
             expect_awaited()
-            change = draft.with_pictures([store(each, self.journal.pictures) for each in draft.pictures])
-            most = self._settings.changes_waiting
-            job_id = self.journal.accept(change, most=most, until=deadline.until, expect=expect_awaited)
-            return shown(job_id, change.head)
+            job_id = self.journal.accept(
+                draft.change,
+                most=self._settings.changes_waiting,
+                until=deadline.until,
+                expect=expect_awaited,
+                complete=lambda _: draft.with_pictures([store(each, self.journal.pictures) for each in draft.pictures]),
+            )
+            return shown(job_id, draft.change.head)
 
     @contextmanager
     def _refusing(self, deadline: Deadline) -> Iterator[None]:

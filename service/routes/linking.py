@@ -76,6 +76,7 @@ async def link(request: Request) -> Response:
     is transparent is left out.
 
     `"regions": "find"` finds what stands out and links it: one result for each, the largest first, with its region.
+    With `"whole": true` the last result is that of the whole picture, and the only one without a region.
     """
     linked = await _answered(
         request,
@@ -160,7 +161,7 @@ def _link_query(sent: Sent, reader: Reader) -> LinkQuery | FindQuery:
         )
 
     if options.finds:
-        return reader.find(asked.picture, most=options.most, link=link, charge=sent.charge)
+        return reader.find(asked.picture, most=options.most, whole=options.whole, link=link, charge=sent.charge)
     return link(reader, options.asked)
 
 

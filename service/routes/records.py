@@ -153,7 +153,12 @@ def _put(record: dict[str, Any], sent: int, faults: Faults, where: str, kept: Co
         kept: counts keys that went to `extra`.
     """
     images = record.pop("images", None)
-    line, found = json.dumps(record).encode(), None
+    try:
+        # Unescaped: what is then read may have no fault with a place in it, which would be none of what was sent.
+        line, found = json.dumps(record, ensure_ascii=False).encode(), None
+    except UnicodeEncodeError:
+        faults.add(f"{where}{_halved(record)}: holds half of a surrogate pair, which is no character")
+        return None
     for read in read_line("", line, kept):
         if isinstance(read, BadRecord):
             faults.add(f"{where}{read.why}")
@@ -167,6 +172,16 @@ def _put(record: dict[str, Any], sent: int, faults: Faults, where: str, kept: Co
         held["extra"] = json.loads(found.extra)
     pictures = _pictures(found.entity_id, images, sent, faults, where)
     return Put(entity_id=found.entity_id, record=held, pictures=pictures)
+
+
+def _halved(record: dict[str, Any]) -> str:
+    """The first key whose value holds half of a surrogate pair; no key that the caller made up is repeated."""
+    for key, value in record.items():
+        try:
+            json.dumps({key: value}, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            return key if key in Line.model_fields else "a key that no record has"
+    raise AssertionError("a record is as whole as its parts")
 
 
 def _pictures(entity_id: str, images: object, sent: int, faults: Faults, where: str) -> tuple[int, ...] | None:

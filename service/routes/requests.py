@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final, Generic, Self, TypeVar
 
 from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
-from pydantic.config import JsonDict
+from pydantic.config import JsonDict, JsonValue
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from service.routes.strict import Strict
@@ -92,22 +92,33 @@ _REGIONS_SCHEMA = {
 Regions = Annotated[Any, PlainValidator(_regions), WithJsonSchema(_REGIONS_SCHEMA)]
 
 
-def _not_both(first: str, second: str) -> ConfigDict:
-    """Says in the JSON schema what a validator checks: that two fields are not given together."""
+def _not_both(first: str, second: str, **also: JsonValue) -> ConfigDict:
+    """Says in the JSON schema what a validator checks: that two fields are not given together, and what else."""
     given: JsonDict = {name: {"not": {"type": "null"}} for name in (first, second)}
-    return ConfigDict(json_schema_extra={"not": {"properties": given, "required": [first, second]}})
+    return ConfigDict(json_schema_extra={"not": {"properties": given, "required": [first, second]}, **also})
+
+
+_WHOLE_WITH_FIND: JsonDict = {
+    "anyOf": [
+        {"properties": {"whole": {"const": False}}},
+        {"properties": {"regions": {"const": FIND}}, "required": ["regions"]},
+    ]
+}
 
 
 class LinkOptions(Strict):
     """What is asked about a picture."""
 
-    model_config = _not_both("region", "regions")
+    model_config = _not_both("region", "regions", **_WHOLE_WITH_FIND)
 
     region: Annotated[Region, Field(description="One region; absent for the whole picture.")] = None
     regions: Annotated[Regions, Field(description="Several regions of one picture; or what is found in it.")] = None
     most: Annotated[
         int, Field(ge=1, le=MOST_PROPOSED, description='How many regions `"regions": "find"` finds at most.')
     ] = MOST_PROPOSED
+    whole: Annotated[
+        bool, Field(description='Whether `"regions": "find"` links the whole picture, too: the last result.')
+    ] = False
     top_k: Annotated[int, Field(ge=1, le=100, description="Candidates for each region.")] = 10
     min_score: Annotated[float | None, Field(ge=-1, le=1, description="Leaves out candidates that score less.")] = None
     tags: TagsField = None
@@ -116,6 +127,11 @@ class LinkOptions(Strict):
     def _one_of_two(self) -> Self:
         if self.region is not None and self.regions is not None:
             raise PydanticCustomError("region_and_regions", "Give `region` or `regions`, not both")
+        if self.whole and not self.finds:
+            raise PydanticCustomError(
+                "whole_without_find",
+                'Give `whole` with `"regions": "find"`; among named regions null is the whole picture',
+            )
         return self
 
     @property

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from indexer.convert.__main__ import app
-from indexer.convert.columns import USUAL, _usual
 from indexer.kb.jsonl import JsonLines
 from indexer.kb.record import Entity
 from wikiclip.base.errors import WikiClipError
@@ -195,13 +194,6 @@ def test_headers_of_museums_are_found_however_they_are_written(tmp_path: Path, h
     assert records(tmp_path) == [Entity("7", "Globe", "", images=("a.png",), extra='{"Dating": "1592"}')]
 
 
-def test_usual_names_are_written_as_headers_are_compared_and_each_is_of_one_role():
-    names = [name for usual in USUAL.values() for name in usual]
-    assert len(names) == len(set(names))
-    assert [_usual(name) for name in names] == names
-    assert _usual("  Légende (FR) / n°2 ") == _usual("LE\u0301GENDE fr n 2") == "légende_fr_n_2"
-
-
 def test_of_two_columns_that_fit_the_likelier_is_taken_and_the_other_told(tmp_path: Path):
     (tmp_path / "t.csv").write_text("Object name,Inventory number,Title,ID\nprint,1900.7,Wave,7\n")
     said = convert(tmp_path, "table", str(tmp_path / "t.csv"))
@@ -276,3 +268,27 @@ def test_tags_that_were_not_split_are_counted_with_the_option_that_would(tmp_pat
     assert "1 of 1 cells of 'alias' hold ';' and became one of the aliases each: --split 'aliases=;' splits" in said
     convert(tmp_path, "table", str(tmp_path / "t.csv"), "--split", ",", "--split", "aliases=;")
     assert (records(tmp_path)[0].aliases, records(tmp_path)[0].tags) == (("a", "b"), ("painting", "Europe"))
+
+
+def test_a_language_that_is_no_tag_is_kept_and_loses_no_record(tmp_path: Path):
+    rows = [
+        ["id", "title", "Language"],
+        ["1", "A", "de"],
+        ["2", "B", "German; Latin"],
+        ["3", "C", "Deutsch"],
+        ["4", "D", ""],
+    ]
+    with (tmp_path / "t.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    said = convert(tmp_path, "table", str(tmp_path / "t.csv"))
+    assert [(one.lang, one.extra) for one in records(tmp_path)] == [
+        ("de", None),
+        (None, '{"Language": "German; Latin"}'),
+        (None, '{"Language": "Deutsch"}'),
+        (None, None),
+    ]
+    assert (
+        "2 parts left out: a language is no tag such as de or zh-Hant, and is kept in extra (first at t.csv:3" in said
+    )
+    convert(tmp_path, "table", str(tmp_path / "t.csv"), "--language", "fr")
+    assert [one.lang for one in records(tmp_path)] == ["de", "fr", "fr", "fr"]

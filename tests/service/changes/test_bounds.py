@@ -16,7 +16,7 @@ from service.errors import Cause, Problem
 from service.http.turns import Deadline
 from service.routes.changes import SMALL_BYTES, Receiver
 from service.routes.jobs import told
-from service.routes.records import MOST_LINES, MOST_PICTURES, Draft, lines_put, removal
+from service.routes.records import MOST_LINES, MOST_PICTURES, Draft, lines_put, record_put, removal
 from service.settings import Settings
 from tests.service.changes.conftest import CALLER, Asking, drawn
 from wikiclip.base.locks import locked
@@ -116,6 +116,7 @@ def test_who_holds_the_files_for_long_holds_no_caller_beyond_its_deadline(
         asyncio.run(receiver.accepted(lambda _: draft, 9, here))
     assert caught.value.cause is Cause.DEADLINE
     assert receiver.journal.waiting() == []
+    assert not receiver.journal.pictures.exists()
     asyncio.run(receiver.accepted(lambda _: draft, 9, here))
     assert len(receiver.journal.waiting()) == 1
 
@@ -142,8 +143,41 @@ def test_who_goes_while_another_process_holds_the_files_has_nothing_kept(
             await waits
         assert caught.value.cause is Cause.CONNECTION_CLOSED
         assert receiver.journal.waiting() == []
+        assert not receiver.journal.pictures.exists()
 
     asyncio.run(asked())
+
+
+@pytest.mark.parametrize(
+    ("field", "at"),
+    [
+        (r'"title": "a\ud800"', "title"),
+        (r'"text": "\udc00\ud83d"', "text"),
+        (r'"aliases": ["b", "\ud800"]', "aliases"),
+        (r'"extra": {"a": {"\ud800": 1}}', "extra"),
+        (r'"lang": "d\ud800"', "lang"),
+        (r'"\ud800": 1', "a key that no record has"),
+        (r'"shelf": ["\ud800"]', "a key that no record has"),
+    ],
+)
+def test_half_a_surrogate_pair_is_told_by_its_key_and_no_place_of_our_own(field: str, at: str) -> None:
+    others = [other for other in ('"title": "Bücher"', '"text": ""') if other[:6] != field[:6]]
+    body = ("{" + ", ".join(['"entity_id": "x"', *others, field]) + "}").encode()
+    said = f"{at}: holds half of a surrogate pair, which is no character"
+    with pytest.raises(Problem) as caught:
+        record_put("x", body, [], "ops")
+    assert caught.value.errors == [{"pointer": "#", "detail": f"{said}."}]
+    change = lines_put(line(0) + body + b"\n", "ops").change
+    assert (change.head.puts, list(change.head.faults)) == (1, [f"line 2: {said}"])
+
+
+def test_a_whole_surrogate_pair_is_a_character_and_places_are_those_that_were_sent() -> None:
+    body = b'{"entity_id": "x", "title": "\\ud83d\\ude00", "text": "\xc3\xbc"}'
+    (put,) = record_put("x", body, [], "ops").change.puts
+    assert put.record == {"entity_id": "x", "title": "\U0001f600", "text": "ü"}
+    with pytest.raises(Problem) as caught:
+        record_put("x", b'{"title": "\xc3\xbc", "text": \\}', [], "ops")
+    assert caught.value.detail == "The record: Expecting value at character 23."
 
 
 def test_keys_that_no_record_has_are_told_of_with_the_job(tmp_path: Path) -> None:

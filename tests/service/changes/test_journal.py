@@ -21,8 +21,8 @@ def test_what_was_accepted_is_read_again_in_its_order(tmp_path: Path) -> None:
     assert journal.waiting() == []
     ids = [journal.accept(change(f"{number}"), most=20) for number in range(11)]
     assert journal.waiting() == ids == sorted(ids)
-    assert [Journal(tmp_path).change(each).puts[0].record["title"] for each in ids] == [f"{n}" for n in range(11)]
-    assert journal.change(ids[0]) == change("0")
+    assert [Journal(tmp_path).read(each)[0].puts[0].record["title"] for each in ids] == [f"{n}" for n in range(11)]
+    assert journal.read(ids[0])[0] == change("0")
     assert journal.look_up(ids[0]) == HEAD
     assert journal.look_up("000000000099") is None
 
@@ -77,7 +77,7 @@ def test_what_another_version_of_the_service_tells_with_a_change_is_passed_over(
     head, put = path.read_text().rstrip("\n").split("\n")
     assert "kept_as_extra" not in head, "a version from before there was such a key reads it, too"
     path.write_text(f'{{"later": 1, {head[1:]}\n{put}\n')
-    assert journal.change(change_id) == change("x")
+    assert journal.read(change_id)[0] == change("x")
     assert journal.look_up(change_id) == HEAD
     done = Done(head=HEAD, state="done", index_version="v", finished="now", put=1, removed=0)
     journal.finish(change_id, done)
@@ -94,3 +94,5 @@ def test_what_is_torn_is_no_change() -> None:
         Change.of_lines(lines[:1])
     with pytest.raises(ValueError, match="JSON"):
         Change.of_lines([b"{"])
+    with pytest.raises(ValueError, match="Invalid JSON"):
+        Change.of_lines([])

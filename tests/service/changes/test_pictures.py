@@ -59,7 +59,7 @@ def test_pictures_that_are_sent_again_and_again_are_there_for_as_long_as_a_chang
             mine._accept(draft_of(content), Deadline(60), lambda: None)
 
     def missing() -> list[str]:
-        names = [str(name) for each in journal.waiting() for name in journal.change(each).puts[0].pictures or ()]
+        names = [str(name) for each in journal.waiting() for name in journal.read(each)[0].puts[0].pictures or ()]
         return [name for name in names if not (journal.pictures / name).is_file()]
 
     def remove() -> list[str]:
@@ -88,12 +88,19 @@ def test_pictures_that_are_sent_again_and_again_are_there_for_as_long_as_a_chang
     assert missing() == []
 
 
-def test_what_was_kept_for_a_change_that_was_refused_goes(home: Path) -> None:
+def test_of_a_change_that_is_refused_no_picture_is_kept_and_what_is_there_stays(home: Path) -> None:
     receiver = Receiver(Settings(index=home).model_copy(update={"changes_waiting": 0}))
-    with pytest.raises(Problem) as refused:
-        receiver._accept(draft_of(CONTENTS[0]), Deadline(60), lambda: None)
-    assert refused.value.cause is Cause.BUSY
-    assert len(list(receiver.journal.pictures.rglob("*.png"))) == 1
+    there = store(CONTENTS[1], receiver.journal.pictures)
+    for content in CONTENTS[:2]:
+        with pytest.raises(Problem) as refused:
+            receiver._accept(draft_of(content), Deadline(60), lambda: None)
+        assert refused.value.cause is Cause.BUSY
+        assert [path.name for path in receiver.journal.pictures.rglob("*.*")] == [Path(there).name]
+
+
+def test_what_was_kept_for_a_change_that_did_not_come_to_wait_goes(home: Path) -> None:
+    receiver = Receiver(Settings(index=home))
+    store(CONTENTS[0], receiver.journal.pictures)  # as of a process that was killed before the change was on the disk
     with only_builder(home):
         assert remove_unnamed(home).pictures == 1
     shutil.rmtree(receiver.journal.pictures)

@@ -140,6 +140,13 @@ def test_the_command_finds_what_stands_out(
     plain = tmp_path / "plain.png"
     Image.new("RGB", (40, 30), (90, 90, 90)).save(plain)
     assert "Nothing stands out" in run("link", plain, "--find", "--url", service.url)
+    both = run("link", picture, "--find", "--whole", "--url", service.url)
+    assert both.count("found at") == len(found)
+    assert both.rindex("all of") > both.rindex("found at")
+    told = run("link", plain, "--find", "--whole", "--url", service.url)
+    assert told.index("Nothing stands out") < told.index("all of")
+    with pytest.raises(WikiClipError, match="goes with --find"):
+        run("link", picture, "--whole", "--url", service.url)
     with pytest.raises(WikiClipError, match="give it, or regions"):
         run("link", picture, "--find", "--box", "1,1,4,4", "--url", service.url)
 

@@ -117,8 +117,6 @@ def test_annotations_and_find_exclude_one_another(run: Any, photos: Path, tmp_pa
     (tmp_path / "coco.json").write_text("{}")
     with pytest.raises(WikiClipError, match="leave out --annotations"):
         run("--images", photos, "--out", tmp_path / "o", "--find", "--annotations", tmp_path / "coco.json")
-    with pytest.raises(WikiClipError, match="leave out --annotations"):
-        run("--images", photos, "--out", tmp_path / "o", "--sheet", "s", "--annotations", tmp_path / "coco.json")
 
 
 def test_the_table_and_the_sheet_take_no_other_files_place_and_are_refused_before_the_work(

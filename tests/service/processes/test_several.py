@@ -71,6 +71,8 @@ def _bodies() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "/link", {"json": {"image": IMAGE, "regions": "find", "top_k": 2}}
     yield "/link", {"json": {"image": IMAGE, "regions": "find", "most": 1}}
     yield "/link", {"json": {"image": PLAIN, "regions": "find"}}
+    yield "/link", {"json": {"image": IMAGE, "regions": "find", "whole": True}}
+    yield "/link", {"json": {"image": PLAIN, "regions": "find", "whole": True}}
     yield "/link", {"files": {"image": ("p.png", picture, "image/png"), "regions": (None, "find")}}
     yield "/link", {"files": {"image": ("p.png", picture, "image/png"), "region": (None, json.dumps(BOX))}}
     yield "/link", {"json": {"image": IMAGE, "region": {"box": [900, 900, 3, 3]}}}

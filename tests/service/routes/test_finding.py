@@ -57,13 +57,46 @@ def test_no_more_than_are_asked_for_are_found_and_the_largest_are(client: httpx.
     assert mask[box[1] : box[1] + box[3], box[0] : box[0] + box[2]].sum() == mask.sum()
 
 
-def test_a_picture_in_which_nothing_stands_out_has_no_results(client: httpx.Client) -> None:
+def plain_picture() -> str:
     stream = io.BytesIO()
     Image.fromarray(np.full((40, 60, 3), 120, np.uint8)).save(stream, "PNG")
-    answer = ask(client, image=base64.b64encode(stream.getvalue()).decode())
+    return base64.b64encode(stream.getvalue()).decode()
+
+
+def test_the_whole_picture_comes_last_and_alone_has_no_region(client: httpx.Client) -> None:
+    found = ask(client)["results"]
+    (alone,) = client.post("/link", json={"image": IMAGE, "top_k": 3}).raise_for_status().json()["results"]
+    for asked, regions in (({}, 2), ({"most": 1}, 1)):
+        *parts, whole = ask(client, whole=True, **asked)["results"]
+        assert [part["region"] for part in parts] == [part["region"] for part in found[:regions]]
+        assert whole["region"] is None
+        assert [one["entity_id"] for one in whole["candidates"]] == [one["entity_id"] for one in alone["candidates"]]
+        assert [one["score"] for one in whole["candidates"]] == pytest.approx(
+            [one["score"] for one in alone["candidates"]], abs=1e-3
+        )
+    assert ask(client, whole=False)["results"] == found
+
+
+def test_where_nothing_stands_out_the_whole_picture_is_linked_where_it_is_asked_for(client: httpx.Client) -> None:
+    answer = ask(client, image=plain_picture(), whole=True)
+    (whole,) = answer["results"]
+    assert whole["region"] is None
+    assert len(whole["candidates"]) == 3
+    assert answer["timings_ms"]["segment"] > 0
+    assert answer["timings_ms"]["encode"] > 0
+
+
+def test_a_picture_in_which_nothing_stands_out_has_no_results(client: httpx.Client) -> None:
+    answer = ask(client, image=plain_picture())
     assert answer["results"] == []
     assert answer["timings_ms"]["encode"] == 0.0
     assert answer["index_version"] == ask(client)["index_version"]
+
+
+def test_a_form_asks_for_the_whole_picture_as_json_does(client: httpx.Client) -> None:
+    form = {"regions": "find", "whole": "true", "top_k": "3"}
+    answer = client.post("/link", files={"image": ("p.png", examples.picture())}, data=form).raise_for_status().json()
+    assert answer["results"] == ask(client, whole=True)["results"]
 
 
 @pytest.mark.parametrize("word", ["find", '"find"'])
@@ -83,6 +116,7 @@ def test_a_form_answers_as_json_does(client: httpx.Client, word: str) -> None:
         ({"most": 13}, "#/most", "less than or equal to 12"),
         ({"most": True}, "#/most", "valid integer"),
         ({"region": {"box": [1, 1, 4, 4]}}, "#", "not both"),
+        ({"regions": [None], "whole": True}, "#", "among named regions null is the whole picture"),
     ],
 )
 def test_what_is_asked_amiss_is_told_where(client: httpx.Client, asked: dict, pointer: str, said: str) -> None:
@@ -103,19 +137,22 @@ def test_no_more_are_linked_than_masks_of_such_a_picture_may_be(
 ) -> None:
     reader = service.app.state.runtime.pipeline._reader
     assert len(ask(client)["results"]) == 2
-    monkeypatch.setattr(reader, "_max_mask_pixels", W * H)
-    assert len(ask(client)["results"]) == 1
-    monkeypatch.undo()
-    monkeypatch.setattr(reader, "_max_regions", 1)
-    assert len(ask(client)["results"]) == 1
+    for bound, value in (("_max_mask_pixels", W * H), ("_max_mask_pixels", 1), ("_max_regions", 1)):
+        monkeypatch.setattr(reader, bound, value)
+        assert [bool(one["region"]) for one in ask(client)["results"]] == [True]
+        assert [bool(one["region"]) for one in ask(client, whole=True)["results"]] == [False]
+        monkeypatch.undo()
+    monkeypatch.setattr(reader, "_max_regions", 2)
+    assert [bool(one["region"]) for one in ask(client, whole=True)["results"]] == [True, False]
 
 
 def test_the_look_and_what_was_found_count_as_regions(start: Callable[[Settings], Service], settings: Settings) -> None:
-    limited = ready(start(settings.model_copy(update={"region_rate": "5 per hour"})))
+    limited = ready(start(settings.model_copy(update={"region_rate": "9 per hour"})))
     with httpx.Client(base_url=limited.url, timeout=60) as client:
         ask(client)  # one, and the two that it finds
+        ask(client, whole=True)  # one, those two and the whole picture
         ask(client, most=1)
-        answer = client.post("/link", json=FIND)
+        answer = client.post("/link", json={"image": IMAGE})
     assert (answer.status_code, answer.json()["type"]) == (429, "urn:wikiclip:problem:rate-limited")
 
 
@@ -142,4 +179,7 @@ def test_the_client_finds(service: Service, client: httpx.Client) -> None:
         answer = linking.link(examples.picture(), regions="find", most=2, top_k=3)
     told = ask(client)["results"]
     assert [result.region.model_dump() for result in answer.results if result.region] == [one["region"] for one in told]
+    with LinkClient(service.url) as linking:
+        regions = [result.region for result in linking.link(examples.picture(), regions="find", whole=True).results]
+    assert [region is None for region in regions] == [False, False, True]
     assert json.loads(answer.model_dump_json())["timings_ms"]["segment"] > 0

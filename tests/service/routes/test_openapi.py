@@ -32,7 +32,8 @@ def test_an_example_of_link_works_as_it_stands(client: httpx.Client, document: d
     answer = client.post("/link", json=shown[name]["value"]).raise_for_status()
     response = LinkResponse.model_validate_json(answer.content, strict=True)
     regions = shown[name]["value"].get("regions", [None])
-    assert len(response.results) == (2 if regions == "find" else len(regions))
+    whole = shown[name]["value"].get("whole", False)
+    assert len(response.results) == (2 + whole if regions == "find" else len(regions))
     assert all(result.candidates for result in response.results)
 
 
