@@ -37,7 +37,7 @@ export class Finding {
       const { regions: found } = await segment(this.stage.picture.file);
       ifSame(() => {
         this.propose(found);
-        say(found.length ? `${found.length} regions proposed.` : "Nothing was found to propose.");
+        say(found.length ? `${found.length} ${found.length === 1 ? "region" : "regions"} proposed.` : "Nothing was found to propose.");
       });
     });
   }

@@ -2,7 +2,7 @@
 
 import { Problem } from "../base/api.js";
 import { byId, el } from "../base/dom.js";
-import { inWords } from "../base/problems.js";
+import { inWords, mayPass } from "../base/problems.js";
 import { Unreadable } from "../stage/picture.js";
 
 /** Tells a screen reader what happened. */
@@ -10,10 +10,10 @@ export function say(text) {
   byId("said").textContent = text;
 }
 
-/** Shows what went wrong until the next thing is done; `again` does it once more. */
+/** Shows what went wrong until the next thing is done; `again` does it once more, which is offered where it may help. */
 export function report(error, again) {
   if (!(error instanceof Problem || error instanceof Unreadable)) throw error;
-  const retry = again && el("button", { type: "button", class: "small" }, "Try again");
+  const retry = again && mayPass(error) ? el("button", { type: "button", class: "small" }, "Try again") : null;
   retry?.addEventListener("click", () => (clearProblem(), again()));
   const close = el("button", { type: "button", class: "icon", aria: { label: "Close the message" } }, "×");
   close.addEventListener("click", clearProblem);
