@@ -3,6 +3,7 @@
 Both lie in folders of the service, each file under its own name, so that no other server is asked.
 """
 
+import hashlib
 from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -14,6 +15,9 @@ from fastapi.responses import RedirectResponse
 from service.http.static import MEDIA_TYPES, PackagedFiles
 
 FRONT = "index.html"
+STYLES = "styles.css"
+# A later one says otherwise than those before it.
+STYLE_SHEETS = ("base", "controls", "frame", "welcome", "board", "panel", "answers", "knowledge", "dialogs", "narrow")
 # A browser asks each time, so that an update is seen at once.
 CACHING = {"Cache-Control": "no-cache"}
 # Pictures that were chosen, and those fetched with a key, are blobs. Nothing is ever written as HTML, so nothing is
@@ -39,10 +43,11 @@ def names_in(folder: Traversable) -> Iterator[str]:
             yield entry.name
 
 
+PAGE_HEADERS = {**CACHING, "Content-Security-Policy": PAGE_POLICY}
 PAGE = PackagedFiles(
     [("service", "page")],
     names=tuple(names_in(files("service") / "page")),
-    headers={**CACHING, "Content-Security-Policy": PAGE_POLICY},
+    headers=PAGE_HEADERS,
 )
 REFERENCE = PackagedFiles(
     [("service", "reference"), ("fastapi_swagger", "resources")],
@@ -52,6 +57,7 @@ REFERENCE = PackagedFiles(
 # No browser has a key for them; it is only asked for when the page asks for something.
 OPEN = (
     "/",
+    f"/page/{STYLES}",
     *(f"/page/{name}" for name in PAGE.names),
     "/openapi.json",
     "/docs",
@@ -65,6 +71,18 @@ router = APIRouter(include_in_schema=False)
 async def page(request: Request) -> Response:
     """The page itself."""
     return await PAGE.get_response(FRONT, request.scope)
+
+
+@router.get(f"/page/{STYLES}")
+def styles(request: Request) -> Response:
+    """The page's style sheets as one: a browser shows nothing before it has all, and takes six files at a time."""
+    home = files("service") / "page" / "styles"
+    content = "\n".join((home / f"{name}.css").read_text(encoding="utf-8") for name in STYLE_SHEETS).encode()
+    headers = {**PAGE_HEADERS, "ETag": f'"{hashlib.sha256(content).hexdigest()}"'}
+    answer = Response(content, media_type=MEDIA_TYPES[".css"], headers=headers)
+    if PAGE.is_not_modified(answer.headers, request.headers):
+        return Response(status_code=304, headers=headers)
+    return answer
 
 
 @router.get("/page/{name:path}")

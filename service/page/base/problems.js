@@ -13,9 +13,9 @@ const WORDS = {
   deadline: "The service did not get round to it in time.",
   "rate-limited": "You asked more often than is allowed.",
   "internal-error": "The service failed. It is not your fault.",
-  "body-too-large": "The picture is larger than the service accepts.",
+  "body-too-large": "The picture is larger than the service accepts: save it smaller, or as a JPEG.",
   "body-too-slow": "The picture took too long to arrive.",
-  "image-too-large": "The picture is larger than the service accepts.",
+  "image-too-large": "The picture is larger than the service accepts: save it smaller.",
   "unsupported-image": "The service does not read pictures of this format.",
   "empty-image": "The file is empty.",
   "malformed-image": "The service cannot read this picture: the file seems to be damaged.",
@@ -42,14 +42,26 @@ const DETAILED = new Set([
   "too-many-regions",
 ]);
 
+// Of these the same question gets the same answer again.
+const FINAL = new Set([400, 413, 415, 422]);
+
+/** Whether what went wrong may go well another time. */
+export const mayPass = ({ status }) => !FINAL.has(status);
+
 /** One or two sentences for a person. */
 export function inWords(problem) {
   if (!problem.code) return problem.message;
   const words = [WORDS[problem.code] ?? `${problem.title} ${problem.detail}`.trim()];
-  if (DETAILED.has(problem.code) && problem.detail) words.push(problem.detail);
+  if (DETAILED.has(problem.code) && problem.detail) words.push(inMegabytes(problem.detail));
   if (problem.retryAfter) words.push(`Try again in ${seconds(problem.retryAfter)}.`);
   else if (problem.code === "deadline" || problem.code === "busy") words.push("Try again in a moment.");
   return words.join(" ");
 }
 
 const seconds = (count) => (count === 1 ? "a second" : `${count} seconds`);
+
+/** Bytes by the million say nothing to a person. */
+function inMegabytes(detail) {
+  const tenths = (bytes) => Math.floor((10 * Number(bytes.replaceAll(",", ""))) / 2 ** 20);
+  return detail.replace(/(\d[\d,]{6,}) bytes/g, (_, bytes) => `${tenths(bytes) / 10} MB`);
+}

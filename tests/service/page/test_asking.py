@@ -194,15 +194,29 @@ def test_a_picture_that_is_refused_is_refused_in_plain_words(board: Board) -> No
     problem = board.page.get_by_role("alert")
     board.open(encoded(noise(700), "PNG"), "large.png")  # more bytes than this service takes
     board.button("What is this?").click()
-    expect(problem).to_contain_text("The picture is larger than the service accepts.")
+    expect(problem).to_contain_text("larger than the service accepts: save it smaller.")
+    expect(problem).to_contain_text("The picture may have at most 1 MB.")
+    expect(problem.get_by_role("button", name="Try again")).to_have_count(0)  # the same would come of it
     board.open(encoded(Image.new("RGB", (2400, 2400)), "PNG"), "wide.png")  # more pixels
     expect(problem).to_be_empty()
     board.button("What is this?").click()
-    expect(problem).to_contain_text("The picture is larger than the service accepts.")
+    expect(problem).to_contain_text("The picture is larger than the service accepts: save it smaller.")
     board.page.locator("input[type=file]").first.set_input_files(
         {"name": "note.png", "mimeType": "image/png", "buffer": b"no picture"}
     )
     expect(problem).to_contain_text("“note.png” is not a picture")
+
+
+def test_a_limit_is_said_in_megabytes(board: Board) -> None:
+    script = """async (detail) => {
+      const { inWords } = await import("/page/base/problems.js");
+      return inWords({ code: "body-too-large", detail });
+    }"""
+    said = board.page.evaluate(script, "A request may have 33,554,432 bytes.")
+    assert said.endswith("save it smaller, or as a JPEG. A request may have 32 MB.")
+    assert "of 20 MB" in board.page.evaluate(script, "One of 20971520 bytes.")
+    assert "of 20,000 bytes" in board.page.evaluate(script, "One of 20,000 bytes.")
+    assert "of 9.5 MB" in board.page.evaluate(script, "One of 10,000,000 bytes.")
 
 
 def test_a_busy_service_is_said_to_be_busy_and_asked_again(

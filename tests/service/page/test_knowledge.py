@@ -1,12 +1,14 @@
 """The knowledge base: titles, a record, its pictures, its neighbours, and addresses that can be kept."""
 
+import os
 from collections.abc import Callable
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.service.conftest import ODD_ID
+from tests.service.conftest import ODD_ID, Service
+from tests.service.page.conftest import chromium
 from tests.service.page.test_accessible import violations
 
 
@@ -140,3 +142,21 @@ def test_an_id_of_any_characters_has_an_address(visit: Callable[..., Page]) -> N
 def test_an_entry_that_is_gone_is_said_to_be_gone(visit: Callable[..., Page]) -> None:
     page = visit(path="/#entities/none")
     expect(page.get_by_role("alert")).to_contain_text("The knowledge base has no such entry any more.")
+
+
+def test_a_list_that_grows_beyond_the_window_moves_nothing_aside(browser: Browser, service: Service) -> None:
+    """But for these tests a browser has a scroll bar that takes room."""
+    no_sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    other = browser.browser_type.launch(
+        executable_path=chromium(), args=no_sandbox, ignore_default_args=["--hide-scrollbars"]
+    )
+    page = other.new_page(viewport={"width": 1280, "height": 480})
+    places = []
+    for words, count in (("", 9), ("qqq", 0)):
+        page.goto(f"{service.url}/#entities?q={words}")
+        expect(page.locator(".entries li")).to_have_count(count)
+        room, width = page.evaluate("[innerHeight - document.documentElement.scrollHeight, innerWidth]")
+        assert (width, room < 0) == (1280, count > 0)
+        places.append(page.get_by_role("link", name="Developers").bounding_box())
+    other.close()
+    assert places[0] == places[1]

@@ -52,6 +52,22 @@ def test_a_finger_draws_and_the_answer_is_seen(board: Board) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+def test_what_went_wrong_is_seen_wherever_the_page_is_scrolled_to(board: Board, context: BrowserContext) -> None:
+    page = board.page
+    board.ask()
+    page.evaluate("window.scrollTo(0, document.documentElement.scrollHeight)")
+    expect(board.stage).not_to_be_in_viewport()
+    context.set_offline(True)
+    board.button("What is this?").click()
+    said = page.get_by_text("The service cannot be reached.")
+    expect(said).to_be_in_viewport(ratio=1)
+    context.set_offline(False)
+    with page.expect_response("**/link") as response:
+        page.get_by_role("button", name="Try again").click()
+    assert response.value.status == 200
+    expect(said).to_have_count(0)
+
+
 def test_the_question_is_beside_the_picture_wherever_the_page_is_scrolled_to(board: Board) -> None:
     ask, page = board.button("What is this?"), board.page
     expect(board.stage).to_be_in_viewport(ratio=1)

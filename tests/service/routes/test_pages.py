@@ -33,15 +33,25 @@ def test_what_an_editor_leaves_beside_them_is_no_file_of_the_page(tmp_path: Path
     assert {*pages.names_in(tmp_path)} == {"main.js", "base/dom.js"}
 
 
-def test_a_file_that_a_browser_has_is_not_sent_again(client: httpx.Client) -> None:
-    tag = client.get("/page/main.js").headers["etag"]
+def test_the_style_sheets_come_as_one(client: httpx.Client) -> None:
+    assert re.findall(r'rel="stylesheet" href="([^"]+)"', PAGE[pages.FRONT]) == ["/page/styles.css"]
+    answer = client.get("/page/styles.css")
+    assert answer.headers["content-type"].startswith("text/css")
+    begins = [answer.text.index(PAGE[f"styles/{name}.css"]) for name in pages.STYLE_SHEETS]
+    assert begins == sorted(begins)
+    assert pages.STYLE_SHEETS[-1] == "narrow"  # it says otherwise than the others
+
+
+@pytest.mark.parametrize("name", ["main.js", "styles.css"])
+def test_a_file_that_a_browser_has_is_not_sent_again(client: httpx.Client, name: str) -> None:
+    tag = client.get(f"/page/{name}").headers["etag"]
     for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
-        again = client.get("/page/main.js", headers={"If-None-Match": known})
+        again = client.get(f"/page/{name}", headers={"If-None-Match": known})
         assert (again.status_code, again.content) == (304, b"")
         assert again.headers["etag"] == tag
         assert again.headers["content-security-policy"] == pages.PAGE_POLICY  # a browser takes it from here, too
     for other in ('"other"', tag.strip('"'), ""):
-        assert client.get("/page/main.js", headers={"If-None-Match": other}).status_code == 200
+        assert client.get(f"/page/{name}", headers={"If-None-Match": other}).status_code == 200
     assert client.get("/page/masks/rle.js").headers["etag"] != tag
 
 
@@ -107,10 +117,18 @@ def imports_of(name: str) -> set[str]:
 
 def test_every_file_that_is_asked_for_is_there_and_every_one_is_asked_for() -> None:
     modules = {name for name in PAGE if name.endswith(".js")}
-    asked = set(re.findall(r'(?:src|href)="/page/([^"]+)"', PAGE[pages.FRONT]))
+    front = re.sub(r"<link rel=.modulepreload.*", "", PAGE[pages.FRONT])
+    asked = set(re.findall(r'(?:src|href)="/page/([^"]+)"', front))
+    asked = asked - {pages.STYLES} | {f"styles/{name}.css" for name in pages.STYLE_SHEETS}
     assert asked.union(*map(imports_of, modules)) | {pages.FRONT} == set(PAGE)
     used = re.findall(r'href="#(i-\w+)"', PAGE[pages.FRONT])
     assert set(used) == set(re.findall(r'<symbol id="(i-\w+)"', PAGE[pages.FRONT]))
+
+
+def test_all_modules_are_asked_for_at_once() -> None:
+    """A browser that finds them layer by layer waits for an answer from afar once a layer."""
+    early = re.findall(r'rel="modulepreload" href="/page/([^"]+)"', PAGE[pages.FRONT])
+    assert early == sorted({name for name in PAGE if name.endswith(".js")} - {"main.js"})
 
 
 def test_folders_of_the_page_import_in_one_direction() -> None:
