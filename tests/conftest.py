@@ -4,11 +4,13 @@ import copy
 import ctypes
 import gc
 import hashlib
+import inspect
 import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import torch
 
@@ -21,6 +23,14 @@ from wikiclip.towers.levels import LevelsTower
 WITHOUT_PRIVILEGES = (
     [] if os.geteuid() else ["setpriv", "--inh-caps=-dac_override", "--bounding-set=-dac_override,-dac_read_search"]
 )
+
+PATIENCE_S = 120.0  # of a request that says nothing else: other tests have the processor, too
+
+
+def pytest_configure() -> None:
+    """Lets all tests' requests wait: httpx gives up after five seconds, which is a fault of nobody's under load."""
+    default = inspect.signature(httpx.get).parameters["timeout"].default  # one for all functions and clients
+    default.connect = default.read = default.write = default.pool = PATIENCE_S
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -29,7 +29,7 @@ class OwnServer:
     def start(self) -> None:
         command = [sys.executable, "-c", _SERVE, str(self._folder), "127.0.0.1", str(self._port)]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self._port)).close()

@@ -67,7 +67,7 @@ def running(command: list[str], **environment: str) -> Iterator[subprocess.Popen
         process.wait()
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -98,7 +98,7 @@ def proxied(nginx: str, folder: Path, ports: list[int]) -> Iterator[str]:
     command = [nginx, "-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf")]
     subprocess.run([*command, "-t", "-q"], check=True, env={**os.environ, **library})
     with running([*command, "-g", "daemon off; master_process off;"], **library):
-        wait_for(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0, 20)
+        wait_for(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0)
         yield f"http://127.0.0.1:{port}"
 
 
@@ -203,4 +203,4 @@ def test_the_proxy_says_what_the_service_says_when_neither_can_answer(nginx: str
     with proxied(nginx, tmp_path, [free_port(), free_port()]) as url:
         began = time.monotonic()
         assert httpx.post(f"{url}/link", **POST).status_code == 502  # type: ignore[arg-type]
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30

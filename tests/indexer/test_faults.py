@@ -18,7 +18,7 @@ from tests.indexer.conftest import assert_same_files
 pytestmark = pytest.mark.slow
 
 RECORDS = 2600  # a chunk and a part of one
-KILLS = 10
+KILLS = 6
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 
 
@@ -43,7 +43,7 @@ def content(version: Version) -> dict[str, bytes]:
 
 
 @pytest.mark.timeout(900)
-def test_killed_at_ten_moments_a_build_ends_as_an_unbroken_one(tmp_path: Path):
+def test_killed_at_six_moments_a_build_ends_as_an_unbroken_one(tmp_path: Path):
     records = write_records(tmp_path / "records.jsonl", RECORDS)
     home, moments = tmp_path / "index", random.Random(0)
     with open_starter() as starter:

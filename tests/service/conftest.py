@@ -171,7 +171,7 @@ def service(settings: Settings) -> Iterator[Service]:
 
 def ready(service: Service) -> Service:
     """The same, once it links."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while httpx.get(f"{service.url}/readyz").status_code != 200:
         assert time.monotonic() < deadline, "the server did not become ready"
         time.sleep(0.1)

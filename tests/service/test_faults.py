@@ -24,7 +24,7 @@ from service.server import GRACE_S
 from service.settings import Settings
 
 pytestmark = pytest.mark.slow
-SLACK_S = 8  # of a machine that does other things, too
+SLACK_S = 30  # of a machine that does other things, too
 CONTENT = json.dumps({"image": base64.b64encode(examples.picture()).decode()}).encode()
 POST = {"content": CONTENT, "headers": {"content-type": "application/json"}}
 
@@ -53,7 +53,7 @@ def running(
         stderr=errors,
     )
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while not is_ready(port):
             assert process.poll() is None
             assert time.monotonic() < deadline
@@ -73,21 +73,23 @@ def is_ready(port: int) -> bool:
 
 def test_a_killed_service_fails_only_who_asked_while_it_was_gone(settings: Settings) -> None:
     port, stop = free_port(), threading.Event()
-    answers: list[tuple[float, str]] = []
+    answers: list[tuple[float, float, str]] = []  # when it was sent, when it was answered, and how
 
     def ask() -> None:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
             while not stop.is_set():
+                sent = time.monotonic()
                 try:
                     status = str(client.post("/link", **POST).status_code)
                 except httpx.TransportError as error:
                     status = type(error).__name__
+                answers.append((sent, time.monotonic(), status))
+                if not status.isdecimal():
                     time.sleep(0.05)
-                answers.append((time.monotonic(), status))
 
     def wait_for_answers_since(start: float) -> None:
-        while sum(at > start and status == "200" for at, status in answers) < 6:
-            assert time.monotonic() < start + 60
+        while sum(sent > start and status == "200" for sent, _, status in answers) < 6:
+            assert time.monotonic() < start + 300
             time.sleep(0.05)
 
     with running(settings, port) as first:
@@ -99,14 +101,14 @@ def test_a_killed_service_fails_only_who_asked_while_it_was_gone(settings: Setti
         first.send_signal(signal.SIGKILL)
         first.wait()
     with running(settings, port):
-        back = time.monotonic() + 0.5  # when the last of what was refused meanwhile is noted
+        back = time.monotonic()
         wait_for_answers_since(back)
         stop.set()
         for caller in callers:
             caller.join()
-    assert {status for at, status in answers if at < killed} == {"200"}
-    assert {status for at, status in answers if at > back} == {"200"}
-    assert {status for _, status in answers} - {"200", "503"} <= {"ConnectError", "ReadError", "RemoteProtocolError"}
+    assert {status for _, answered, status in answers if answered < killed} == {"200"}
+    assert {status for sent, _, status in answers if sent > back} == {"200"}
+    assert {status for *_, status in answers} - {"200", "503"} <= {"ConnectError", "ReadError", "RemoteProtocolError"}
 
 
 def test_what_was_accepted_is_answered_when_it_is_told_to_stop(settings: Settings) -> None:
@@ -123,7 +125,7 @@ def test_what_was_accepted_is_answered_when_it_is_told_to_stop(settings: Setting
         ]
         for caller in callers:
             caller.start()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 300
         while f"wikiclip_body_bytes {3 * len(many)}.0" not in httpx.get(f"http://127.0.0.1:{port}/metrics").text:
             assert time.monotonic() < deadline, "the three were never accepted together"
         process.send_signal(signal.SIGTERM)
@@ -152,7 +154,7 @@ def test_a_decoder_that_never_ends_keeps_nobody_from_stopping_it(settings: Setti
 
         caller = threading.Thread(target=ask)
         caller.start()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 300
         while f"wikiclip_body_bytes {len(CONTENT)}.0" not in httpx.get(f"http://127.0.0.1:{port}/metrics").text:
             assert time.monotonic() < deadline
         process.send_signal(signal.SIGTERM)
@@ -164,7 +166,7 @@ def test_a_full_disk_costs_the_log_and_nothing_else(settings: Settings) -> None:
     port = free_port()
     with Path("/dev/full").open("wb") as full, running(settings, port, "--log-level", "info", errors=full):
         for _ in range(5):
-            assert httpx.post(f"http://127.0.0.1:{port}/link", timeout=30, **POST).status_code == 200
+            assert httpx.post(f"http://127.0.0.1:{port}/link", timeout=120, **POST).status_code == 200
         assert httpx.post(f"http://127.0.0.1:{port}/link", content=b"{").status_code == 415
 
 
@@ -181,13 +183,13 @@ def test_malformed_requests_cannot_fill_the_log(settings: Settings, tmp_path: Pa
             b"POST /link HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\nbroken\r\n",
         ):
-            with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+            with socket.create_connection(("127.0.0.1", port), timeout=120) as connection:
                 connection.sendall(request)
                 while connection.recv(65536):
                     pass
         url = f"http://127.0.0.1:{port}/link"
         httpx.post(url, content=b"--x", headers={"content-type": "multipart/form-data"})
-        assert httpx.post(url, files={"image": file.getvalue()}, timeout=30).status_code == 200
+        assert httpx.post(url, files={"image": file.getvalue()}, timeout=120).status_code == 200
     assert log.read_text() == "Loading model and index ...\n"
 
 
@@ -197,9 +199,12 @@ def test_log_lines_are_json_and_carry_the_answer_s_id(settings: Settings, tmp_pa
         log.open("wb") as errors,
         running(settings, port, "--log-level", "info", errors=errors, WIKICLIP_LOG_FORMAT="json"),
     ):
-        answer = httpx.post(f"http://127.0.0.1:{port}/link", timeout=30, **POST)
+        answer = httpx.post(f"http://127.0.0.1:{port}/link", timeout=120, **POST)
         httpx.get(f"http://127.0.0.1:{port}/nowhere", headers={"x-request-id": "mine"})
-        time.sleep(0.2)
+        deadline = time.monotonic() + 300
+        while '"mine"' not in log.read_text():  # its line comes once it is answered, and is the last
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
     lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
     requests = {line["request_id"]: line for line in lines if line.get("event") == "request"}
     own = requests[answer.headers["x-request-id"]]

@@ -21,7 +21,7 @@ UNREACHABLE = "urn:wikiclip:problem:index-unreachable"
 
 
 def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -61,7 +61,7 @@ def _failed() -> str:
 
 def _killed_once(reached: Callable[[], bool]) -> None:
     process = _fetch(stdout=subprocess.DEVNULL)  # not a pipe: what is left running would end with it
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not reached():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline

@@ -221,7 +221,7 @@ def test_a_change_whose_caller_gave_up_is_not_kept(asking: Asking) -> None:
             time.sleep(0.5)  # until it waits for the file
             with pytest.raises(httpx.ReadTimeout):
                 put("given-up", 0.5)
-            time.sleep(0.2)
+            time.sleep(1.0)  # until it is known that the caller went
         asking.applied(first.result())
     asking.applied(put("last", 60))
     assert asking.http.get("/entities/given-up").status_code == 404

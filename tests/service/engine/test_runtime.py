@@ -155,8 +155,10 @@ def test_a_request_that_waits_too_long_is_told_so_and_gives_its_place_up(slow: S
 def test_a_full_service_refuses_and_says_so_before_it_is_asked(slow: Slow, settings: Settings) -> None:
     async def run(pipeline: Pipeline) -> None:
         slow.gate.clear()
+        slow.waits.clear()
         assert pipeline.has_room()
         asked = [asyncio.create_task(link(pipeline)) for _ in range(3)]
+        await asyncio.to_thread(slow.waits.wait, 60)
         await asyncio.sleep(0.5)  # all three are beyond the decoder
         assert not pipeline.has_room()
         with pytest.raises(Problem, match="Try again") as told:

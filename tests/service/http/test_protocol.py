@@ -21,6 +21,8 @@ from tests.service.http.raw_server import (
     unsendable,
 )
 
+LATE = 16  # deadlines, until what a busy machine cuts counts as not cut: less than any other that a server has
+
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
@@ -32,7 +34,7 @@ def port() -> Iterator[int]:
 def test_a_head_that_never_ends_is_cut(port: int, begun: bytes) -> None:
     with connect(port) as connection:
         connection.sendall(begun)
-        assert SECONDS / 2 < seconds_until_closed(connection) < 4 * SECONDS
+        assert SECONDS / 2 < seconds_until_closed(connection) < LATE * SECONDS
 
 
 def test_a_head_that_trickles_is_cut(port: int) -> None:
@@ -45,7 +47,7 @@ def test_a_head_that_trickles_is_cut(port: int) -> None:
         start = time.monotonic()
         with pytest.raises(OSError, match=r"reset|Broken pipe"):
             trickle(connection)
-        assert time.monotonic() - start < 6 * SECONDS
+        assert time.monotonic() - start < LATE * SECONDS
 
 
 def test_a_second_head_on_a_connection_has_the_same_deadline(port: int) -> None:
@@ -53,7 +55,7 @@ def test_a_second_head_on_a_connection_has_the_same_deadline(port: int) -> None:
         connection.sendall(b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n")
         read_until(connection, b"\r\n\r\n")
         connection.sendall(b"GET /echo HT")
-        assert SECONDS / 2 < seconds_until_closed(connection) < 4 * SECONDS
+        assert SECONDS / 2 < seconds_until_closed(connection) < LATE * SECONDS
 
 
 def test_bodies_and_slow_work_are_not_cut(port: int) -> None:
@@ -211,7 +213,7 @@ def test_the_rest_of_a_body_that_nobody_reads_has_a_deadline(port: int) -> None:
         start = time.monotonic()
         with pytest.raises(OSError, match=r"reset|Broken pipe"):
             trickle(connection)
-        assert time.monotonic() - start < 6 * SECONDS
+        assert time.monotonic() - start < LATE * SECONDS
 
 
 def test_a_body_that_nobody_read_does_not_end_the_connection(port: int) -> None:

@@ -136,20 +136,13 @@ def test_keys_hold_nobody_up(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "body",
-    [
-        b'"' + b'\\"' * 4_000_000,
-        b'"' + b"\\" * 8_000_000,
-        b'""' * 4_000_000,
-        b"[" * 8_000_000,
-        b"1" * 8_000_000,
-        b"0." + b"1" * 8_000_000,
-        b"{},[]," * 1_300_000,
-    ],
+    ("begin", "again"),
+    [(b'"', b'\\"'), (b'"', b"\\"), (b"", b'""'), (b"", b"["), (b"", b"1"), (b"0.", b"1"), (b"", b"{},[],")],
     ids=["quotes", "backslashes", "strings", "brackets", "digits", "decimals", "objects"],
 )
-def test_no_body_takes_long(body: bytes) -> None:
-    start = time.perf_counter()
+def test_no_body_takes_long(begin: bytes, again: bytes) -> None:
+    body = begin + again * (8_000_000 // len(again))
+    start = time.thread_time()
     with suppress(NotStrictJson):
         assert math.isfinite(loads(body))
-    assert time.perf_counter() - start < 5  # a quadratic reader takes minutes
+    assert time.thread_time() - start < 5  # a quadratic reader takes minutes

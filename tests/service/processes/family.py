@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-START_S = 120
+START_S = 300
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def family(index: Path, folder: Path, *, wait: bool = True, **settings: object) 
                 process.wait()
         for pid in left:  # of a family that did not clean up, so that a failed test leaves nothing either
             if is_alive(pid):
-                wait_until(lambda pid=pid: not is_alive(pid), 10)  # type: ignore[misc]
+                wait_until(lambda pid=pid: not is_alive(pid), 60)  # type: ignore[misc]
 
 
 def free_port() -> int:

@@ -25,8 +25,8 @@ COMMAND = [
     "--generation-deterministic",
     "--phases=examples,coverage,fuzzing",  # that of states takes a form it made for one that breaks the document
     "--max-examples=15",
-    "--max-time=30",
-    "--request-timeout=60",
+    "--max-time=20",
+    "--request-timeout=120",
     "--continue-on-failure",
 ]
 # POST /entities takes JSON lines, which it cannot write.

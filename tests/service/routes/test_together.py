@@ -18,7 +18,7 @@ async def _ask_while_it_is_done() -> None:
 
     def work() -> int:
         number = next(numbers)
-        may_end.wait(10)
+        may_end.wait(60)
         return number
 
     together = Together(work)

@@ -44,7 +44,7 @@ def test_killed_at_any_step_it_ends_with_the_weights_of_an_unbroken_run(tmp_path
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["", *sys.path]), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", CHILD, str(tmp_path)]
     kills = 0
-    for _ in range(3):
+    for _ in range(5):
         child = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
         before = (tmp_path / STATE).stat().st_mtime_ns if (tmp_path / STATE).exists() else 0
         while child.poll() is None:
@@ -55,7 +55,9 @@ def test_killed_at_any_step_it_ends_with_the_weights_of_an_unbroken_run(tmp_path
                 break
             time.sleep(0.01)
         kills += child.wait() == -signal.SIGKILL
-    assert kills >= 2, "the run is too short to be killed"
+        if kills == 2:
+            break
+    assert kills == 2, "the run is too short to be killed"
     done = torch.load(tmp_path / STATE, weights_only=True)["step"]
     assert 0 < done < STEPS
     resumed = run_to_the_end(tmp_path)

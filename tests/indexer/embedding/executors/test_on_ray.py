@@ -64,14 +64,20 @@ class TwoNodes:
 def cluster() -> Iterator[TwoNodes]:
     environment = {**os.environ, **SETTINGS, "OMP_NUM_THREADS": "1"}
     code = HEAD.replace("STORE", str(80 * 2**20))
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
-    ) as head:
-        assert head.stdout is not None
-        try:
-            yield TwoNodes(head.stdout.readline().strip(), head)
-        finally:
-            head.communicate(timeout=60)
+    for _ in range(
+        4
+    ):  # Ray gives up a node that has not started within half a minute, and can be told of no other time
+        with subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
+        ) as head:
+            assert head.stdout is not None
+            if address := head.stdout.readline().strip():
+                try:
+                    yield TwoNodes(address, head)
+                finally:
+                    head.communicate(timeout=300)
+                return
+    pytest.fail("no cluster of Ray's started")
 
 
 def chunks(home: Path, at_least: int, build: "subprocess.Popen[str]") -> Path:
@@ -85,7 +91,7 @@ def chunks(home: Path, at_least: int, build: "subprocess.Popen[str]") -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)  # a cluster and two drivers start, each of which loads the towers
+@pytest.mark.timeout(1800)  # a cluster and two drivers start, each of which loads the towers
 def test_a_build_that_loses_its_driver_and_then_a_node_ends_with_every_entity_once(
     cluster: TwoNodes, start: Start, local: Path, records: Path, tmp_path: Path
 ):
@@ -101,7 +107,7 @@ def test_a_build_that_loses_its_driver_and_then_a_node_ends_with_every_entity_on
     chunks(home, before + 3, driver)
     cluster.lose_one()
     assert len(stored_numbers(workshop)) < CHUNKS - 2, "the node is lost half-way"
-    said, errors = driver.communicate(timeout=400)
+    said, errors = driver.communicate(timeout=900)
     assert driver.returncode == 0, errors
     assert f"{ENTITIES} entities" in said
     assert f"{PROBLEMS} records or pictures could not be read" in errors
@@ -134,7 +140,7 @@ def test_where_no_cluster_is_it_is_said_in_one_line_and_soon(monkeypatch: pytest
             with pytest.raises(WikiClipError, match=why) as refused, joined(address):
                 pass
             assert "\n" not in str(refused.value)
-        assert time.monotonic() - begun < 60
+        assert time.monotonic() - begun < 240
 
 
 def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch):

@@ -46,7 +46,7 @@ def test_each_chunk_is_of_one_part(of: int):
 
 
 def ended(part: "subprocess.Popen[str]") -> str:
-    said, errors = part.communicate(timeout=240)
+    said, errors = part.communicate(timeout=500)
     assert part.returncode == 0, errors
     return said
 
