@@ -64,9 +64,7 @@ class TwoNodes:
 def cluster() -> Iterator[TwoNodes]:
     environment = {**os.environ, **SETTINGS, "OMP_NUM_THREADS": "1"}
     code = HEAD.replace("STORE", str(80 * 2**20))
-    for _ in range(
-        4
-    ):  # Ray gives up a node that has not started within half a minute, and can be told of no other time
+    for _ in range(4):  # Ray gives a node half a minute to start, and can be told of no other time
         with subprocess.Popen(
             [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
         ) as head:
