@@ -4,7 +4,7 @@ Axes: H, W pixels.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -105,13 +105,11 @@ def _overlaps(asked: Sequence[Asked]) -> list[str]:
         "| photographs | n | found | best overlap | proposals | ms | clicked |",
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
-    rows: dict[str, Callable[[Asked], bool]] = {"all": lambda _: True}
-    rows |= {sort: lambda each, sort=sort: each.taken.sort == sort for sort in _kinds(asked, "sort")}
-    rows |= {
-        trouble: lambda each, trouble=trouble: each.taken.trouble == trouble for trouble in _kinds(asked, "trouble")
-    }
-    for name, holds in rows.items():
-        some = [each for each in asked if holds(each)]
+    rows = {"all": list(asked)}
+    for field in ("sort", "trouble"):
+        for kind in sorted({str(getattr(each.taken, field)) for each in asked}):
+            rows[kind] = [each for each in asked if getattr(each.taken, field) == kind]
+    for name, some in rows.items():
         best = [max(each.overlaps, default=0.0) for each in some]
         figures = (
             _percent([overlap >= ENOUGH for overlap in best]),
@@ -135,10 +133,6 @@ def _known(asked: Sequence[Asked], sure: float) -> list[str]:
         right = sum(answer.right for answer in certain)
         made.append(f"| {way} | {first} | {len(certain)} | {right} | {len(wrong)} of {len(unknown)} |")
     return made
-
-
-def _kinds(asked: Sequence[Asked], field: str) -> list[str]:
-    return sorted({str(getattr(each.taken, field)) for each in asked})
 
 
 def _first(found: Found) -> str | None:

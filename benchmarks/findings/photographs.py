@@ -109,7 +109,7 @@ def _lay(
     alpha_HW = cv2.warpPerspective(rgba_hwC[..., 3] / np.float32(255), warp, size)
     bare_HW = cv2.warpPerspective(bare_hw, warp, size)
     fall = rng.uniform(0.01, 0.04) * side
-    shadow_HW = cv2.warpAffine(alpha_HW, np.float32([[1, 0, fall], [0, 1, fall]]), size)  # type: ignore[arg-type]
+    shadow_HW = cv2.warpAffine(alpha_HW, np.array([[1, 0, fall], [0, 1, fall]], np.float32), size)
     shadow_HW = cv2.GaussianBlur(shadow_HW, (0, 0), max(1.0, fall))
     picture_HWC *= 1 - rng.uniform(0.2, 0.5) * shadow_HW[..., None]
     picture_HWC += alpha_HW[..., None] * (colours_HWC - picture_HWC)
@@ -154,7 +154,8 @@ def _warp(
     cosine, sine = np.cos(turned), np.sin(turned)
     seen = flat @ np.array([(cosine, sine), (-sine, cosine)]) * side + at
     pixels = np.array([(0, 0), (width, 0), (width, height), (0, height)])
-    return cv2.getPerspectiveTransform(pixels.astype(np.float32), seen.astype(np.float32))
+    warp = cv2.getPerspectiveTransform(pixels.astype(np.float32), seen.astype(np.float32))
+    return np.asarray(warp, np.float64)
 
 
 def _hide(picture_HWC: Colours, mask: Mask, others: list[Thing], rng: np.random.Generator) -> Mask:
@@ -201,7 +202,8 @@ def _taken(picture_HWC: Colours, rng: np.random.Generator) -> bytes:
     height, width = picture_HWC.shape[:2]
     light_HW = np.clip(1 + _clouds(width, height, (3, 3), 0.12, rng), 0.55, 1.3) * rng.uniform(0.75, 1.1)
     picture_HWC = picture_HWC * light_HW[..., None] * rng.uniform(0.93, 1.07, 3).astype(np.float32)
-    picture_HWC = cv2.GaussianBlur(picture_HWC.astype(np.float32), (0, 0), rng.uniform(0.8, 3.5))
+    blurred_HWC = cv2.GaussianBlur(picture_HWC.astype(np.float32), (0, 0), rng.uniform(0.8, 3.5))
+    picture_HWC = np.asarray(blurred_HWC, np.float32)
     picture_HWC += rng.uniform(2, 7) * rng.standard_normal(picture_HWC.shape).astype(np.float32)
     file = io.BytesIO()
     Image.fromarray(np.clip(picture_HWC, 0, 255).astype(np.uint8)).save(file, "JPEG", quality=int(rng.integers(55, 90)))

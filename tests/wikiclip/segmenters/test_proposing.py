@@ -45,7 +45,7 @@ def test_proposals_are_sound_whatever_the_picture(segmenter: Segmenter, seed: in
     image = littered(seed)
     found = segmenter.segment(image, None, size=(400, 300))
     assert len(found) <= MOST_PROPOSED
-    assert all((mask.shape, mask.dtype) == ((300, 400), np.bool_) and mask.any() for mask in found)
+    assert all(mask.shape == (300, 400) and mask.dtype == np.bool_ and mask.any() for mask in found)
     areas = [int(mask.sum()) for mask in found]
     assert areas == sorted(areas, reverse=True)
     # They were told apart on the small copy, and are as large as that here and there.
