@@ -99,7 +99,7 @@ class SegmentResponse(BaseModel):
         list[RegionOut],
         Field(
             description="For a point those that may be meant, the likeliest first; one for a box; else what is"
-            " proposed, largest first, none over another."
+            " proposed, largest first; some may lie in others."
         ),
     ]
     method: Annotated[str, Field(description="What found them.")]

@@ -11,7 +11,7 @@ from PIL import Image
 
 from wikiclip.masks import Mask
 from wikiclip.segmenters.canvas import Canvas
-from wikiclip.segmenters.guesses import alike, standing_out
+from wikiclip.segmenters.guesses import alike, guess, standing_out
 from wikiclip.segmenters.segmenter import MOST_PROPOSED, Box, Point, Prompt, answering
 
 SIDE = 320  # pixels of the small copy: the work grows faster than their number
@@ -63,18 +63,12 @@ def _within(rgb_HWC: NDArray[np.uint8], box: Box) -> Mask:
 
 def _proposed(rgb_HWC: NDArray[np.uint8]) -> list[Mask]:
     """The pieces of what stands out from the picture's rim, largest first."""
-    inside = _apart(rgb_HWC, rim(rgb_HWC.shape[:2])).astype(np.uint8)
-    count, pieces, about, _ = cv2.connectedComponentsWithStats(inside, connectivity=4)
-    areas = about[:, cv2.CC_STAT_AREA]
-    large = [piece for piece in range(1, count) if areas[piece] >= LEAST * inside.size]
-    return [np.asarray(pieces == piece) for piece in sorted(large, key=lambda piece: -areas[piece])[:MOST_PROPOSED]]
+    return pieces(_apart(rgb_HWC, rim(rgb_HWC.shape[:2])))[:MOST_PROPOSED]
 
 
 def _apart(rgb_HWC: NDArray[np.uint8], outside_HW: Mask) -> Mask:
     """What is not of the colours that surely are outside."""
-    labels = np.where(standing_out(rgb_HWC, outside_HW), cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    labels[outside_HW] = cv2.GC_BGD
-    return cut(rgb_HWC, labels)
+    return cut(rgb_HWC, guess(standing_out(rgb_HWC, outside_HW), outside_HW))
 
 
 def rim(shape: tuple[int, ...]) -> Mask:
@@ -90,10 +84,18 @@ def softened(rgb_HWC: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.GaussianBlur(rgb_HWC, (0, 0), BLUR), dtype=np.uint8)
 
 
+def pieces(mask: Mask) -> list[Mask]:
+    """What of a mask hangs together, the largest first, without specks."""
+    count, pieces_HW, about, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
+    areas = about[:, cv2.CC_STAT_AREA]
+    large = [piece for piece in range(1, count) if areas[piece] >= LEAST * mask.size]
+    return [np.asarray(pieces_HW == piece) for piece in sorted(large, key=lambda piece: -areas[piece])]
+
+
 def piece_at(mask: Mask, at: Point) -> Mask:
     """What of a mask hangs together with a point."""
-    _, pieces = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
-    return np.asarray(pieces == pieces[at.y, at.x])
+    _, pieces_HW = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
+    return np.asarray(pieces_HW == pieces_HW[at.y, at.x])
 
 
 def cut(rgb_HWC: NDArray[np.uint8], labels: Labels, *, rounds: int = ROUNDS) -> Mask:

@@ -13,15 +13,28 @@ LIKE = 10  # levels of each channel by which a colour may be off what was pointe
 def standing_out(rgb_HWC: NDArray[np.uint8], outside_HW: Mask) -> Mask:
     """Where colours are far from all there are outside, [H, W]; Otsu's threshold says what is far."""
     lab_HWC = cv2.cvtColor(rgb_HWC, cv2.COLOR_RGB2LAB).astype(np.float32)
-    cv2.setRNGSeed(0)
-    seen_NC = np.ascontiguousarray(lab_HWC[outside_HW])
-    stop = (cv2.TERM_CRITERIA_MAX_ITER + cv2.TERM_CRITERIA_EPS, 10, 1.0)
-    colours = min(COLOURS, len(seen_NC))
-    _, _, colours_KC = cv2.kmeans(seen_NC, colours, None, stop, 1, cv2.KMEANS_PP_CENTERS)  # type: ignore[call-overload]
+    _, colours_KC = palette(lab_HWC[outside_HW])
     away_HW = np.min([np.linalg.norm(lab_HWC - colour_C, axis=-1) for colour_C in colours_KC], axis=0)
     steps_HW = np.clip(away_HW, 0, 255).astype(np.uint8)
     threshold, _ = cv2.threshold(steps_HW, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     return np.asarray(steps_HW > threshold)
+
+
+def palette(seen_NC: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Which of a few colours each pixel has [N], and these colours [K, C], K at most COLOURS."""
+    cv2.setRNGSeed(0)  # of this thread: equal pictures get equal colours
+    stop = (cv2.TERM_CRITERIA_MAX_ITER + cv2.TERM_CRITERIA_EPS, 10, 1.0)
+    _, colour_N1, colours_KC = cv2.kmeans(  # type: ignore[call-overload]
+        np.ascontiguousarray(seen_NC), min(COLOURS, len(seen_NC)), None, stop, 1, cv2.KMEANS_PP_CENTERS
+    )
+    return colour_N1.ravel()[: len(seen_NC)], colours_KC
+
+
+def guess(inside_HW: Mask, outside_HW: Mask) -> NDArray[np.uint8]:
+    """What GrabCut starts from [H, W]: what is likely inside, and what surely is outside."""
+    labels_HW = np.where(inside_HW, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    labels_HW[outside_HW] = cv2.GC_BGD
+    return labels_HW
 
 
 def alike(rgb_HWC: NDArray[np.uint8], x: int, y: int) -> Mask:

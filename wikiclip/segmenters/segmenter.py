@@ -51,8 +51,8 @@ class Segmenter(Protocol):
             image: upright, RGB; the picture, or a smaller copy of it.
             size: the picture's width and height; the image's if None.
             prompt: a point of the picture gives the masks that may be meant, the likeliest first, at most
-                MOST_OF_A_POINT; a box gives exactly one. Without both the masks are proposals that lie apart, the
-                largest first, at most MOST_PROPOSED, none where nothing stands out.
+                MOST_OF_A_POINT; a box gives exactly one. Without both the masks are proposals, the largest first, at
+                most MOST_PROPOSED, none where nothing stands out; a smaller one may lie in a larger one.
         """
 
 
@@ -68,10 +68,10 @@ def answering(mask: Mask, prompt: Point | Box) -> Mask:
     return inside if inside.any() else box
 
 
-def told_apart(masks: Sequence[Mask]) -> list[Mask]:
-    """The masks less those that are nearly the same as one before them, at most MOST_OF_A_POINT."""
+def told_apart(masks: Sequence[Mask], *, most: int = MOST_OF_A_POINT) -> list[Mask]:
+    """The masks less those that are nearly the same as one before them, at most `most`."""
     kept: list[Mask] = []
     for mask in masks:
         if all((mask & other).sum() <= SAME * (mask | other).sum() for other in kept):
             kept.append(mask)
-    return kept[:MOST_OF_A_POINT]
+    return kept[:most]

@@ -3,7 +3,7 @@
 The tower has seen a million pictures of things; its maps tell a thing's patches from what is behind it where both have
 the same colours. They are coarse, so they only say where GrabCut starts. A click starts as plain GrabCut does, since
 its outlines were nearer to the true ones than any that a click started on the maps (docs/notebook/outlines.md); what
-the maps make of a part and of a large thing about it are the other masks that it may mean.
+the maps make of a part and of a large thing about it are the other masks that it may mean. Proposals are of both.
 
 Axes: H, W pixels; C channel of a map.
 """
@@ -18,6 +18,8 @@ from wikiclip.masks import Mask
 from wikiclip.segmenters.canvas import Canvas
 from wikiclip.segmenters.cells import Cells, Floats
 from wikiclip.segmenters.grabcut import SIDE, GrabCut, cut, piece_at, rim, softened
+from wikiclip.segmenters.guesses import guess
+from wikiclip.segmenters.proposing import proposed
 from wikiclip.segmenters.segmenter import Box, Point, Prompt, answering, told_apart
 from wikiclip.towers.vision import VisionTower
 
@@ -41,7 +43,8 @@ class TowerGuided:
 
     def segment(self, image: Image.Image, prompt: Prompt, *, size: tuple[int, int] | None = None) -> list[Mask]:
         if prompt is None:
-            return self._plain.segment(image, None, size=size)
+            canvas = Canvas.of(image, side=SIDE, size=size)
+            return [canvas.large(mask) for mask in proposed(canvas.rgb_HWC, self._cells(canvas.rgb_HWC))]
         if isinstance(prompt, Box):
             canvas = Canvas.of(image, side=SIDE, size=size)
             return [answering(canvas.large(self._within(canvas, canvas.box(prompt))), prompt)]
@@ -86,6 +89,4 @@ class TowerGuided:
 def _labels(inside_hw: Floats, outside_HW: Mask) -> NDArray[np.uint8]:
     """What GrabCut starts from: what is likely inside and outside by the cells, and what surely is outside."""
     inside_HW = cv2.resize(inside_hw.astype(np.float32), outside_HW.shape[::-1]) > 0.5
-    labels_HW = np.where(inside_HW, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    labels_HW[outside_HW] = cv2.GC_BGD
-    return labels_HW
+    return guess(np.asarray(inside_HW), outside_HW)

@@ -1,5 +1,5 @@
-// Regions that somebody proposes, disjoint, as one map of labels: 0 is none, n the nth. Those that were linked have an
-// answer and a result already.
+// Regions that somebody proposes, the largest first, as one map of labels: 0 is none, n the nth, and a later one lies over
+// those before it, as what a frame holds lies over the frame. Those that were linked have an answer and a result already.
 
 import { decode } from "./rle.js";
 import { Mask } from "./mask.js";
