@@ -14,11 +14,13 @@ import numpy as np
 from PIL import Image
 
 from indexer.linker import Found, Linker
-from wikiclip.masks import Mask, encode_rle
+from wikiclip.masks import Mask, bounds, encode_rle
 from wikiclip.segmenters import Point, Segmenter
 
 ENOUGH = 0.5  # the overlap (IoU) from which a thing counts as found
-WAYS = "mask", "click", "middle", "surest found", "any found"  # by which a thing is asked for
+ALL = 0.9  # of the picture, that is asked about as the whole picture (service/page/asking/middle.js)
+# By which a thing is asked for; the last as the page does where nothing is marked.
+WAYS = "mask", "click", "middle", "surest found", "any found", "unmarked"
 
 
 class Taken(NamedTuple):
@@ -73,14 +75,28 @@ def measured(linker: Linker, segmenter: Segmenter, folder: Path, taken: Taken) -
     clicked = segmenter.segment(picture.rgb, inner(mask), size=picture.size)[0]
     height, width = mask.shape
     middle = segmenter.segment(picture.rgb, Point(width // 2, height // 2), size=picture.size)[0]
-    regions = [encode_rle(each) for each in (mask, clicked, middle, *proposed)]
+    regions = [*(encode_rle(each) for each in (mask, clicked, middle, *proposed)), None]
     found = linker.link(folder / "photographs" / f"{taken.name}.jpg", regions=regions)
     answers = [Answer(_first(each) == taken.thing_id, each.confidence or 0.0) for each in found]
     by = dict(zip(WAYS, answers[:3], strict=False))
+    *of_proposed, of_whole = answers[3:]
     if proposed:
-        by["surest found"] = max(answers[3:], key=lambda answer: answer.confidence)
-        by["any found"] = max(answers[3:], key=lambda answer: (answer.right, answer.confidence))
+        by["surest found"] = max(of_proposed, key=lambda answer: answer.confidence)
+        by["any found"] = max(of_proposed, key=lambda answer: (answer.right, answer.confidence))
+    meant = [of_whole] if (near := nearest(proposed)) is None else [of_proposed[near], of_whole]
+    by["unmarked"] = max(meant, key=lambda answer: answer.confidence)
     return Asked(taken, [overlap(each, mask) for each in proposed], overlap(clicked, mask), seconds, by)
+
+
+def nearest(masks: Sequence[Mask]) -> int | None:
+    """Which one's box is nearest to the picture's middle; None where there is none but what fills the picture."""
+    off = {}
+    for number, mask in enumerate(masks):
+        left, top, right, bottom = bounds(mask)
+        if (right - left) * (bottom - top) < ALL * mask.size:
+            height, width = mask.shape
+            off[number] = float(np.hypot(left + right - width, top + bottom - height))
+    return min(off, key=lambda number: off[number], default=None)
 
 
 def inner(mask: Mask) -> Point:

@@ -63,11 +63,13 @@ def test_the_thing_in_the_middle_and_the_whole_picture_are_asked_about_in_one_re
         "None is marked yet: the question is about the thing in the middle, and the whole picture."
     )
     board.ask()
-    asked = page.evaluate("window.asked.map(({ path, point }) => [path, point ?? null])")
-    assert asked == [["/segment", f"[{WIDTH // 2},{HEIGHT // 2}]"], ["/link", None]]
-    found = client.post("/segment", files={"image": picture}, data={"point": asked[0][1]}).json()["regions"]
+    assert page.evaluate("window.asked.map(({ path, point }) => [path, point ?? null])") == [
+        ["/segment", None],
+        ["/link", None],
+    ]
+    (found,) = client.post("/segment", files={"image": picture}).json()["regions"]
     regions = board.linked()
-    assert regions == [found[0]["rle"], None]
+    assert regions == [found["rle"], None]
     mask = coco_mask.decode(regions[0]).astype(bool)
     assert mask[HEIGHT // 2, WIDTH // 2]
     assert not mask[5, 5]
@@ -82,6 +84,47 @@ def test_the_thing_in_the_middle_and_the_whole_picture_are_asked_about_in_one_re
     expect(page.locator(".answer h3").first).to_be_in_viewport()
     assert violations(page) == []
     assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
+
+
+def test_of_several_things_the_one_nearest_to_the_middle_is_asked_about(
+    visit: Callable[..., Page], shapes: bytes, client: httpx.Client
+) -> None:
+    board = Board(visit())
+    board.open(shapes)
+    board.ask()
+    found = client.post("/segment", files={"image": shapes}).json()["regions"]
+    assert len(found) == 2
+    mask, none = board.linked()
+    assert (mask, none) in [(one["rle"], None) for one in found]
+    inside = coco_mask.decode(mask).astype(bool)
+    at = min((DISC, BLOCK), key=lambda box: np.hypot(*np.subtract(middle(box), (WIDTH / 2, HEIGHT / 2))))
+    x, y = middle(at)
+    assert inside[int(y), int(x)]
+    assert inside.mean() < 0.3
+    expect(board.page.locator("#sizes")).to_be_hidden()  # the other is no part of it
+
+
+def test_one_steps_from_what_a_frame_holds_to_the_frame(visit: Callable[..., Page]) -> None:
+    image = Image.new("RGB", (WIDTH, HEIGHT), (200, 205, 210))
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((80, 40, 239, 199), fill=(60, 40, 20))
+    draw.rectangle((95, 55, 224, 184), fill=COLOURS["red"])
+    stream = io.BytesIO()
+    image.save(stream, format="PNG")
+    board = Board(visit())
+    board.open(stream.getvalue())
+    board.ask()
+    page = board.page
+    page.locator("#regions .choose").first.click()
+    expect(page.locator("#sizes")).to_be_visible()
+    shares = [coco_mask.decode(board.linked()[0]).mean()]
+    way = "#smaller" if page.locator("#smaller").is_enabled() else "#larger"
+    page.locator(way).click()
+    board.ask()
+    shares.append(board.masks()[0].mean())
+    held, frame = sorted(shares)
+    assert held == pytest.approx(130 * 130 / (WIDTH * HEIGHT), rel=0.15)
+    assert frame == pytest.approx(160 * 160 / (WIDTH * HEIGHT), rel=0.15)
 
 
 @pytest.mark.parametrize(
