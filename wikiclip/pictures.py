@@ -89,17 +89,23 @@ class Picture:
         opaque: [H, W], True where alpha is at least half; None where the whole picture is opaque.
         shrunk: 1, but for a JPEG that was asked for smaller.
         frame: width and height of the file's picture, upright, in which regions are told; None for those of `rgb`.
+        shrinks: whether the file can be decoded smaller, as a JPEG can.
     """
 
     rgb: Image.Image
     opaque: Mask | None
     shrunk: int = 1
     frame: tuple[int, int] | None = None
+    shrinks: bool = False
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the file's picture."""
         return self.frame or self.rgb.size
+
+    def shrink_for(self, fit: Fit) -> int:
+        """How many times smaller `read_picture` makes the file's picture for another `fit`, which is asked."""
+        return _shrink(fit, self.size) if self.shrinks else 1
 
 
 def as_it_is(width: int, height: int) -> float:
@@ -128,8 +134,8 @@ def read_picture(source: bytes | Path, *, limits: PictureLimits = PictureLimits(
     try:
         file = open_header(data, file_format, max_pixels=limits.max_pixels)
         frame = _upright_size(file)
-        may = min(fit(*frame), *frame) if file_format == "JPEG" else 1
-        shrink = next((shrink for shrink in SHRINKS if shrink <= may), 1)
+        shrinks = file_format == "JPEG"
+        shrink = _shrink(fit, frame) if shrinks else 1
         image, alpha = decode(file, shrink=shrink)
     except TooManyPixelsError:
         raise PictureError("image-too-large", f"The picture may have at most {limits.max_pixels} pixels.") from None
@@ -146,7 +152,12 @@ def read_picture(source: bytes | Path, *, limits: PictureLimits = PictureLimits(
     if turn is not None:
         rgb, alpha = rgb.transpose(turn), alpha and alpha.transpose(turn)
     opaque = None if alpha is None else np.asarray(alpha) >= OPAQUE_FROM
-    return Picture(rgb, opaque, shrink, frame if shrink > 1 else None)
+    return Picture(rgb, opaque, shrink, frame if shrink > 1 else None, shrinks)
+
+
+def _shrink(fit: Fit, frame: tuple[int, int]) -> int:
+    may = min(fit(*frame), *frame)
+    return next((shrink for shrink in SHRINKS if shrink <= may), 1)
 
 
 def _upright_size(file: PictureFile) -> tuple[int, int]:

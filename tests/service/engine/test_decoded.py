@@ -19,8 +19,8 @@ class Decoder:
         self.calls.append(file)
         if not file:
             raise PictureError("empty-image", "nothing")
-        shrunk = int(fit(10, file[0]))
-        return Picture(Image.new("RGB", (10, file[0])), None, shrunk, (10 * shrunk, shrunk * file[0]))
+        shrunk = int(fit(80, 8 * file[0]))
+        return Picture(Image.new("RGB", (10, file[0])), None, shrunk, (80, 8 * file[0]), shrinks=True)
 
 
 def test_the_same_file_is_decoded_once_while_it_is_kept() -> None:
@@ -49,20 +49,19 @@ def test_nothing_is_kept_where_there_is_no_room_or_no_picture() -> None:
     assert decoder.calls == [b"\1", b"\1", b"", b""]
 
 
-def test_one_that_is_kept_smaller_than_is_asked_for_is_decoded_anew() -> None:
+def test_each_is_answered_from_the_size_that_it_would_be_decoded_in() -> None:
     decoder = Decoder()
     pictures = DecodedPictures(decoder, most_bytes=400)
-    asked = [4, 8, 2, 4, 1, 8]
-    found = [pictures.read(b"\4a", lambda width, height, shrunk=shrunk: shrunk) for shrunk in asked]
-    assert [(picture.shrunk, kept) for picture, kept in found] == [
-        (4, False),
-        (4, True),
-        (2, False),
-        (2, True),
-        (1, False),
-        (1, True),
-    ]
+    asked = [4, 8, 4, 1, 8, 4, 1]
+    found = [pictures.read(b"\2a", lambda width, height, shrunk=shrunk: shrunk) for shrunk in asked]
+    assert [picture.shrunk for picture, _ in found] == asked
+    assert [kept for _, kept in found] == [False, False, True, False, True, True, True]
     assert len(decoder.calls) == 3
+
+
+def test_one_that_cannot_be_decoded_smaller_serves_every_question() -> None:
+    pictures = DecodedPictures(lambda file, fit: Picture(Image.new("RGB", (10, 4)), None), most_bytes=400)
+    assert [pictures.read(b"a", lambda width, height, fit=fit: fit)[1] for fit in (1, 8, 4)] == [False, True, True]
 
 
 def test_many_threads_keep_within_the_room() -> None:

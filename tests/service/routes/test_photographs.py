@@ -67,6 +67,26 @@ def test_regions_are_told_in_its_frame_whichever_was_asked_first(client: httpx.C
                 np.testing.assert_allclose(*scores, atol=0.01)
 
 
+def test_what_was_asked_before_makes_no_difference(client: httpx.Client) -> None:
+    """Things are outlined in a smaller copy than a small region is cut from, and each question keeps its own."""
+    image = base64.b64encode(jpeg(scene(), comment=b"asked twice")).decode()
+    questions: list[tuple[str, dict]] = [
+        ("/segment", {}),
+        ("/segment", {"point": [1000, 700]}),
+        ("/link", {"region": {"box": BOX}}),
+        ("/link", {}),
+        ("/link", {"regions": "find", "whole": True}),
+        ("/link", {"region": {"box": [720, 520, 90, 90]}}),
+    ]
+
+    def told(path: str, asked: dict) -> object:
+        answer = client.post(path, json={"image": image, **asked}).raise_for_status().json()
+        return answer["regions"] if path == "/segment" else answer["results"]
+
+    first = [told(*question) for question in questions]
+    assert [told(*question) for question in reversed(questions)] == first[::-1]
+
+
 def test_an_explanation_s_frame_is_in_its_pixels(client: httpx.Client) -> None:
     asked = {"image": IMAGE, "region": {"box": BOX}, "entity_id": "red-disc"}
     x, y, width, height = client.post("/explain", json=asked).raise_for_status().json()["mention"]["frame"]
