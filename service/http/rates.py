@@ -14,11 +14,28 @@ from wikiclip.base.errors import WikiClipError
 class Counted(Protocol):
     """Counts what each caller takes; raises Problem where it is too much, as `Rate` says."""
 
-    def take(self, caller: str, count: int = 1) -> None:
+    def take(self, caller: str, count: int = 1, *, before: int = 0) -> None:
         """Not for the event loop."""
 
     async def taken(self, caller: str, count: int = 1) -> None:
         """The same, for the event loop."""
+
+
+class Bill:
+    """What one request takes, in turns: all of it is in one window.
+
+    Args:
+        rate: what it counts towards.
+        caller: whose request it is.
+    """
+
+    def __init__(self, rate: Counted, caller: str) -> None:
+        self._rate, self._caller, self._taken = rate, caller, 0
+
+    def __call__(self, count: int) -> None:
+        """Takes so much more. Raises Problem as `Rate.take` does."""
+        self._rate.take(self._caller, count, before=self._taken)
+        self._taken += count
 
 
 class Rate:
@@ -34,14 +51,17 @@ class Rate:
         self._storage = MemoryStorage()
         self._limiter = MovingWindowRateLimiter(self._storage)
 
-    def take(self, caller: str, count: int = 1) -> None:
+    def take(self, caller: str, count: int = 1, *, before: int = 0) -> None:
         """Counts what a caller takes at once, unless it is too much.
+
+        Args:
+            before: what the same request took already.
 
         Raises:
             Problem: rate-limited, with the seconds after which as many are free; too-many-regions, where they never are
                 since a window has fewer.
         """
-        if count > self._most.amount:
+        if before + count > self._most.amount:
             detail = f"Allowed are {self}, and this request alone has more: send fewer at once."
             raise Problem(Cause.TOO_MANY_REGIONS, detail)
         if not self._limiter.hit(self._most, caller, cost=count):

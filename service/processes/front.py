@@ -202,13 +202,13 @@ class SharedRate(Counted):
     def __init__(self, front: Front, *, regions: bool) -> None:
         self._front, self._regions = front, regions
 
-    def take(self, caller: str, count: int = 1) -> None:
+    def take(self, caller: str, count: int = 1, *, before: int = 0) -> None:
         """Not for the event loop. Raises Problem as `Rate.take` does."""
-        self._front.ask_from_thread(partial(self._question, caller, count))
+        self._front.ask_from_thread(partial(self._question, caller, count, before))
 
     async def taken(self, caller: str, count: int = 1) -> None:
         """The same, for the event loop."""
-        await self._front.ask(partial(self._question, caller, count))
+        await self._front.ask(partial(self._question, caller, count, 0))
 
-    def _question(self, caller: str, count: int, number: int) -> messages.Take:
-        return messages.Take(number, self._regions, caller, count)
+    def _question(self, caller: str, count: int, before: int, number: int) -> messages.Take:
+        return messages.Take(number, self._regions, caller, count, before)

@@ -254,6 +254,7 @@ class Take(Message):
     regions: bool
     caller: str
     count: int
+    before: int
 
 
 class Reload(Message):

@@ -230,7 +230,7 @@ class Supervisor:
             if isinstance(question, messages.Take):
                 rate = self._rates[question.regions]
                 assert rate is not None
-                rate.take(question.caller, question.count)
+                rate.take(question.caller, question.count, before=question.before)
             elif isinstance(question, messages.Reload):
                 held = (await self.following.reload()).model_dump_json().encode()
             else:

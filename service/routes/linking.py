@@ -17,7 +17,7 @@ from service.engine.reading import Charge, ExplainQuery, FindQuery, Reader, Segm
 from service.errors import Cause, Problem
 from service.http.bodies import Bodies, ContentType, content_type
 from service.http.door import end_entry
-from service.http.rates import Counted
+from service.http.rates import Bill, Counted
 from service.routes.dependencies import disconnected, runtime_of
 from service.routes.openapi import (
     EXPLAIN_BODY,
@@ -203,7 +203,7 @@ async def _answered(request: Request, work: Callable[[Work, Sent], Coroutine[Any
 def _charge_of(request: Request) -> Charge:
     """To the caller, where there is a rate of regions."""
     rate: Counted | None = request.app.state.region_rate
-    return uncharged if rate is None else partial(rate.take, request.state.caller)
+    return uncharged if rate is None else Bill(rate, request.state.caller)
 
 
 async def _while_connected(request: Request, work: Coroutine[Any, Any, Answer]) -> Answer:

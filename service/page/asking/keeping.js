@@ -32,9 +32,13 @@ export async function kept() {
   return found?.tab === tab() ? found : null;
 }
 
+/** Keeps nothing of this tab any more. */
 export function forget() {
   clearTimeout(timer);
-  return inTurn((store) => store.delete(NAME));
+  return inTurn((store) => {
+    const asked = store.get(NAME);
+    asked.onsuccess = () => asked.result?.tab === tab() && store.delete(NAME);
+  });
 }
 
 /** Does one thing with the store; its result, or null where this browser keeps nothing (in a private window, say). */

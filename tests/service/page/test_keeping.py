@@ -91,6 +91,20 @@ def test_another_tab_begins_without_it(board: Board, visit: Callable[..., Page])
     assert other.evaluate(KEPT) is None
 
 
+def test_what_another_tab_kept_stays_where_one_is_closed(
+    board: Board, visit: Callable[..., Page], shapes: bytes
+) -> None:
+    written(board.page, 0)
+    other = Board(visit())
+    other.open(shapes, "other.png")
+    written(other.page, 0, "other.png")
+    with board.page.expect_navigation():
+        board.button("Close picture").click()
+    board.page.wait_for_selector("body[data-ready]")
+    reload(other.page)
+    expect(other.page.locator("#file-name")).to_contain_text("other.png")
+
+
 def test_a_browser_that_keeps_nothing_asks_all_the_same(visit: Callable[..., Page], shapes: bytes) -> None:
     page = visit()
     page.add_init_script("indexedDB.open = () => { throw new DOMException('not here', 'SecurityError'); };")

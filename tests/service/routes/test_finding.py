@@ -156,6 +156,18 @@ def test_the_look_and_what_was_found_count_as_regions(start: Callable[[Settings]
     assert (answer.status_code, answer.json()["type"]) == (429, "urn:wikiclip:problem:rate-limited")
 
 
+def test_who_may_never_have_so_many_is_not_told_to_try_again(
+    start: Callable[[Settings], Service], settings: Settings
+) -> None:
+    """The look and the two that it finds are three, which no window of two will ever have room for."""
+    limited = ready(start(settings.model_copy(update={"region_rate": "2 per second"})))
+    with httpx.Client(base_url=limited.url, timeout=60) as client:
+        answer = client.post("/link", json=FIND)
+        assert (answer.status_code, answer.json()["type"]) == (422, "urn:wikiclip:problem:too-many-regions")
+        time.sleep(1.1)
+        assert len(ask(client, most=1)["results"]) == 1
+
+
 def test_the_deadline_holds_for_all_of_it(
     client: httpx.Client, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
