@@ -17,7 +17,7 @@ from typing import Literal
 
 from indexer.updating.sent import CHANGES, WAITING, pictures_of, receiving
 from service.changes.change import Account, Change, Head
-from wikiclip.base.files import appearing_file, write_text
+from wikiclip.base.files import appearing_file, sync, write_text
 from wikiclip.base.locks import locked
 from wikiclip.base.regular_files import open_regular, read_regular
 
@@ -107,14 +107,17 @@ class Journal:
         until: float = inf,
         expect: Callable[[], object] = lambda: None,
         complete: Callable[[Change], Change] = lambda change: change,
+        keep: Callable[[], object] = lambda: None,
     ) -> str:
         """Keeps a change, and returns its id once it is on the disk.
 
         Args:
             until: when to give up waiting for another process that keeps one, by `time.monotonic`.
             expect: is called after that wait, and raises where the change shall not be kept any more.
-            complete: is called once nothing is in the way, keeps the change's pictures and returns it with their names.
-                So of a change that is refused no picture has to go again, which another might have come to name.
+            complete: is called once nothing is in the way, writes the change's pictures and returns it with the names
+                that they will have.
+            keep: is called once the change is written, too, and gives them those names. So of a change that is refused
+                no picture has to go again, which another might have come to name.
 
         Raises:
             Full: `most` wait.
@@ -131,8 +134,11 @@ class Journal:
                 write_text(self.folder / NAME, f"{uuid.uuid4().hex}\n")
             change_id = self._next_id()
             whole = complete(change)
-            with appearing_file(self._waiting / f"{change_id}{OF_WAITING}") as partial, partial.open("w") as file:
-                file.writelines(f"{line}\n" for line in whole.lines())
+            with appearing_file(self._waiting / f"{change_id}{OF_WAITING}") as partial:
+                with partial.open("w") as file:
+                    file.writelines(f"{line}\n" for line in whole.lines())
+                sync(partial)
+                keep()
         return change_id
 
     def waiting(self) -> list[str]:
@@ -169,7 +175,7 @@ class Journal:
 
     def tidy(self) -> None:
         """Removes what is left of changes that are done, and the oldest of what is told of them."""
-        done = sorted(self._told())
+        done = sorted(_ids(self._done, OF_DONE))
         for change_id in {*self.waiting()} & {*done}:  # of one that was killed in between
             (self._waiting / f"{change_id}{OF_WAITING}").unlink(missing_ok=True)
         if len(done) > DONE_KEPT + SPARE:
@@ -189,8 +195,8 @@ class Journal:
         return None
 
     def ids(self) -> Sequence[str]:
-        """Of all changes that are told of, the newest first."""
-        return sorted({*self.waiting(), *self._told()}, reverse=True)
+        """Of all changes that are told of, the newest first, and of what is only named as one: `look_up` says why."""
+        return sorted({entry.name[:DIGITS] for entry in self._all_named()}, reverse=True)
 
     def trouble(self) -> str | None:
         """Why nothing can be applied at present; None where nothing is known to be in the way."""
@@ -212,14 +218,12 @@ class Journal:
         with open_regular(self._waiting / f"{change_id}{OF_WAITING}") as file:
             return Head.model_validate_json(file.readline())
 
-    def _told(self) -> list[str]:
-        """The ids of what is done, as far back as is told of."""
-        return _ids(self._done, OF_DONE)
+    def _all_named(self) -> list[os.DirEntry[str]]:
+        return [*_named(self._waiting, OF_WAITING), *_named(self._done, OF_DONE)]
 
     def _next_id(self) -> str:
         """One after all that there are, be they changes or only named so. Raises OSError where none has its digits."""
-        named = (*_named(self._waiting, OF_WAITING), *_named(self._done, OF_DONE))
-        if (last := max(named, key=lambda entry: entry.name[:DIGITS], default=None)) is None:
+        if (last := max(self._all_named(), key=lambda entry: entry.name[:DIGITS], default=None)) is None:
             return f"{1:0{DIGITS}d}"
         number = int(last.name[:DIGITS]) + 1
         if number >= 10**DIGITS:
