@@ -197,7 +197,7 @@ class Receiver:
         except Full:
             raise Problem(
                 Cause.BUSY,
-                f"{self._settings.changes_waiting:,} changes wait to be applied; try again in a while.",
+                f"As many changes wait as may, which is {self._settings.changes_waiting:,}; try again in a while.",
                 headers={"Retry-After": "5"},
             ) from None
         except NoSpace:
