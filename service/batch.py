@@ -9,6 +9,7 @@ import typer
 
 from indexer.records.tag_filter import TagFilter
 from service.engine.serving import open_linker
+from service.offline.counted import counted
 from service.offline.finding import Finding
 from service.offline.linking import SetOptions, link_all
 from service.offline.mentions import Annotations, Folder
@@ -88,22 +89,22 @@ def batch(
             rows.expect_set(source)
             before = len(rows)
             link_all(source, linker, rows, options)
-    typer.echo(f"{out}: {rows.added} rows added to {before}; {rows.failed} of those added say what went wrong.")
+    added, failed = counted(rows.added, "row", "rows"), counted(rows.failed, "says", "say")
+    typer.echo(f"{out}: {added} added to {before:,}; of those added {failed} what went wrong.")
     if isinstance(source, Folder) and source.others:
+        found = counted(len(source.others), "picture is", "pictures are")
         typer.echo(
-            f"{len(source.others):,} pictures are none of {others.READ} and were left out, such as"
-            f" {source.others[0]!r}: convert them first.",
-            err=True,
+            f"{found} none of {others.READ} and left out, such as {source.others[0]!r}: convert them first.", err=True
         )
     for line in _more_to_say(source, rows):
         typer.echo(line)
+    mentions = source if isinstance(source, Annotations) else None
     if csv_file is not None:
-        write_table(out, csv_file)
+        write_table(out, csv_file, pictures=images, mentions=mentions)
         typer.echo(f"Wrote {csv_file}")
     if sheet is not None:
-        mentions = source if isinstance(source, Annotations) else None
         on_it = write_sheet(out, images, sheet, records=linker.index, sure=settings.sure, mentions=mentions)
-        typer.echo(f"Wrote {sheet}, with {on_it} pictures (at most {MOST_PICTURES}).")
+        typer.echo(f"Wrote {sheet}, with {counted(on_it, 'picture', 'pictures')} (at most {MOST_PICTURES}).")
 
 
 def _expect_places(written: Mapping[str, Path | None], read: Mapping[str, Path | None]) -> None:
@@ -125,14 +126,15 @@ def _more_to_say(source: Folder | Annotations, rows: Rows) -> Iterator[str]:
     if len(rows) and not rows.added and not rows.mended:
         yield "Every mention has a row already: to link them with other options, name another --out."
     if rows.mended:
-        yield f"{rows.mended} rows that held errors before are linked now."
+        yield f"{counted(rows.mended, 'row that held an error is', 'rows that held errors are')} linked now."
     if rows.errors:
-        yield f"{rows.errors} rows hold errors; the next run tries them again."
+        yield f"{counted(rows.errors, 'row holds an error', 'rows hold errors')}; the next run tries again."
     if isinstance(source, Annotations) and source.copies:
-        yield f"{source.copies} annotations are given twice, word for word; each has one row."
+        yield f"{counted(source.copies, 'annotation is', 'annotations are')} left out: another says it word for word."
     if isinstance(source, Folder) and source.linked:
-        done = "were followed" if source.follow_links else "are left out (--follow-links reads them)"
-        yield f"{len(source.linked)} links to folders outside {done}: {', '.join(source.linked[:3])}."
+        links = counted(len(source.linked), "link to a folder", "links to folders")
+        done = "followed" if source.follow_links else "left out (--follow-links reads what is there)"
+        yield f"{links} outside, {done}: {', '.join(map(repr, source.linked[:3]))}."
 
 
 if __name__ == "__main__":

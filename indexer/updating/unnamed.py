@@ -7,6 +7,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -139,11 +140,13 @@ def _expect_as_written(version: Version, name: str) -> None:
 
 
 def _named_by_waiting(home: Path) -> set[str]:
-    """What changes that wait may name: whatever in them looks like a picture's name."""
+    """What changes that wait may name: whatever in them looks like a picture's name, in a copy of one, too."""
     found: set[str] = set()
     folder = home / CHANGES / WAITING
     for path in folder.iterdir() if folder.is_dir() else ():
-        with open_regular(path) as file:
+        if not path.is_file():  # but a folder or a pipe that was put there, or what came in and has its name by now
+            continue
+        with suppress(FileNotFoundError), open_regular(path) as file:
             for line in file:
                 found.update(name.decode("ascii") for name in NAME.findall(line))
     return found

@@ -4,6 +4,7 @@ Each is a file that appears whole, and is on the disk before anybody is answered
 were accepted, on one machine or on several that share the folder.
 """
 
+import errno
 import hashlib
 import os
 import shutil
@@ -16,13 +17,15 @@ from typing import Literal
 
 from indexer.updating.sent import CHANGES, WAITING, pictures_of, receiving
 from service.changes.change import Account, Change, Head
-from wikiclip.base.files import appearing_file, write_text
+from wikiclip.base.files import appearing_file, sync, write_text
 from wikiclip.base.locks import locked
 from wikiclip.base.regular_files import open_regular, read_regular
 
 DONE, LOCK, TROUBLE = "done", "LOCK", "TROUBLE"
 NAME, WORK = "NAME", "work"  # of the file of the journal's own name, and the folder of what is under way
 MOST_BYTES = 2**30  # of a change on the disk
+DIGITS = 12  # of an id
+OF_WAITING, OF_DONE = ".jsonl", ".json"
 DONE_KEPT = 10_000  # jobs that are told of after they were done
 SPARE = 1_000  # more of them before the oldest go
 
@@ -104,19 +107,22 @@ class Journal:
         until: float = inf,
         expect: Callable[[], object] = lambda: None,
         complete: Callable[[Change], Change] = lambda change: change,
+        keep: Callable[[], object] = lambda: None,
     ) -> str:
         """Keeps a change, and returns its id once it is on the disk.
 
         Args:
             until: when to give up waiting for another process that keeps one, by `time.monotonic`.
             expect: is called after that wait, and raises where the change shall not be kept any more.
-            complete: is called once nothing is in the way, keeps the change's pictures and returns it with their names.
-                So of a change that is refused no picture has to go again, which another might have come to name.
+            complete: is called once nothing is in the way, writes the change's pictures and returns it with the names
+                that they will have.
+            keep: is called once the change is written, too, and gives them those names. So of a change that is refused
+                no picture has to go again, which another might have come to name.
 
         Raises:
             Full: `most` wait.
             Held: another process keeps one for longer.
-            OSError: it cannot be written.
+            OSError: it cannot be written, or there is no number after the last one.
         """
         for folder in (self._waiting, self._done):
             if not folder.is_dir():
@@ -126,20 +132,22 @@ class Journal:
             self.expect_room(most)
             if not (self.folder / NAME).exists():
                 write_text(self.folder / NAME, f"{uuid.uuid4().hex}\n")
+            change_id = self._next_id()
             whole = complete(change)
-            known = [*self.waiting(), *self._ids(self._done)]
-            change_id = f"{int(max(known, default='0')) + 1:012d}"
-            with appearing_file(self._waiting / f"{change_id}.jsonl") as partial, partial.open("w") as file:
-                file.writelines(f"{line}\n" for line in whole.lines())
+            with appearing_file(self._waiting / f"{change_id}{OF_WAITING}") as partial:
+                with partial.open("w") as file:
+                    file.writelines(f"{line}\n" for line in whole.lines())
+                sync(partial)
+                keep()
         return change_id
 
     def waiting(self) -> list[str]:
         """The ids of what is accepted and not done, the oldest first."""
-        return sorted(self._ids(self._waiting))
+        return sorted(_ids(self._waiting, OF_WAITING))
 
     def size(self, change_id: str) -> int:
         """Bytes of a change that waits."""
-        return (self._waiting / f"{change_id}.jsonl").stat().st_size
+        return (self._waiting / f"{change_id}{OF_WAITING}").stat().st_size
 
     def read(self, change_id: str) -> tuple[Change, str]:
         """A change that waits, and its mark.
@@ -149,25 +157,30 @@ class Journal:
 
         Raises:
             OSError: it waits no more, or cannot be read.
-            ValueError: it holds something else.
+            ValueError: it holds something else, or more than any change does.
         """
-        content = read_regular(self._waiting / f"{change_id}.jsonl", most=MOST_BYTES)
+        try:
+            content = read_regular(self._waiting / f"{change_id}{OF_WAITING}", most=MOST_BYTES)
+        except OSError as error:
+            if error.errno == errno.EFBIG:
+                raise ValueError(str(error)) from error
+            raise
         mark = f"{self.name} {hashlib.sha256(content).hexdigest()[:32]}"
         return Change.of_lines(content.splitlines()), mark
 
     def finish(self, change_id: str, done: Done) -> None:
         """Notes what became of a change, which waits no more. Whoever holds the folder of the versions calls it."""
-        write_text(self._done / f"{change_id}.json", done.model_dump_json(exclude_defaults=True) + "\n")
-        (self._waiting / f"{change_id}.jsonl").unlink(missing_ok=True)
+        write_text(self._done / f"{change_id}{OF_DONE}", done.model_dump_json(exclude_defaults=True) + "\n")
+        (self._waiting / f"{change_id}{OF_WAITING}").unlink(missing_ok=True)
 
     def tidy(self) -> None:
         """Removes what is left of changes that are done, and the oldest of what is told of them."""
-        done = sorted(self._ids(self._done))
+        done = sorted(_ids(self._done, OF_DONE))
         for change_id in {*self.waiting()} & {*done}:  # of one that was killed in between
-            (self._waiting / f"{change_id}.jsonl").unlink(missing_ok=True)
+            (self._waiting / f"{change_id}{OF_WAITING}").unlink(missing_ok=True)
         if len(done) > DONE_KEPT + SPARE:
             for change_id in done[:-DONE_KEPT]:
-                (self._done / f"{change_id}.json").unlink(missing_ok=True)
+                (self._done / f"{change_id}{OF_DONE}").unlink(missing_ok=True)
 
     def look_up(self, change_id: str) -> Done | Head | None:
         """What became of a change, or that it waits; None where there is none.
@@ -182,8 +195,8 @@ class Journal:
         return None
 
     def ids(self) -> Sequence[str]:
-        """Of all changes that are told of, the newest first."""
-        return sorted({*self._ids(self._waiting), *self._ids(self._done)}, reverse=True)
+        """Of all changes that are told of, the newest first, and of what is only named as one: `look_up` says why."""
+        return sorted({entry.name[:DIGITS] for entry in self._all_named()}, reverse=True)
 
     def trouble(self) -> str | None:
         """Why nothing can be applied at present; None where nothing is known to be in the way."""
@@ -199,23 +212,44 @@ class Journal:
             write_text(self.folder / TROUBLE, why + "\n")
 
     def _found_done(self, change_id: str) -> Done:
-        return Done.model_validate_json(read_regular(self._done / f"{change_id}.json"))
+        return Done.model_validate_json(read_regular(self._done / f"{change_id}{OF_DONE}"))
 
     def _found_waiting(self, change_id: str) -> Head:
-        with open_regular(self._waiting / f"{change_id}.jsonl") as file:
+        with open_regular(self._waiting / f"{change_id}{OF_WAITING}") as file:
             return Head.model_validate_json(file.readline())
 
-    @staticmethod
-    def _ids(folder: Path) -> list[str]:
-        try:
-            with os.scandir(folder) as entries:
-                names = [entry.name for entry in entries]
-        except FileNotFoundError:
-            return []
-        ids = (name.partition(".")[0] for name in names if name.endswith((".jsonl", ".json")))
-        return [each for each in ids if is_id(each)]  # and no copy that somebody made
+    def _all_named(self) -> list[os.DirEntry[str]]:
+        return [*_named(self._waiting, OF_WAITING), *_named(self._done, OF_DONE)]
+
+    def _next_id(self) -> str:
+        """One after all that there are, be they changes or only named so. Raises OSError where none has its digits."""
+        if (last := max(self._all_named(), key=lambda entry: entry.name[:DIGITS], default=None)) is None:
+            return f"{1:0{DIGITS}d}"
+        number = int(last.name[:DIGITS]) + 1
+        if number >= 10**DIGITS:
+            raise OSError(errno.EOVERFLOW, "No change can have a number after this one's: move it away", last.path)
+        return f"{number:0{DIGITS}d}"
+
+
+def _ids(folder: Path, suffix: str) -> list[str]:
+    return [entry.name[:DIGITS] for entry in _named(folder, suffix) if _is_file(entry)]
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    with suppress(OSError):  # of a link that leads round in a circle
+        return entry.is_file()
+    return False
+
+
+def _named(folder: Path, suffix: str) -> list[os.DirEntry[str]]:
+    """What is named as the folder's files are, and no copy that somebody made; it may be no file."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry for entry in entries if entry.name.endswith(suffix) and is_id(entry.name[: -len(suffix)])]
+    except FileNotFoundError:
+        return []
 
 
 def is_id(text: str) -> bool:
     """Whether it may be the id of a change."""
-    return len(text) == 12 and text.isascii() and text.isdecimal()
+    return len(text) == DIGITS and text.isascii() and text.isdecimal()

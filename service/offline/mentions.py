@@ -8,6 +8,7 @@ of boxes given by two corners. A file does not fit in memory, so it is read as a
 import hashlib
 import json
 import os
+import re
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -66,7 +67,8 @@ class Mention:
 class Folder:
     """Every picture below a folder, each as a whole; ids are paths from the folder.
 
-    What tells a picture is its suffix, or else its first bytes.
+    They come in the order of their names, of which 2 is before 10. What tells a picture is its suffix, or else its
+    first bytes.
 
     Args:
         follow_links: whether to go into folders that are linked into this one from outside of it.
@@ -91,11 +93,14 @@ class Folder:
                 found.append(path)
             elif _is_other_picture(path):
                 self.others.append(path.relative_to(self._folder).as_posix())
-        found.sort()
-        self.others.sort()
+        found.sort(key=self._place)
+        self.others.sort(key=numbers_as_such)
         for path in tqdm(found, desc="pictures", unit=" pictures"):
             name = path.relative_to(self._folder).as_posix()
             yield Mention(name, name, path, None)
+
+    def _place(self, path: Path) -> list[object]:
+        return [numbers_as_such(part) for part in path.relative_to(self._folder).parts]
 
     def _files(self) -> Iterator[Path]:
         root, seen = self._folder.resolve(), set[Path]()
@@ -205,6 +210,12 @@ def _hash(value: object) -> int:
     """64 bits, as sqlite's integers have."""
     text = json.dumps(value, sort_keys=True).encode("ascii")
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little", signed=True)
+
+
+def numbers_as_such(name: str) -> tuple[list[str | int], str]:
+    """What names are sorted by so that 2 comes before 10; where only noughts differ, by the names."""
+    parts = re.split("([0-9]+)", name)
+    return [int(part) if number % 2 else part for number, part in enumerate(parts)], name
 
 
 def _is_picture(path: Path) -> bool:

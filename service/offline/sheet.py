@@ -14,7 +14,9 @@ from tqdm import tqdm
 from indexer.errors import UnknownEntity
 from indexer.records.records import Records
 from service.offline.by_picture import asked_of_folder, asked_of_set, first_pictures
+from service.offline.counted import counted
 from service.offline.mentions import Mention
+from service.offline.places import picture_name
 from wikiclip.base.files import appearing_file
 from wikiclip.masks import RegionError, decode_region, expect_declared
 from wikiclip.pictures import PictureError, read_picture
@@ -101,19 +103,14 @@ def write_sheet(
         of_picture = [(row, next(asked)) for row in one.rows]
         path = next((mention.picture for _, mention in of_picture if mention.picture is not None), None)
         answers = [answer(row, mention, shown) for row, mention, shown in _shown(path, of_picture)]
-        on_it.append(OnSheet(_name(path, one.image_id, pictures), answers, one.more))
+        on_it.append(OnSheet(picture_name(path, one.image_id, pictures), answers, one.more))
     every = [each for one in on_it for each in one.answers]
     counts = {kind: sum(each.kind == kind for each in every) for kind in ("sure", "unsure", "error")}
     environment = Environment(loader=PackageLoader("service", "offline"), autoescape=True, undefined=StrictUndefined)
     page = environment.get_template("sheet.html")
-    with appearing_file(out) as partial, partial.open("w", encoding="utf-8") as file:
-        file.writelines(page.generate(pictures=on_it, counts=counts, sure=sure))
+    with appearing_file(out) as partial, partial.open("w", encoding="utf-8", errors="replace") as file:
+        file.writelines(page.generate(pictures=on_it, counts=counts, sure=sure, counted=counted))
     return len(on_it)
-
-
-def _name(path: Path | None, image_id: object, folder: Path) -> str:
-    """The picture's path in the folder; its id where nothing leads to it."""
-    return str(image_id) if path is None else path.relative_to(folder).as_posix()
 
 
 def _shown(

@@ -2,12 +2,13 @@
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from service.offline.mentions import Mention
+from service.offline.places import Box, placed, region_box
 from wikiclip.base.files import appearing_file
-from wikiclip.masks import bounds, decode_region
 
 HEAD = (
     "picture",
@@ -24,21 +25,32 @@ HEAD = (
     "error",
 )
 
+Line = tuple[Mapping[str, Any], str, str, Box | None]  # a row, its picture's name, its part of that, and where it is
 
-def write_table(rows: Path, out: Path) -> None:
-    """Writes a line for each candidate of each row as CSV, in one step; boxes only where rows tell their regions.
 
-    A cell that a spreadsheet would run as a formula begins with an apostrophe.
+def write_table(rows: Path, out: Path, *, pictures: Path, mentions: Iterable[Mention] | None = None) -> None:
+    """Writes a line for each candidate of each row as CSV, in one step.
+
+    A cell that a spreadsheet would run as a formula begins with an apostrophe. What no text can hold, such as a name in
+    an encoding of old, has a question mark in its place.
 
     Args:
         out: cells are separated by tabs where it ends in `.tsv`: a comma is what some languages write numbers with, and
             their spreadsheets expect another separator.
+        pictures: the folder that the rows' pictures are in.
+        mentions: the set that was linked; None for a folder, whose rows name their pictures and regions.
+
+    Raises:
+        WikiClipError: the set cannot be read.
     """
-    with appearing_file(out) as partial, partial.open("w", encoding="utf-8-sig", newline="") as file:
+    with (
+        appearing_file(out) as partial,
+        partial.open("w", encoding="utf-8-sig", errors="replace", newline="") as file,
+    ):
         lines = csv.writer(file, delimiter="\t" if out.suffix.lower() == ".tsv" else ",")
         lines.writerow(HEAD)
-        for row in read_rows(rows):
-            place = [_inert(row["image_id"]), _inert(_part(row)), *_box(row)]
+        for row, picture, part, box in _of_folder(rows) if mentions is None else _of_set(rows, mentions, pictures):
+            place = [_inert(picture), _inert(part), *(box or [""] * 4)]
             for rank, one in enumerate(row.get("candidates", ()), start=1):
                 told = [rank, _inert(one["entity_id"]), _inert(one["title"]), one["score"]]
                 lines.writerow([*place, *told, row["confidence"], ""])
@@ -52,21 +64,24 @@ def read_rows(rows: Path) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, file)
 
 
-def _part(row: Mapping[str, Any]) -> str:
-    """Which part of its picture a row is about: a number where it was found there, an id that somebody gave as it is;
-    nothing for the whole picture of a folder."""
-    annotation, picture = row["annotation_id"], row["image_id"]
-    if isinstance(picture, str) and annotation == picture:
-        return ""
-    return str(annotation).removeprefix(f"{picture}#")
+def _of_folder(rows: Path) -> Iterator[Line]:
+    """A part is a number where it was found, and nothing for the whole picture."""
+    for row in read_rows(rows):
+        annotation, picture = str(row["annotation_id"]), str(row["image_id"])
+        yield row, picture, "" if annotation == picture else annotation.removeprefix(f"{picture}#"), _told_box(row)
 
 
-def _box(row: Mapping[str, Any]) -> list[int | str]:
+def _of_set(rows: Path, mentions: Iterable[Mention], pictures: Path) -> Iterator[Line]:
+    """A part is the id that somebody gave, as it is."""
+    for row, place in placed(read_rows(rows), mentions, pictures):
+        yield row, place.picture, str(row["annotation_id"]), place.box
+
+
+def _told_box(row: Mapping[str, Any]) -> Box | None:
     if "region" not in row:
-        return [""] * 4
+        return None
     height, width = row["region"]["size"]
-    left, top, right, bottom = bounds(decode_region(row["region"], height=height, width=width))
-    return [left, top, right - left, bottom - top]
+    return region_box(row["region"], height=height, width=width)
 
 
 def _inert(value: object) -> str:

@@ -12,7 +12,7 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from service.changes.journal import Full, Journal, NoSpace
-from service.changes.pictures import expect_picture, store
+from service.changes.pictures import Incoming, expect_picture
 from service.errors import BY_CODE, Cause, Problem
 from service.http.bodies import JSON, JSON_LINES, MULTIPART, Bodies, ContentType, content_type
 from service.http.turns import Deadline, Turns
@@ -176,14 +176,15 @@ class Receiver:
 
     def _accept(self, draft: Draft, deadline: Deadline, expect_awaited: Callable[[], None]) -> JobOut:
         receiving = self.journal.receiving(until=deadline.until) if draft.pictures else nullcontext()
-        with self._refusing(deadline), receiving:
+        with self._refusing(deadline), receiving, Incoming(self.journal.pictures) as pictures:
             expect_awaited()
             job_id = self.journal.accept(
                 draft.change,
                 most=self._settings.changes_waiting,
                 until=deadline.until,
                 expect=expect_awaited,
-                complete=lambda _: draft.with_pictures([store(each, self.journal.pictures) for each in draft.pictures]),
+                complete=lambda _: draft.with_pictures([pictures.add(each) for each in draft.pictures]),
+                keep=pictures.keep,
             )
             return shown(job_id, draft.change.head)
 
@@ -196,7 +197,7 @@ class Receiver:
         except Full:
             raise Problem(
                 Cause.BUSY,
-                f"{self._settings.changes_waiting:,} changes wait to be applied; try again in a while.",
+                f"As many changes wait as may, which is {self._settings.changes_waiting:,}; try again in a while.",
                 headers={"Retry-After": "5"},
             ) from None
         except NoSpace:

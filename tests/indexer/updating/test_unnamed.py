@@ -1,6 +1,7 @@
 """Pictures that came with changes go once nothing names them, and none before."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -193,3 +194,15 @@ def test_a_version_that_was_placed_and_not_published_counts(home: Path):
     assert version_ids(home) == [base]
     assert swept(home) == Removed()
     assert there(home) == {name}
+
+
+def test_what_is_no_file_among_those_that_wait_keeps_no_picture_from_going(home: Path):
+    names = [sent(home, number) for number in range(3)]
+    wait(home, 1, f'{{"pictures": ["{names[0]}"]}}'.encode())
+    waiting = home / "changes" / "waiting"
+    (waiting / f"{2:012d}.bak.jsonl").write_text(names[1])  # a copy that somebody may put back
+    (waiting / f"{3:012d}.jsonl").mkdir()
+    os.mkfifo(waiting / f"{4:012d}.jsonl")
+    (waiting / f"{5:012d}.jsonl").symlink_to("nothing")
+    assert swept(home).pictures == 1
+    assert there(home) == {*names[:2]}

@@ -1,5 +1,6 @@
 """What waits is applied once, wherever the process that applies it was killed."""
 
+import os
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -217,3 +218,25 @@ def test_a_damaged_file_of_a_change_stops_no_other(home: Path) -> None:
     apply(home)
     found = [journal.look_up(each) for each in ids]
     assert [each.state for each in found if isinstance(each, Done)] == ["failed", "done"]
+
+
+def test_a_file_that_is_only_named_like_a_change_stops_none(home: Path) -> None:
+    """The loop takes no second look at it, and pictures that nothing names go all the same."""
+    journal = Journal(home)
+    (first,) = accept(journal, put("a", "first"))
+    waiting = journal.folder / "waiting"
+    for name in (f"{911:012d}.json", f"{912:012d}.bak.jsonl", f"{913:012d}.jsonl"):
+        (waiting / name).touch()
+    (waiting / f"{914:012d}.jsonl").mkdir()
+    os.mkfifo(waiting / f"{915:012d}.jsonl")
+    (waiting / f"{916:012d}.jsonl").symlink_to("nothing")
+    (last,) = accept(journal, put("b", "second"))
+    orphan = store(drawn((1, 2, 3)), journal.pictures)
+    applier = applier_of(home)
+    assert applier._step(0.5) == service.changes.applier.LOOK_S
+    assert journal.trouble() is None
+    assert journal.waiting() == []
+    found = {each: journal.look_up(each) for each in (first, f"{913:012d}", last)}
+    assert [each.state for each in found.values() if isinstance(each, Done)] == ["done", "failed", "done"]
+    applier._sweep()
+    assert not (journal.pictures / orphan).exists()

@@ -1,5 +1,6 @@
 """What was accepted is on the disk, in order, and bounded."""
 
+import os
 import threading
 from pathlib import Path
 
@@ -96,3 +97,52 @@ def test_what_is_torn_is_no_change() -> None:
         Change.of_lines([b"{"])
     with pytest.raises(ValueError, match="Invalid JSON"):
         Change.of_lines([])
+
+
+@pytest.mark.parametrize("place", ["waiting", "done"])
+def test_what_is_only_named_like_a_change_is_none(tmp_path: Path, place: str) -> None:
+    journal = Journal(tmp_path)
+    first = journal.accept(change("x"), most=2)
+    folder, suffix = tmp_path / "changes" / place, ".jsonl" if place == "waiting" else ".json"
+    other = ".json" if place == "waiting" else ".jsonl"
+    for name in (f"{911:012d}{other}", f"{912:012d}.bak{suffix}", f"{913:012d}{suffix}.partial", f"{914}{suffix}"):
+        (folder / name).touch()
+    (folder / f"{915:012d}{suffix}").mkdir()
+    os.mkfifo(folder / f"{916:012d}{suffix}")
+    (folder / f"{917:012d}{suffix}").symlink_to("nothing")
+    (folder / f"{918:012d}{suffix}").symlink_to(f"{918:012d}{suffix}")
+    assert journal.waiting() == [first]
+    assert list(journal.ids()) == [*(f"{number:012d}" for number in (918, 917, 916, 915)), first]
+    second = journal.accept(change("y"), most=2)
+    assert second == f"{919:012d}", "it takes no other's place"
+    assert journal.waiting() == [first, second]
+    done = Done(head=HEAD, state="done", index_version="v", finished="now", put=1, removed=0)
+    for each in (first, second):
+        journal.finish(each, done)
+    journal.tidy()
+    assert journal.waiting() == []
+    assert [journal.look_up(each) for each in (second, first)] == [done, done]
+
+
+def test_after_the_last_number_nothing_is_accepted_and_nothing_lost(tmp_path: Path) -> None:
+    journal, last = Journal(tmp_path), "999999999999"
+    first = journal.accept(change("x"), most=9)
+    (tmp_path / "changes" / "waiting" / f"{int(last) - 1}.jsonl").touch()
+    assert journal.accept(change("y"), most=9) == last
+
+    def complete(_: Change) -> Change:
+        raise AssertionError("its pictures would stay")
+
+    for _ in range(2):
+        with pytest.raises(OSError, match=f"move it away: .*{last}"):
+            journal.accept(change("z"), most=9, complete=complete)
+    assert journal.waiting() == [first, str(int(last) - 1), last]
+    assert journal.read(last)[0] == change("y")
+
+
+def test_a_file_larger_than_any_change_is_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal(tmp_path)
+    change_id = journal.accept(change("x"), most=1)
+    monkeypatch.setattr("service.changes.journal.MOST_BYTES", 9)
+    with pytest.raises(ValueError, match="more than 9 bytes"):
+        journal.read(change_id)

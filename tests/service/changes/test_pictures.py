@@ -4,6 +4,7 @@ import shutil
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from errno import ENOSPC
 from itertools import count
 from pathlib import Path
 
@@ -125,3 +126,48 @@ def test_it_waits_for_a_picture_that_is_being_received(home: Path) -> None:
             journal.accept(change_of(name), most=10)
         assert removing.result() == 0
     assert (journal.pictures / name).is_file()
+
+
+def test_of_a_change_that_cannot_be_written_no_picture_stays(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever write it is that the disk has no room for; a picture that was there before stays."""
+    receiver = Receiver(Settings(index=home))
+    journal = receiver.journal
+    there = journal.pictures / store(CONTENTS[1], journal.pictures)
+    draft = Draft(draft_of(b"").change, [*CONTENTS[:4], CONTENTS[0]])
+    left = 0
+
+    def synced(path: Path) -> None:
+        nonlocal left
+        if path.suffix == ".partial":
+            if left == 0:
+                raise OSError(ENOSPC, "No space left on device", str(path))
+            left -= 1
+
+    monkeypatch.setattr("service.changes.pictures.sync", synced)
+    monkeypatch.setattr("service.changes.journal.sync", synced)
+    for rooms in range(4):  # for three pictures, and the change itself
+        left = rooms
+        with pytest.raises(Problem) as caught:
+            receiver._accept(draft, Deadline(60), lambda: None)
+        assert (caught.value.cause, left) == (Cause.NO_ROOM, 0)
+        assert [path for path in journal.pictures.rglob("*") if path.is_file()] == [there]
+        assert not any((journal.folder / "waiting").iterdir())
+    left = 4
+    job = receiver._accept(draft, Deadline(60), lambda: None)
+    names = journal.read(job.job_id)[0].puts[0].pictures
+    assert names is not None
+    assert [(journal.pictures / str(name)).read_bytes() for name in names] == draft.pictures
+
+
+def test_where_numbers_end_a_change_is_refused_and_the_log_says_why(
+    home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    receiver = Receiver(Settings(index=home))
+    waiting = receiver.journal.folder / "waiting"
+    waiting.mkdir(parents=True)
+    (waiting / "999999999999.jsonl").touch()
+    with pytest.raises(Problem) as caught:
+        receiver._accept(draft_of(CONTENTS[0]), Deadline(60), lambda: None)
+    assert caught.value.cause is Cause.NO_ROOM
+    assert "move it away" in caplog.text
+    assert not any(path.is_file() for path in receiver.journal.pictures.rglob("*"))

@@ -81,7 +81,7 @@ def test_rows_equal_the_route_s_answers(run: Any, pictures: Path, tmp_path: Path
     coco.write_text(json.dumps(annotations()))
     result = run("--annotations", coco, "--images", pictures, "--out", out, "--top-k", 3)
     assert result.exit_code == 0, result.output
-    assert "10 rows added to 0; 5 of those" in result.stdout
+    assert "10 rows added to 0; of those added 5 say" in result.stdout
     rows = rows_of(out)
     errors = {key: row["error"]["type"].rpartition(":")[2] for key, row in rows.items() if "error" in row}
     assert errors == {
@@ -124,7 +124,7 @@ def test_a_folder_of_pictures(run: Any, pictures: Path, tmp_path: Path) -> None:
     assert rows.keys() == {"04/oven_04.png", "cut.png"}
     assert len(rows["04/oven_04.png"]["candidates"]) == 10
     assert rows["cut.png"]["error"]["type"] == "urn:wikiclip:problem:malformed-image"
-    assert result.stderr.count("were left out") == 0
+    assert result.stderr.count("left out") == 0
 
 
 def test_pictures_that_are_not_read_are_counted(run: Any, tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_pictures_that_are_not_read_are_counted(run: Any, tmp_path: Path) -> Non
         Image.new("RGB", (4, 4)).save(tmp_path / "scans" / name, format="TIFF")
     result = run("--images", tmp_path / "scans", "--out", tmp_path / "out.jsonl")
     assert result.exit_code == 0
-    told = "2 pictures are none of JPEG, PNG, WebP or GIF and were left out, such as 'a.TIFF': convert them first."
+    told = "2 pictures are none of JPEG, PNG, WebP or GIF and left out, such as 'a.TIFF': convert them first."
     assert result.stderr.splitlines().count(told) == 1
     assert told not in result.stdout
 
@@ -163,10 +163,12 @@ def test_what_went_wrong_is_tried_again_and_another_set_is_refused(run: Any, pic
     empty.mkdir()
     document = {"images": [{"id": 1, "file_name": "04/oven_04.png"}], "annotations": [{"id": 1, "image_id": 1}]}
     coco.write_text(json.dumps(document))
-    assert "1 rows hold errors" in run("--annotations", coco, "--images", empty, "--out", out).stdout
+    said = run("--annotations", coco, "--images", empty, "--out", out).stdout
+    assert "1 row added to 0; of those added 1 says what went wrong." in said
+    assert "1 row holds an error; the next run tries again." in said
     again = run("--annotations", coco, "--images", pictures, "--out", out).stdout
-    assert "1 rows that held errors before are linked now" in again
-    assert "hold errors" not in again
+    assert "1 row that held an error is linked now" in again
+    assert "the next run" not in again
     assert linked(out) == [True]
     document["annotations"][0]["bbox"] = BOX["box"]
     coco.write_text(json.dumps(document))

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -89,7 +90,7 @@ def test_table_and_sheet_show_all_of_it(run: Any, photos: Path, tmp_path: Path, 
     first = next(line for line in lines if line["picture"] == "a.png" and line["part"] == "1")
     assert int(first["width"]) > 40
     assert sum(line["error"] != "" for line in lines) == 1
-    write_table(out, tmp_path / "out.tsv")
+    write_table(out, tmp_path / "out.tsv", pictures=photos)
     with (tmp_path / "out.tsv").open(encoding="utf-8-sig", newline="") as file:
         assert list(csv.DictReader(file, delimiter="\t")) == lines
     html = sheet.read_text()
@@ -101,8 +102,9 @@ def test_table_and_sheet_show_all_of_it(run: Any, photos: Path, tmp_path: Path, 
     assert pictured > 0
     assert html.count("data:image/jpeg;base64,") == len(answered) + pictured, "the records' pictures stand beside them"
     sure = sum(row["confidence"] is not None and row["confidence"] >= 0.5 for row in answered)
-    assert f"3 pictures: {sure} answers are sure, {len(answered) - sure} are not, 1 could not be given" in html
-    assert html.count("Not sure. Nearest is") == len(answered) - sure
+    unsure = len(answered) - sure
+    assert f"3 pictures: {sure} answer{' is' if sure == 1 else 's are'} sure, {unsure} are not, 1 could not" in html
+    assert html.count("Not sure. Nearest is") == unsure > 1
     assert all(one["entity_id"] in html for row in answered for one in row["candidates"][:3])
 
 
@@ -142,14 +144,26 @@ def test_the_folder_of_a_table_is_made(run: Any, photos: Path, tmp_path: Path) -
     assert table.read_text(encoding="utf-8-sig").startswith("picture\tpart")
 
 
-def test_ids_that_somebody_gave_stand_in_the_table_as_they_are(tmp_path: Path) -> None:
-    ids = [(12, 1), (1, 1), (100, 10), ("a.png", "a.png"), ("a.png#2", "a.png"), ("#7", "a.png"), ("a.png2", "a.png")]
+def test_what_was_found_in_a_picture_is_told_by_its_number(tmp_path: Path) -> None:
+    ids = [("a.png", "a.png"), ("a.png#2", "a.png"), ("a#1.png#12", "a#1.png"), ("a.png2", "a.png2")]
     rows, out = tmp_path / "rows.jsonl", tmp_path / "rows.csv"
     error = {"error": {"detail": "-"}}
     rows.write_text(
         "".join(json.dumps({"annotation_id": one, "image_id": picture, **error}) + "\n" for one, picture in ids)
     )
-    write_table(rows, out)
+    write_table(rows, out, pictures=tmp_path)
     with out.open(encoding="utf-8-sig", newline="") as file:
         parts = [line["part"] for line in csv.DictReader(file)]
-    assert parts == ["12", "1", "100", "", "2", "#7", "a.png2"]
+    assert parts == ["", "2", "12", ""]
+
+
+def test_a_name_that_is_no_utf_8_costs_neither_the_table_nor_the_sheet(run: Any, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (photos / os.fsdecode(b"link\xff")).symlink_to(tmp_path / "elsewhere")
+    (photos / "a.png").rename(photos / os.fsdecode(b"bad\xff.png"))
+    table, sheet = tmp_path / "out.csv", tmp_path / "out.html"
+    said = run("--images", photos, "--out", tmp_path / "out.jsonl", "--csv", table, "--sheet", sheet)
+    assert said.exit_code == 0, said.output
+    assert "1 link to a folder outside, followed: 'link\\udcff'." in said.output
+    assert "\nbad?.png," in table.read_text(encoding="utf-8-sig")
+    assert "<h2>bad?.png</h2>" in sheet.read_text(encoding="utf-8")

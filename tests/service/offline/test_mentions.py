@@ -258,3 +258,12 @@ def test_pictures_in_formats_that_are_not_read_are_known(tmp_path: Path) -> None
     folder = Folder(tmp_path)
     assert [mention.image_id for mention in folder] == ["e.jpg"]
     assert folder.others == ["a.tiff", "b.HEIC", "c"]
+
+
+def test_numbers_in_names_are_numbers_in_their_order(tmp_path: Path) -> None:
+    names = ["roll 2/1.png", "roll 2/10.png", "roll 10/1.png", "scan 01.png", "scan 1.png", "scan 2.png", "scan 10.png"]
+    names += ["scan 10a2.png", "scan 10a11.png", "scan a.png"]
+    for name in reversed(names):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    assert [mention.image_id for mention in Folder(tmp_path)] == names

@@ -96,7 +96,10 @@ def test_a_set_s_regions_are_drawn_on_its_pictures(run: Any) -> None:
 
 
 def test_boxes_are_not_drawn_where_the_set_means_a_picture_of_another_size(run: Any) -> None:
-    html, _ = run([{"id": 1, "file_name": "2.png", "width": 2 * W, "height": H}], [{"id": 1, "image_id": 1, **box()}])
+    images = [{"id": 1, "file_name": "2.png", "width": 2 * W, "height": H}]
+    html, said = run(images, [{"id": 1, "image_id": 1, **box()}])
+    assert "with 1 picture (" in said
+    assert "<p>1 picture: 0 answers are sure, 0 are not, 1 could not be given." in html
     assert not drawn(html)
     assert 'class="error"' in html
 
