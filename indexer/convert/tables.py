@@ -55,9 +55,10 @@ def drafts_of_table(
 def _of_parquet(path: Path, columns: Columns, images: PictureFolder | None) -> Iterator[Draft | Loss | Note]:
     try:
         with pq.ParquetFile(path) as file, tqdm(total=file.metadata.num_rows, unit=" rows", desc=path.name) as bar:
-            header, number = _named_once(file.schema_arrow.names, path), 0
+            schema, number = file.schema_arrow, 0  # which is made anew, of all columns, whenever it is asked for
+            header = _named_once(schema.names, path)
             found = columns.among(header)
-            expect_texts(found, file.schema_arrow)
+            expect_texts(found, schema)
             unsplit = Unsplit(found)
             bar.write(f"{path.name}: {found.told()}.")
             read = [name for name in header if name not in found.left_out]
@@ -67,7 +68,7 @@ def _of_parquet(path: Path, columns: Columns, images: PictureFolder | None) -> I
                     unsplit.look(row)
                     yield from draft(f"{path.name}, row {number}", row, found, images)
                 bar.update(len(batch))
-            with_form = [name for name in header if not is_bytes(file.schema_arrow.field(name).type)]
+            with_form = [field.name for field in schema if not is_bytes(field.type)]
             yield from (*found.notes(with_form), *unsplit.notes())
     except (pa.ArrowException, OSError) as error:
         raise WikiClipError(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}.") from error
