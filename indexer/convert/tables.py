@@ -69,7 +69,7 @@ def _of_parquet(path: Path, columns: Columns, images: PictureFolder | None) -> I
                     yield from draft(f"{path.name}, row {number}", row, found, images)
                 bar.update(len(batch))
             with_form = [field.name for field in schema if not is_bytes(field.type)]
-            yield from (*found.notes(with_form), *unsplit.notes())
+            yield from (*found.notes(with_form, with_pictures=images is not None), *unsplit.notes())
     except (pa.ArrowException, OSError) as error:
         raise WikiClipError(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}.") from error
 
@@ -106,7 +106,7 @@ def _of_csv(
                     yield from draft(where, row, found, images)
                 else:
                     yield Loss(where, "a row has another number of cells than the header", record=True)
-            yield from (*found.notes(header), *unsplit.notes())
+            yield from (*found.notes(header, with_pictures=images is not None), *unsplit.notes())
     except (UnicodeDecodeError, LookupError) as error:
         raise WikiClipError(
             f"{path} is not in the encoding {encoding.removesuffix('-sig')} ({error}): name another, such as"

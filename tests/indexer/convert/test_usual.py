@@ -86,3 +86,21 @@ def test_one_language_s_words_are_ranked_and_english_goes_before_the_others(head
         of = words[one[0]] if one and FIRST not in one else words[FIRST]
         if len(one) <= 1 or FIRST in one:
             assert ordered[0] == min((name for name in header if name in of), key=of.index)
+
+
+def test_a_column_of_descriptions_or_pictures_that_was_not_found_is_told(tmp_path: Path) -> None:
+    no_text = "No column of descriptions was found: name it with --text."
+    no_pictures = "No column of pictures was found: name it with --image."
+    header, cells = ["Inv.-Nr.", "Titel", "Bemerkung", "Vorlage"], ["7", "Globus", "teuer gekauft", "7.png"]
+    record, said = convert(tmp_path, header, cells)
+    assert no_text in said
+    assert no_pictures not in said  # none were asked for
+    assert record.text == ""
+    assert "everybody who may ask sees: 'Bemerkung', 'Vorlage'." in said
+    (tmp_path / "7.png").touch()
+    _, said = convert(tmp_path, header, cells, "--images", str(tmp_path))
+    assert no_pictures in said
+    asked = ["--images", str(tmp_path), "--text", "Bemerkung", "--image", "Vorlage"]
+    record, said = convert(tmp_path, header, cells, *asked)
+    assert (record.text, record.images) == ("teuer gekauft", ("7.png",))
+    assert "was found" not in said
