@@ -1,7 +1,6 @@
 """A row of a table to a record's draft."""
 
 import math
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,9 +8,13 @@ from indexer.convert.columns import SEVERAL, Columns
 from indexer.convert.json_values import holds_bytes, json_value
 from indexer.convert.outcome import Draft, Loss, shown
 from indexer.convert.pictures import PictureFolder
+from indexer.convert.spoken import language_tag
 from indexer.picture_paths import URL
 
-TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")  # longer ones are words such as "Deutsch"
+NO_LANGUAGE = (
+    "a language is neither a tag such as de or zh-Hant nor a name that is known, and is kept in extra: --language gives"
+    " those records one"
+)
 
 
 def draft(where: str, row: Mapping[str, Any], columns: Columns, images: PictureFolder | None) -> Iterator[Draft | Loss]:
@@ -35,9 +38,12 @@ def draft(where: str, row: Mapping[str, Any], columns: Columns, images: PictureF
         found = [images.find(where, name) for name in line.get("images", ())]
         line["images"] = list(dict.fromkeys(path for path in found if isinstance(path, str)))
         yield from (loss for loss in found if isinstance(loss, Loss))
-    if line.get("lang") and not TAG.fullmatch(line["lang"]):
-        yield Loss(where, "a language is no tag such as de or zh-Hant, and is kept in extra", name=line.pop("lang"))
-        unread = {*named["lang"]}
+    if told := line.get("lang"):
+        line["lang"] = language_tag(told)
+        if line["lang"] is None:
+            unread |= {*named["lang"]}
+            if columns.language is None:
+                yield Loss(where, NO_LANGUAGE, name=told)
     if not line.get("lang") and columns.language is not None:
         line["lang"] = columns.language
     taken = ({column for of in named.values() for column in of} - unread) | {*columns.left_out}

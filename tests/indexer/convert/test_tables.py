@@ -275,8 +275,9 @@ def test_a_language_that_is_no_tag_is_kept_and_loses_no_record(tmp_path: Path):
         ["id", "title", "Language"],
         ["1", "A", "de"],
         ["2", "B", "German; Latin"],
-        ["3", "C", "Deutsch"],
+        ["3", "C", "Klingon"],
         ["4", "D", ""],
+        ["5", "E", "FRANÇAIS"],
     ]
     with (tmp_path / "t.csv").open("w", newline="") as file:
         csv.writer(file).writerows(rows)
@@ -284,11 +285,13 @@ def test_a_language_that_is_no_tag_is_kept_and_loses_no_record(tmp_path: Path):
     assert [(one.lang, one.extra) for one in records(tmp_path)] == [
         ("de", None),
         (None, '{"Language": "German; Latin"}'),
-        (None, '{"Language": "Deutsch"}'),
+        (None, '{"Language": "Klingon"}'),
         (None, None),
+        ("fr", None),
     ]
-    assert (
-        "2 parts left out: a language is no tag such as de or zh-Hant, and is kept in extra (first at t.csv:3" in said
-    )
-    convert(tmp_path, "table", str(tmp_path / "t.csv"), "--language", "fr")
-    assert [one.lang for one in records(tmp_path)] == ["de", "fr", "fr", "fr"]
+    why = "a language is neither a tag such as de or zh-Hant nor a name that is known, and is kept in extra"
+    assert f"2 parts left out: {why}: --language gives those records one (first at t.csv:3: 'German; Latin')" in said
+    said = convert(tmp_path, "table", str(tmp_path / "t.csv"), "--language", "it")
+    assert [one.lang for one in records(tmp_path)] == ["de", "it", "it", "it", "fr"]
+    assert records(tmp_path)[2].extra == '{"Language": "Klingon"}'
+    assert "Nothing was lost" in said
