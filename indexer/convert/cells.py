@@ -1,7 +1,9 @@
 """A row of a table to a record's draft."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from indexer.convert.columns import SEVERAL, Columns
@@ -11,6 +13,8 @@ from indexer.convert.pictures import PictureFolder
 from indexer.convert.spoken import language_tag
 from indexer.picture_paths import URL
 
+WEB_PAGE = re.compile(r"https?://")
+NO_WEB_PAGE = "a url begins with neither http:// nor https://, and is kept in extra"
 NO_LANGUAGE = (
     "a language is neither a tag such as de or zh-Hant nor a name that is known, and is kept in extra: --language gives"
     " those records one"
@@ -18,7 +22,8 @@ NO_LANGUAGE = (
 
 
 def draft(where: str, row: Mapping[str, Any], columns: Columns, images: PictureFolder | None) -> Iterator[Draft | Loss]:
-    """Yields what is lost of a row, and its draft. Columns that mean nothing here go to `extra`.
+    """Yields what is lost of a row, and its draft. Columns that mean nothing here go to `extra`, and what of the others
+    is not what they are taken for.
 
     Args:
         row: values by column; strings, or whatever Parquet has.
@@ -29,15 +34,11 @@ def draft(where: str, row: Mapping[str, Any], columns: Columns, images: PictureF
     line |= {key: _several(row, of, columns.split[key]) for key, of in named.items() if key in SEVERAL}
     line.setdefault("text", "")
     unread = set[str]()
-    urls = [name for name in line.get("images", ()) if URL.match(name)]
-    if urls:
-        line["images"] = [name for name in line["images"] if name not in urls]
-        why = "a picture is a URL, which is kept in extra: download it first"
-        yield from (Loss(where, why, name=name) for name in urls)
-    if images is not None:
-        found = [images.find(where, name) for name in line.get("images", ())]
-        line["images"] = list(dict.fromkeys(path for path in found if isinstance(path, str)))
-        yield from (loss for loss in found if isinstance(loss, Loss))
+    line["images"], losses, refused = _pictures(where, row, columns, images)
+    yield from losses
+    if (page := line.get("url")) and not WEB_PAGE.match(page):
+        unread |= {*named["url"]}
+        yield Loss(where, NO_WEB_PAGE, name=line.pop("url"))
     if told := line.get("lang"):
         line["lang"] = language_tag(told)
         if line["lang"] is None:
@@ -54,10 +55,30 @@ def draft(where: str, row: Mapping[str, Any], columns: Columns, images: PictureF
                 yield Loss(where, f"a cell of {shown(name)} holds bytes, which JSON has no form for")
             if _says(told := json_value(value)):
                 extra[name] = told
-    if urls:
-        extra["picture_urls"] = urls
+    extra |= refused
     held = {key: value for key, value in line.items() if value or key in ("entity_id", "title", "text")}
     yield Draft(where, {**held, "extra": extra} if extra else held)
+
+
+def _pictures(
+    where: str, row: Mapping[str, Any], columns: Columns, images: PictureFolder | None
+) -> tuple[list[str], list[Loss], dict[str, Any]]:
+    """The pictures that are taken; why others are not; and for `extra` the names of those, by their columns."""
+    named, split = columns.named.get("images", ()), columns.split["images"]
+    names = _several(row, named, split)
+    urls = [name for name in names if URL.match(name)]
+    why = "a picture is a URL, which is kept in extra: download it first"
+    losses = [Loss(where, why, name=name) for name in urls]
+    found = {name: name if images is None else images.find(where, name) for name in names if name not in urls}
+    refused = {name: at for name, at in found.items() if isinstance(at, Loss)}
+    losses += [replace(loss, why=f"{loss.why}; its name is kept in extra") for loss in refused.values()]
+    kept: dict[str, Any] = {}
+    for column in named:
+        if left := [name for name in _several(row, (column,), split) if name in refused]:
+            kept[column] = left if isinstance(row[column], list) else split.join(left)
+    if urls:
+        kept["picture_urls"] = urls
+    return list(dict.fromkeys(at for at in found.values() if isinstance(at, str))), losses, kept
 
 
 def _text(row: Mapping[str, Any], columns: tuple[str, ...]) -> str:

@@ -49,7 +49,7 @@ def drafts_of_table(
     else:
         yield from _of_csv(path, columns, images, delimiter, encoding)
     if images is not None:
-        images.expect_some()
+        images.expect_some(otherwise=", or with --image another column")
 
 
 def _of_parquet(path: Path, columns: Columns, images: PictureFolder | None) -> Iterator[Draft | Loss | Note]:

@@ -81,15 +81,18 @@ def test_a_table_becomes_records_and_every_loss_is_counted(tmp_path: Path, encod
         url="https://example.org/17",
         tags=("science", "brass"),
         lang="en",
-        extra=json.dumps({"weight": "2.50", "picture_urls": ["https://example.org/b.jpg"]}),
+        extra=json.dumps({"weight": "2.50", "photo": "none.jpg", "picture_urls": ["https://example.org/b.jpg"]}),
     )
     assert (second.entity_id, second.text, second.url) == ("18", "paper", None)
+    assert second.extra == '{"page": "ftp://example.org/18"}'
     assert "records.jsonl: 2 records. What was lost:" in said
     for told in (
         "1 parts left out: a picture is a URL, which is kept in extra: download it first"
         " (first at things.csv:2: 'https://example.org/b.jpg')",
-        "1 parts left out: a picture is not in the folder of pictures (first at things.csv:2: 'none.jpg')",
-        "1 parts left out: url: Value error, must begin with http:// or https:// (first at things.csv:4)",
+        "1 parts left out: a picture is not in the folder of pictures; its name is kept in extra (first at"
+        " things.csv:2: 'none.jpg')",
+        "1 parts left out: a url begins with neither http:// nor https://, and is kept in extra (first at things.csv:4:"
+        " 'ftp://example.org/18')",
         "1 records left out: the id was given before (first at things.csv:5)",
         "1 records left out: title: String should have at least 1 character (first at things.csv:6)",
         "1 records left out: a row has another number of cells than the header (first at things.csv:7)",

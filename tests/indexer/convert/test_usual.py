@@ -91,7 +91,7 @@ def test_one_language_s_words_are_ranked_and_english_goes_before_the_others(head
 def test_a_column_of_descriptions_or_pictures_that_was_not_found_is_told(tmp_path: Path) -> None:
     no_text = "No column of descriptions was found: name it with --text."
     no_pictures = "No column of pictures was found: name it with --image."
-    header, cells = ["Inv.-Nr.", "Objekt", "Bemerkung", "Vorlage"], ["7", "Globus", "teuer gekauft", "7.png"]
+    header, cells = ["Inv.-Nr.", "Name", "Bemerkung", "Vorlage"], ["7", "Globus", "teuer gekauft", "7.png"]
     record, said = convert(tmp_path, header, cells)
     assert no_text in said
     assert no_pictures not in said  # none were asked for
