@@ -298,3 +298,49 @@ def test_a_language_that_is_no_tag_is_kept_and_loses_no_record(tmp_path: Path):
     assert [one.lang for one in records(tmp_path)] == ["de", "it", "it", "it", "fr"]
     assert records(tmp_path)[2].extra == '{"Language": "Klingon"}'
     assert "Nothing was lost" in said
+
+
+@pytest.mark.parametrize("delimiter", [";;", "", '"', "\n", "\\t"])
+def test_a_delimiter_that_is_none_is_refused(tmp_path: Path, delimiter: str):
+    (tmp_path / "t.csv").write_text("id;title\n7;Wave\n")
+    with pytest.raises(WikiClipError, match=r"--delimiter '.*' separates no cells: write one character, such as ';'"):
+        convert(tmp_path, "table", str(tmp_path / "t.csv"), "--delimiter", delimiter)
+
+
+@pytest.mark.parametrize(
+    ("written", "mark", "named", "advised"),
+    [
+        ("utf-16", "", "utf-8", "utf-16"),
+        ("utf-16-le", "\ufeff", "cp1252", "utf-16"),
+        ("utf-16-be", "\ufeff", "utf-8", "utf-16"),
+        ("utf-16-le", "", "utf-8", "utf-16-le"),
+        ("utf-16-be", "", "latin-1", "utf-16-be"),
+        ("utf-16-le", "", "utf-16", "utf-16-le"),  # which wants a mark
+        ("utf-32", "", "utf-8", "utf-32"),
+    ],
+)
+def test_an_encoding_of_wide_characters_is_advised_and_read(
+    tmp_path: Path, written: str, mark: str, named: str, advised: str
+):
+    text = f"{mark}Inventarnummer;Name\r\n7;Weltkarte Čech\r\n"
+    (tmp_path / "t.csv").write_bytes(text.encode(written))
+    table = ["table", str(tmp_path / "t.csv")]
+    with pytest.raises(WikiClipError, match=rf"not in the encoding {named} \(.*\): .* --encoding {advised}\."):
+        convert(tmp_path, *table, "--encoding", named)
+    convert(tmp_path, *table, "--encoding", advised)
+    assert records(tmp_path) == [Entity("7", "Weltkarte Čech", "")]
+
+
+def test_columns_without_a_name_at_the_end_are_passed_over_where_nothing_is_in_them(tmp_path: Path):
+    (tmp_path / "t.csv").write_text("id;title;text;;\n7;Wave;;;\n8;Sea;A print;;  \n")
+    said = convert(tmp_path, "table", str(tmp_path / "t.csv"))
+    assert records(tmp_path) == [Entity("7", "Wave", ""), Entity("8", "Sea", "A print")]
+    assert "Nothing was lost" in said
+    assert "extra" not in said
+    (tmp_path / "t.csv").write_text("id;title;text;;\n7;Wave;;;\n8;Sea;;;lent\n")
+    said = convert(tmp_path, "table", str(tmp_path / "t.csv"))
+    assert [one.extra for one in records(tmp_path)] == [None, '{"column 5": "lent"}']
+    assert "everybody who may ask sees: 'column 5'." in said
+    (tmp_path / "t.csv").write_text("id;;title;;text\n")
+    with pytest.raises(WikiClipError, match="names the column '' twice"):
+        convert(tmp_path, "table", str(tmp_path / "t.csv"))
