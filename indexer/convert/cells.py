@@ -13,6 +13,8 @@ from indexer.convert.pictures import PictureFolder
 from indexer.convert.spoken import language_tag
 from indexer.picture_paths import URL
 
+ENDING = re.compile(r"\.\w{2,5}$")
+NO_ENDING = "a name without an ending such as .jpg is taken for no picture's where --image does not name its column"
 WEB_PAGE = re.compile(r"https?://")
 NO_WEB_PAGE = "a url begins with neither http:// nor https://, and is kept in extra"
 NO_LANGUAGE = (
@@ -27,7 +29,8 @@ def draft(where: str, row: Mapping[str, Any], columns: Columns, images: PictureF
 
     Args:
         row: values by column; strings, or whatever Parquet has.
-        images: the folder of pictures. One that is not in it is left out; if None, all are taken as they are named.
+        images: the folder of pictures. One that is not in it is left out; if None, all are taken as they are named, but
+            what has no ending in a column that nobody named.
     """
     named = columns.named
     line: dict[str, Any] = {key: _text(row, of) for key, of in named.items() if key not in SEVERAL}
@@ -69,7 +72,7 @@ def _pictures(
     urls = [name for name in names if URL.match(name)]
     why = "a picture is a URL, which is kept in extra: download it first"
     losses = [Loss(where, why, name=name) for name in urls]
-    found = {name: name if images is None else images.find(where, name) for name in names if name not in urls}
+    found = {name: _picture(where, name, columns, images) for name in names if name not in urls}
     refused = {name: at for name, at in found.items() if isinstance(at, Loss)}
     losses += [replace(loss, why=f"{loss.why}; its name is kept in extra") for loss in refused.values()]
     kept: dict[str, Any] = {}
@@ -79,6 +82,14 @@ def _pictures(
     if urls:
         kept["picture_urls"] = urls
     return list(dict.fromkeys(at for at in found.values() if isinstance(at, str))), losses, kept
+
+
+def _picture(where: str, name: str, columns: Columns, images: PictureFolder | None) -> str | Loss:
+    if images is not None:
+        return images.find(where, name)
+    if "images" in columns.rivals and not ENDING.search(name):  # a column that was found, of archives perhaps
+        return Loss(where, NO_ENDING, name=name)
+    return name
 
 
 def _text(row: Mapping[str, Any], columns: tuple[str, ...]) -> str:

@@ -24,7 +24,8 @@ class Columns:
         split: what separates several in one cell, by the keys of `SEVERAL`.
         language: of every record, where no column says.
         left_out: columns that no record has anything of.
-        rivals: columns that would have done as well as the one that was found, by the keys of a line.
+        rivals: columns that would have done as well as the one that was found, by the keys of a line whose column was
+            found and not named.
     """
 
     named: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -156,3 +156,16 @@ def test_what_names_no_picture_of_the_folder_stays_in_its_column(folder: Path, t
     pq.write_table(pa.table(columns), tmp_path / "t.parquet")
     convert(tmp_path, "table", str(tmp_path / "t.parquet"), "--images", str(folder))
     assert records(tmp_path)[0].extra == '{"images": ["gone.png"]}'
+
+
+def test_without_a_folder_a_column_that_was_found_has_pictures_with_an_ending(tmp_path: Path):
+    (tmp_path / "t.csv").write_text("id,title,archivo\n1,A,Fondo Real S.A.\n2,B,B.jpeg\n")
+    table = ["table", str(tmp_path / "t.csv")]
+    said = convert(tmp_path, *table)
+    assert [(one.images, one.extra) for one in records(tmp_path)] == [
+        ((), '{"archivo": "Fondo Real S.A."}'),
+        (("B.jpeg",), None),
+    ]
+    assert "an ending such as .jpg is taken for no picture's where --image does not name its column; its name" in said
+    convert(tmp_path, *table, "--image", "archivo")
+    assert [one.images for one in records(tmp_path)] == [("Fondo Real S.A.",), ("B.jpeg",)]

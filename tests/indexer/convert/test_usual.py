@@ -36,7 +36,7 @@ def convert(folder: Path, header: list[str], cells: list[str], *arguments: str) 
 @pytest.mark.parametrize("case", [str, str.upper, str.lower])
 def test_headers_are_found_in_the_language_of_the_table(table: dict[str, Any], case: Any, tmp_path: Path) -> None:
     header = [case(name) for name in table["header"]]
-    held = {"lang": "de", "url": "https://example.org/7"}
+    held = {"images": "it.png", "lang": "de", "url": "https://example.org/7"}
     expected = {key: held.get(key, f"{key} of it") for key in KEYS if key in table}
     columns = {case(table[key]): value for key, value in expected.items()}
     record, said = convert(tmp_path, header, [columns.get(name, "other") for name in header])
