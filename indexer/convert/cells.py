@@ -3,41 +3,51 @@
 import math
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from indexer.convert.columns import SEVERAL, Columns
 from indexer.convert.json_values import holds_bytes, json_value
 from indexer.convert.outcome import Draft, Loss, shown
 from indexer.convert.pictures import PictureFolder
+from indexer.convert.spoken import language_tag
 from indexer.picture_paths import URL
 
-TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")  # longer ones are words such as "Deutsch"
+ENDING = re.compile(r"\.\w{2,5}$")
+NO_ENDING = "a name without an ending such as .jpg is taken for no picture's where --image does not name its column"
+WEB_PAGE = re.compile(r"https?://")
+NO_WEB_PAGE = "a url begins with neither http:// nor https://, and is kept in extra"
+NO_LANGUAGE = (
+    "a language is neither a tag such as de or zh-Hant nor a name that is known, and is kept in extra: --language gives"
+    " those records one"
+)
 
 
 def draft(where: str, row: Mapping[str, Any], columns: Columns, images: PictureFolder | None) -> Iterator[Draft | Loss]:
-    """Yields what is lost of a row, and its draft. Columns that mean nothing here go to `extra`.
+    """Yields what is lost of a row, and its draft. Columns that mean nothing here go to `extra`, and what of the others
+    is not what they are taken for.
 
     Args:
         row: values by column; strings, or whatever Parquet has.
-        images: the folder of pictures. One that is not in it is left out; if None, all are taken as they are named.
+        images: the folder of pictures. One that is not in it is left out; if None, all are taken as they are named, but
+            what has no ending in a column that nobody named.
     """
     named = columns.named
     line: dict[str, Any] = {key: _text(row, of) for key, of in named.items() if key not in SEVERAL}
     line |= {key: _several(row, of, columns.split[key]) for key, of in named.items() if key in SEVERAL}
     line.setdefault("text", "")
     unread = set[str]()
-    urls = [name for name in line.get("images", ()) if URL.match(name)]
-    if urls:
-        line["images"] = [name for name in line["images"] if name not in urls]
-        why = "a picture is a URL, which is kept in extra: download it first"
-        yield from (Loss(where, why, name=name) for name in urls)
-    if images is not None:
-        found = [images.find(where, name) for name in line.get("images", ())]
-        line["images"] = list(dict.fromkeys(path for path in found if isinstance(path, str)))
-        yield from (loss for loss in found if isinstance(loss, Loss))
-    if line.get("lang") and not TAG.fullmatch(line["lang"]):
-        yield Loss(where, "a language is no tag such as de or zh-Hant, and is kept in extra", name=line.pop("lang"))
-        unread = {*named["lang"]}
+    line["images"], losses, refused = _pictures(where, row, columns, images)
+    yield from losses
+    if (page := line.get("url")) and not WEB_PAGE.match(page):
+        unread |= {*named["url"]}
+        yield Loss(where, NO_WEB_PAGE, name=line.pop("url"))
+    if told := line.get("lang"):
+        line["lang"] = language_tag(told)
+        if line["lang"] is None:
+            unread |= {*named["lang"]}
+            if columns.language is None:
+                yield Loss(where, NO_LANGUAGE, name=told)
     if not line.get("lang") and columns.language is not None:
         line["lang"] = columns.language
     taken = ({column for of in named.values() for column in of} - unread) | {*columns.left_out}
@@ -48,10 +58,38 @@ def draft(where: str, row: Mapping[str, Any], columns: Columns, images: PictureF
                 yield Loss(where, f"a cell of {shown(name)} holds bytes, which JSON has no form for")
             if _says(told := json_value(value)):
                 extra[name] = told
-    if urls:
-        extra["picture_urls"] = urls
+    extra |= refused
     held = {key: value for key, value in line.items() if value or key in ("entity_id", "title", "text")}
     yield Draft(where, {**held, "extra": extra} if extra else held)
+
+
+def _pictures(
+    where: str, row: Mapping[str, Any], columns: Columns, images: PictureFolder | None
+) -> tuple[list[str], list[Loss], dict[str, Any]]:
+    """The pictures that are taken; why others are not; and for `extra` the names of those, by their columns."""
+    named, split = columns.named.get("images", ()), columns.split["images"]
+    names = _several(row, named, split)
+    urls = [name for name in names if URL.match(name)]
+    why = "a picture is a URL, which is kept in extra: download it first"
+    losses = [Loss(where, why, name=name) for name in urls]
+    found = {name: _picture(where, name, columns, images) for name in names if name not in urls}
+    refused = {name: at for name, at in found.items() if isinstance(at, Loss)}
+    losses += [replace(loss, why=f"{loss.why}; its name is kept in extra") for loss in refused.values()]
+    kept: dict[str, Any] = {}
+    for column in named:
+        if left := [name for name in _several(row, (column,), split) if name in refused]:
+            kept[column] = left if isinstance(row[column], list) else split.join(left)
+    if urls:
+        kept["picture_urls"] = urls
+    return list(dict.fromkeys(at for at in found.values() if isinstance(at, str))), losses, kept
+
+
+def _picture(where: str, name: str, columns: Columns, images: PictureFolder | None) -> str | Loss:
+    if images is not None:
+        return images.find(where, name)
+    if "images" in columns.rivals and not ENDING.search(name):  # a column that was found, of archives perhaps
+        return Loss(where, NO_ENDING, name=name)
+    return name
 
 
 def _text(row: Mapping[str, Any], columns: tuple[str, ...]) -> str:

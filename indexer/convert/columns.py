@@ -10,6 +10,7 @@ from wikiclip.base.errors import WikiClipError
 
 MOST_LISTED = 500  # characters
 NEEDED = ("entity_id", "title")
+MISSED = {"text": "descriptions", "images": "pictures"}
 OPTIONS = {"entity_id": "--id", "images": "--image"}  # of the others, the key's own name
 SEVERAL = ("images", "aliases", "tags")
 ROLE_SEPARATOR = re.compile(r"(\w+)=(.*)", re.DOTALL)
@@ -23,7 +24,8 @@ class Columns:
         split: what separates several in one cell, by the keys of `SEVERAL`.
         language: of every record, where no column says.
         left_out: columns that no record has anything of.
-        rivals: columns that would have done as well as the one that was found, by the keys of a line.
+        rivals: columns that would have done as well as the one that was found, by the keys of a line whose column was
+            found and not named.
     """
 
     named: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -64,8 +66,16 @@ class Columns:
         """For people: which column became what."""
         return ", ".join(f"{key} of {' and '.join(columns)}" for key, columns in self.named.items())
 
-    def notes(self, header: Sequence[str]) -> Iterator[Note]:
-        """What of the choice a user should look at: columns that were passed over, and those that become public."""
+    def notes(self, header: Sequence[str], *, with_pictures: bool) -> Iterator[Note]:
+        """What of the choice a user should look at: columns that were not found or were passed over, and what becomes
+        public.
+
+        Args:
+            with_pictures: whether there is a folder of them.
+        """
+        for key, kind in MISSED.items():
+            if key not in self.named and (key != "images" or with_pictures):
+                yield Note(f"No column of {kind} was found: name it with {option(key)}.")
         for key, others in self.rivals.items():
             if others:
                 yield Note(

@@ -45,13 +45,17 @@ class PictureFolder:
             self._taken += 1
         return found
 
-    def expect_some(self) -> None:
-        """Raises WikiClipError where pictures were asked for, and there was none: then the folder is another."""
+    def expect_some(self, *, otherwise: str = "") -> None:
+        """Raises WikiClipError where pictures were asked for, and there was none: then the folder is another.
+
+        Args:
+            otherwise: what else the user may do, as the sentence goes on.
+        """
         if self._first is not None and not self._taken:
             raise WikiClipError(
                 f"None of the {self._asked:,} pictures that are named could be taken from {self._folder}, so nothing"
                 f" was written. The first is {shown(self._first.name)} ({self._first.where}): {self._first.why}."
-                " Name with --images the folder that the names begin in."
+                f" Name with --images the folder that the names begin in{otherwise}."
             )
 
     def _find(self, where: str, name: str, missing: str) -> str | Loss:

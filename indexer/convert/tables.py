@@ -13,8 +13,9 @@ from tqdm import tqdm
 from indexer.convert.arrow_values import expect_texts, is_bytes, rows_of_batch
 from indexer.convert.cells import draft
 from indexer.convert.columns import Columns
+from indexer.convert.csv_encoding import START, is_wide, wide_encoding
 from indexer.convert.csv_rows import rows_of
-from indexer.convert.outcome import Draft, Loss, Note
+from indexer.convert.outcome import Draft, Loss, Note, shown
 from indexer.convert.pictures import PictureFolder
 from indexer.convert.unsplit import Unsplit
 from wikiclip.base.errors import WikiClipError
@@ -23,6 +24,7 @@ BATCH_ROWS = 1024
 PARQUET = b"PAR1"
 SPREADSHEETS = (".xlsx", ".xls", ".ods")
 DELIMITERS = ",;\t|"
+NO_DELIMITERS = '"\r\n'
 SEPARATOR_LINE = re.compile(r"""(?i:"?sep=([^"\r\n])"?\s*)""")  # which Excel takes for no row
 
 
@@ -34,6 +36,7 @@ def drafts_of_table(
     Args:
         delimiter: between cells of a CSV file; if None, the one that a first line `sep=;` names, as Excel has it, or
             that is most frequent there.
+        encoding: of a CSV file.
 
     Raises:
         WikiClipError: the file cannot be read, or its columns are others than were named.
@@ -43,21 +46,24 @@ def drafts_of_table(
     if path.suffix.lower() in SPREADSHEETS:
         raise WikiClipError(f"{path} is a spreadsheet: save it as CSV (UTF-8) and convert that.")
     with path.open("rb") as file:
-        is_parquet = file.read(len(PARQUET)) == PARQUET
-    if is_parquet:
+        start = file.read(START)
+    if start.startswith(PARQUET):
         yield from _of_parquet(path, columns, images)
     else:
-        yield from _of_csv(path, columns, images, delimiter, encoding)
+        if delimiter is not None and (len(delimiter) != 1 or delimiter in NO_DELIMITERS):
+            raise WikiClipError(f"--delimiter {shown(delimiter)} separates no cells: write one character, such as ';'.")
+        yield from _of_csv(path, columns, images, delimiter, encoding, wide_encoding(start))
     if images is not None:
-        images.expect_some()
+        images.expect_some(otherwise=", or with --image another column")
 
 
 def _of_parquet(path: Path, columns: Columns, images: PictureFolder | None) -> Iterator[Draft | Loss | Note]:
     try:
         with pq.ParquetFile(path) as file, tqdm(total=file.metadata.num_rows, unit=" rows", desc=path.name) as bar:
-            header, number = _named_once(file.schema_arrow.names, path), 0
+            schema, number = file.schema_arrow, 0  # which is made anew, of all columns, whenever it is asked for
+            header = _named_once(schema.names, path)
             found = columns.among(header)
-            expect_texts(found, file.schema_arrow)
+            expect_texts(found, schema)
             unsplit = Unsplit(found)
             bar.write(f"{path.name}: {found.told()}.")
             read = [name for name in header if name not in found.left_out]
@@ -67,17 +73,24 @@ def _of_parquet(path: Path, columns: Columns, images: PictureFolder | None) -> I
                     unsplit.look(row)
                     yield from draft(f"{path.name}, row {number}", row, found, images)
                 bar.update(len(batch))
-            with_form = [name for name in header if not is_bytes(file.schema_arrow.field(name).type)]
-            yield from (*found.notes(with_form), *unsplit.notes())
+            with_form = [field.name for field in schema if not is_bytes(field.type)]
+            yield from (*found.notes(with_form, with_pictures=images is not None), *unsplit.notes())
     except (pa.ArrowException, OSError) as error:
         raise WikiClipError(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}.") from error
 
 
 def _of_csv(
-    path: Path, columns: Columns, images: PictureFolder | None, delimiter: str | None, encoding: str
+    path: Path,
+    columns: Columns,
+    images: PictureFolder | None,
+    delimiter: str | None,
+    encoding: str,
+    seems: str | None,
 ) -> Iterator[Draft | Loss | Note]:
     encoding = "utf-8-sig" if encoding.lower().replace("-", "") == "utf8" else encoding  # with a mark or without
     try:
+        if seems and not is_wide(encoding):
+            raise UnicodeError(f"it seems to be in {seems}")
         with (
             path.open(encoding=encoding, newline="") as file,
             tqdm(total=path.stat().st_size, unit="B", unit_scale=True, desc=path.name) as bar,
@@ -88,7 +101,7 @@ def _of_csv(
             rows = rows_of(file, delimiter=delimiter or (told[1] if told else _delimiter(first, path)))
             if told:
                 next(rows)
-            header = _header(rows, path)
+            header, unsaid = _header(rows, path)
             found = columns.among(header)
             unsplit = Unsplit(found)
             bar.write(f"{path.name}: {found.told()}.")
@@ -102,14 +115,16 @@ def _of_csv(
                 elif len(cells) == len(header):
                     row = dict(zip(header, cells, strict=True))
                     unsplit.look(row)
+                    unsaid -= {name for name in unsaid if row[name].strip()}
                     yield from draft(where, row, found, images)
                 else:
                     yield Loss(where, "a row has another number of cells than the header", record=True)
-            yield from (*found.notes(header), *unsplit.notes())
-    except (UnicodeDecodeError, LookupError) as error:
+            said = [name for name in header if name not in unsaid]
+            yield from (*found.notes(said, with_pictures=images is not None), *unsplit.notes())
+    except (UnicodeError, LookupError) as error:
+        advice = f"--encoding {seems}" if seems else "--encoding cp1252 for what older spreadsheets save"
         raise WikiClipError(
-            f"{path} is not in the encoding {encoding.removesuffix('-sig')} ({error}): name another, such as"
-            " --encoding cp1252 for what older spreadsheets save."
+            f"{path} is not in the encoding {encoding.removesuffix('-sig')} ({error}): name another, such as {advice}."
         ) from error
     except OSError as error:
         raise WikiClipError(f"{path} cannot be read: {error.strerror or error}.") from error
@@ -119,13 +134,19 @@ def _delimiter(first: str, path: Path) -> str:
     return "\t" if path.suffix.lower() == ".tsv" else max(DELIMITERS, key=first.count)
 
 
-def _header(rows: Iterator[tuple[int, list[str] | str]], path: Path) -> list[str]:
-    """Raises WikiClipError where the first line does not name each column once."""
+def _header(rows: Iterator[tuple[int, list[str] | str]], path: Path) -> tuple[list[str], set[str]]:
+    """The columns, and those of them that have no name: spreadsheets save some at the end, of which most are empty.
+
+    Raises:
+        WikiClipError: the first line does not name each of the others once.
+    """
     _, cells = next(rows, (0, []))
     header = [] if isinstance(cells, str) else [name.strip() for name in cells]
     if not any(header):
         raise WikiClipError(f"{path} has no first line that names its columns.")
-    return _named_once(header, path)
+    named = max(place for place, name in enumerate(header, 1) if name)
+    unnamed = [f"column {place}" for place in range(named + 1, len(header) + 1)]
+    return _named_once([*header[:named], *unnamed], path), {*unnamed}
 
 
 def _named_once(header: list[str], path: Path) -> list[str]:

@@ -1,8 +1,11 @@
 """Pictures that tables name, as they lie in a folder."""
 
+import json
 import unicodedata
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
@@ -85,7 +88,8 @@ def test_a_table_of_windows_keeps_its_pictures_and_one_that_is_missing_is_named(
     first, *_ = records(tmp_path, folder)
     assert (folder / first.images[0]).is_file()
     name = "'Fotos\\\\u202egone.jpg'"
-    assert f"2 parts left out: a picture is not in the folder of pictures (first at t.csv:3: {name})" in said
+    why = "a picture is not in the folder of pictures; its name is kept in extra"
+    assert f"2 parts left out: {why} (first at t.csv:3: {name})" in said
     assert long[:200] not in said
 
 
@@ -97,7 +101,7 @@ def test_where_no_picture_is_found_nothing_is_written(folder: Path, tmp_path: Pa
     assert str(raised.value) == (
         f"None of the 2 pictures that are named could be taken from {folder}, so nothing was written. The first is"
         " 'Photos\\x.jpg' (t.csv:2): a picture is not in the folder of pictures. Name with --images the folder that the"
-        " names begin in."
+        " names begin in, or with --image another column."
     )
     assert (tmp_path / "records.jsonl").read_text() == "as it was"
     (tmp_path / "t.csv").write_text("id,title,image\n1,A,\n")  # no picture is named
@@ -113,7 +117,7 @@ def test_pictures_in_formats_that_are_not_read_are_left_out_and_what_they_are_is
     said = convert(tmp_path, "table", str(tmp_path / "t.csv"), "--images", str(folder))
     assert records(tmp_path)[0].images == ("broken.jpg", "a.png")
     for name, kind in (("scan.tif", "TIFF"), ("fax.jpg", "BMP")):
-        why = f"it is {kind}, not JPEG, PNG, WebP or GIF (first at t.csv:2: '{name}')"
+        why = f"it is {kind}, not JPEG, PNG, WebP or GIF; its name is kept in extra (first at t.csv:2: '{name}')"
         assert f"1 parts left out: a picture cannot be read: {why}" in said
 
 
@@ -131,3 +135,37 @@ def test_the_command_ends_with_one_line_and_1(folder: Path, tmp_path: Path):
     assert isinstance(found.exception, WikiClipError)
     assert "\n" not in str(found.exception)
     assert not (tmp_path / "r.jsonl").exists()
+
+
+def test_what_names_no_picture_of_the_folder_stays_in_its_column(folder: Path, tmp_path: Path):
+    (tmp_path / "t.csv").write_text(
+        "id,title,archivo,vista,page\n1,A,Fondo Real;gone.png;a.png,a.png,12\n2,B,a.png,x.png|y,https://example.org\n"
+    )
+    table = ["table", str(tmp_path / "t.csv"), "--images", str(folder)]
+    said = convert(tmp_path, *table, "--image", "archivo", "--image", "vista")
+    first, second = records(tmp_path, folder)
+    assert (first.images, first.url, json.loads(first.extra or "")) == (
+        ("a.png",),
+        None,
+        {"archivo": "Fondo Real;gone.png", "page": "12"},
+    )
+    assert (second.images, second.url, second.extra) == (("a.png",), "https://example.org", '{"vista": "x.png|y"}')
+    assert "3 parts left out: a picture is not in the folder of pictures; its name is kept in extra" in said
+    assert "neither http:// nor https://, and is kept in extra (first at t.csv:2: '12')" in said
+    columns = {"id": ["1"], "title": ["A"], "images": [["a.png", "gone.png"]]}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    convert(tmp_path, "table", str(tmp_path / "t.parquet"), "--images", str(folder))
+    assert records(tmp_path)[0].extra == '{"images": ["gone.png"]}'
+
+
+def test_without_a_folder_a_column_that_was_found_has_pictures_with_an_ending(tmp_path: Path):
+    (tmp_path / "t.csv").write_text("id,title,archivo\n1,A,Fondo Real S.A.\n2,B,B.jpeg\n")
+    table = ["table", str(tmp_path / "t.csv")]
+    said = convert(tmp_path, *table)
+    assert [(one.images, one.extra) for one in records(tmp_path)] == [
+        ((), '{"archivo": "Fondo Real S.A."}'),
+        (("B.jpeg",), None),
+    ]
+    assert "an ending such as .jpg is taken for no picture's where --image does not name its column; its name" in said
+    convert(tmp_path, *table, "--image", "archivo")
+    assert [one.images for one in records(tmp_path)] == [("Fondo Real S.A.",), ("B.jpeg",)]

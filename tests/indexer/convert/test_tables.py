@@ -81,15 +81,18 @@ def test_a_table_becomes_records_and_every_loss_is_counted(tmp_path: Path, encod
         url="https://example.org/17",
         tags=("science", "brass"),
         lang="en",
-        extra=json.dumps({"weight": "2.50", "picture_urls": ["https://example.org/b.jpg"]}),
+        extra=json.dumps({"weight": "2.50", "photo": "none.jpg", "picture_urls": ["https://example.org/b.jpg"]}),
     )
     assert (second.entity_id, second.text, second.url) == ("18", "paper", None)
+    assert second.extra == '{"page": "ftp://example.org/18"}'
     assert "records.jsonl: 2 records. What was lost:" in said
     for told in (
         "1 parts left out: a picture is a URL, which is kept in extra: download it first"
         " (first at things.csv:2: 'https://example.org/b.jpg')",
-        "1 parts left out: a picture is not in the folder of pictures (first at things.csv:2: 'none.jpg')",
-        "1 parts left out: url: Value error, must begin with http:// or https:// (first at things.csv:4)",
+        "1 parts left out: a picture is not in the folder of pictures; its name is kept in extra (first at"
+        " things.csv:2: 'none.jpg')",
+        "1 parts left out: a url begins with neither http:// nor https://, and is kept in extra (first at things.csv:4:"
+        " 'ftp://example.org/18')",
         "1 records left out: the id was given before (first at things.csv:5)",
         "1 records left out: title: String should have at least 1 character (first at things.csv:6)",
         "1 records left out: a row has another number of cells than the header (first at things.csv:7)",
@@ -275,8 +278,9 @@ def test_a_language_that_is_no_tag_is_kept_and_loses_no_record(tmp_path: Path):
         ["id", "title", "Language"],
         ["1", "A", "de"],
         ["2", "B", "German; Latin"],
-        ["3", "C", "Deutsch"],
+        ["3", "C", "Klingon"],
         ["4", "D", ""],
+        ["5", "E", "FRANÇAIS"],
     ]
     with (tmp_path / "t.csv").open("w", newline="") as file:
         csv.writer(file).writerows(rows)
@@ -284,11 +288,59 @@ def test_a_language_that_is_no_tag_is_kept_and_loses_no_record(tmp_path: Path):
     assert [(one.lang, one.extra) for one in records(tmp_path)] == [
         ("de", None),
         (None, '{"Language": "German; Latin"}'),
-        (None, '{"Language": "Deutsch"}'),
+        (None, '{"Language": "Klingon"}'),
         (None, None),
+        ("fr", None),
     ]
-    assert (
-        "2 parts left out: a language is no tag such as de or zh-Hant, and is kept in extra (first at t.csv:3" in said
-    )
-    convert(tmp_path, "table", str(tmp_path / "t.csv"), "--language", "fr")
-    assert [one.lang for one in records(tmp_path)] == ["de", "fr", "fr", "fr"]
+    why = "a language is neither a tag such as de or zh-Hant nor a name that is known, and is kept in extra"
+    assert f"2 parts left out: {why}: --language gives those records one (first at t.csv:3: 'German; Latin')" in said
+    said = convert(tmp_path, "table", str(tmp_path / "t.csv"), "--language", "it")
+    assert [one.lang for one in records(tmp_path)] == ["de", "it", "it", "it", "fr"]
+    assert records(tmp_path)[2].extra == '{"Language": "Klingon"}'
+    assert "Nothing was lost" in said
+
+
+@pytest.mark.parametrize("delimiter", [";;", "", '"', "\n", "\\t"])
+def test_a_delimiter_that_is_none_is_refused(tmp_path: Path, delimiter: str):
+    (tmp_path / "t.csv").write_text("id;title\n7;Wave\n")
+    with pytest.raises(WikiClipError, match=r"--delimiter '.*' separates no cells: write one character, such as ';'"):
+        convert(tmp_path, "table", str(tmp_path / "t.csv"), "--delimiter", delimiter)
+
+
+@pytest.mark.parametrize(
+    ("written", "mark", "named", "advised"),
+    [
+        ("utf-16", "", "utf-8", "utf-16"),
+        ("utf-16-le", "\ufeff", "cp1252", "utf-16"),
+        ("utf-16-be", "\ufeff", "utf-8", "utf-16"),
+        ("utf-16-le", "", "utf-8", "utf-16-le"),
+        ("utf-16-be", "", "latin-1", "utf-16-be"),
+        ("utf-16-le", "", "utf-16", "utf-16-le"),  # which wants a mark
+        ("utf-32", "", "utf-8", "utf-32"),
+    ],
+)
+def test_an_encoding_of_wide_characters_is_advised_and_read(
+    tmp_path: Path, written: str, mark: str, named: str, advised: str
+):
+    text = f"{mark}Inventarnummer;Name\r\n7;Weltkarte Čech\r\n"
+    (tmp_path / "t.csv").write_bytes(text.encode(written))
+    table = ["table", str(tmp_path / "t.csv")]
+    with pytest.raises(WikiClipError, match=rf"not in the encoding {named} \(.*\): .* --encoding {advised}\."):
+        convert(tmp_path, *table, "--encoding", named)
+    convert(tmp_path, *table, "--encoding", advised)
+    assert records(tmp_path) == [Entity("7", "Weltkarte Čech", "")]
+
+
+def test_columns_without_a_name_at_the_end_are_passed_over_where_nothing_is_in_them(tmp_path: Path):
+    (tmp_path / "t.csv").write_text("id;title;text;;\n7;Wave;;;\n8;Sea;A print;;  \n")
+    said = convert(tmp_path, "table", str(tmp_path / "t.csv"))
+    assert records(tmp_path) == [Entity("7", "Wave", ""), Entity("8", "Sea", "A print")]
+    assert "Nothing was lost" in said
+    assert "extra" not in said
+    (tmp_path / "t.csv").write_text("id;title;text;;\n7;Wave;;;\n8;Sea;;;lent\n")
+    said = convert(tmp_path, "table", str(tmp_path / "t.csv"))
+    assert [one.extra for one in records(tmp_path)] == [None, '{"column 5": "lent"}']
+    assert "everybody who may ask sees: 'column 5'." in said
+    (tmp_path / "t.csv").write_text("id;;title;;text\n")
+    with pytest.raises(WikiClipError, match="names the column '' twice"):
+        convert(tmp_path, "table", str(tmp_path / "t.csv"))

@@ -36,7 +36,7 @@ def convert(folder: Path, header: list[str], cells: list[str], *arguments: str) 
 @pytest.mark.parametrize("case", [str, str.upper, str.lower])
 def test_headers_are_found_in_the_language_of_the_table(table: dict[str, Any], case: Any, tmp_path: Path) -> None:
     header = [case(name) for name in table["header"]]
-    held = {"lang": "de", "url": "https://example.org/7"}
+    held = {"images": "it.png", "lang": "de", "url": "https://example.org/7"}
     expected = {key: held.get(key, f"{key} of it") for key in KEYS if key in table}
     columns = {case(table[key]): value for key, value in expected.items()}
     record, said = convert(tmp_path, header, [columns.get(name, "other") for name in header])
@@ -86,3 +86,21 @@ def test_one_language_s_words_are_ranked_and_english_goes_before_the_others(head
         of = words[one[0]] if one and FIRST not in one else words[FIRST]
         if len(one) <= 1 or FIRST in one:
             assert ordered[0] == min((name for name in header if name in of), key=of.index)
+
+
+def test_a_column_of_descriptions_or_pictures_that_was_not_found_is_told(tmp_path: Path) -> None:
+    no_text = "No column of descriptions was found: name it with --text."
+    no_pictures = "No column of pictures was found: name it with --image."
+    header, cells = ["Inv.-Nr.", "Name", "Bemerkung", "Vorlage"], ["7", "Globus", "teuer gekauft", "7.png"]
+    record, said = convert(tmp_path, header, cells)
+    assert no_text in said
+    assert no_pictures not in said  # none were asked for
+    assert record.text == ""
+    assert "everybody who may ask sees: 'Bemerkung', 'Vorlage'." in said
+    (tmp_path / "7.png").touch()
+    _, said = convert(tmp_path, header, cells, "--images", str(tmp_path))
+    assert no_pictures in said
+    asked = ["--images", str(tmp_path), "--text", "Bemerkung", "--image", "Vorlage"]
+    record, said = convert(tmp_path, header, cells, *asked)
+    assert (record.text, record.images) == ("teuer gekauft", ("7.png",))
+    assert "was found" not in said
