@@ -20,7 +20,7 @@ from indexer.kb.record import Entity
 from wikiclip.base.errors import WikiClipError
 
 LOST = "holds bytes, which JSON has no form for (first at t.parquet, row 1)"
-NOTHING = object()  # in extra
+NOTHING = "nothing"  # in extra
 HOUR = datetime.datetime(2020, 1, 2, 3)
 NS = 1_577_934_000_000_000_001  # the same hour, and a nanosecond
 
