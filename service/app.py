@@ -92,6 +92,7 @@ def create_app(
         keeping = [asyncio.create_task(runtime.keep(announce))]
         if parts.keeper is not None:
             keeping.append(asyncio.create_task(parts.keeper.keep()))
+        await runtime.begun()
         yield
         for task in keeping:
             task.cancel()

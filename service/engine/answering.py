@@ -67,4 +67,7 @@ class Answering(Protocol):
             announce: called once loading has ended, well or badly.
         """
 
+    async def begun(self) -> None:
+        """Returns once it knows what there is to answer with, be that nothing yet; no connection is taken before."""
+
     def close(self, *, seconds: float | None = None) -> None: ...

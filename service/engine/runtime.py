@@ -125,6 +125,9 @@ class Runtime:
         why = None if refused is None else RefusedWhyOut(index_version=refused.version, why=refused.why)
         return Reloaded(index_version=version, refused=why)
 
+    async def begun(self) -> None:
+        """At once: that nothing is loaded yet is an answer."""
+
     async def keep(self, announce: Callable[[], None] | None) -> None:
         """Loads, then follows the published index and tries the one that answers, until it is cancelled.
 

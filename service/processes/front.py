@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -28,6 +29,7 @@ from service.telemetry.metrics import Metrics
 from wikiclip.base.errors import WikiClipError
 
 EMPTY = messages.State([], None, 0, None, Cause.NOT_READY.code, None)
+HEARD_S = 10.0  # after which it answers with what it knows
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +74,7 @@ class Front:
             inside=Share(seat.board, seat.number, Board.INSIDE),
             decoding=Share(seat.board, seat.number, Board.DECODING),
         )
+        self._heard = asyncio.Event()  # of the supervisor's state, once
         self._control: Control | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -143,6 +146,12 @@ class Front:
             self._engines.close()
             self._control.close()
 
+    async def begun(self) -> None:
+        """Returns once the supervisor has said what there is: one that takes another's place refuses nobody."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HEARD_S):
+                await self._heard.wait()
+
     def close(self, *, seconds: float | None = None) -> None:
         """Finishes what was accepted; see `Crew.close`."""
         self._pipeline.close(seconds=seconds)
@@ -185,6 +194,7 @@ class Front:
             self._control.tell(messages.Opened(facts.version))
         self._state = state
         self._engines.use(state.engines)
+        self._heard.set()
 
     async def _examine(self) -> None:
         """Looks whether the records' files are still what was opened."""

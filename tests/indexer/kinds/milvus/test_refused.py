@@ -132,7 +132,7 @@ def test_a_server_that_is_killed_and_comes_back_is_used_again(tmp_path: Path, ma
 def test_one_that_hangs_is_waited_for_once_and_then_left_alone_for_a_while(
     tmp_path: Path, make_version, monkeypatch
 ) -> None:
-    monkeypatch.setenv("WIKICLIP_MILVUS_TIMEOUT_S", "1")
+    monkeypatch.setenv("WIKICLIP_MILVUS_TIMEOUT_S", "3")
     monkeypatch.setattr(connection, "REST_S", 5.0)  # longer than a busy machine takes between two lines
     with own_server(tmp_path / "milvus") as running:
         monkeypatch.setenv("WIKICLIP_MILVUS_URI", running.uri)
