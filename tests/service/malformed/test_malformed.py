@@ -61,7 +61,7 @@ def test_every_code_of_the_model_s_package_is_a_cause() -> None:
 
 def test_an_unknown_field_is_answered_with_those_that_are_known(client: httpx.Client) -> None:
     (fault,) = client.post("/link", json={"image": b64(PNG), "topk": 2}).json()["errors"]
-    assert "known ones are image, region, regions, most, top_k, min_score, tags." in fault["detail"]
+    assert "known ones are image, region, regions, most, whole, top_k, min_score, tags." in fault["detail"]
 
 
 @pytest.mark.parametrize("unknown", [{"file": PNG}, {"image": PNG, "mask": PNG}, {"image": PNG, "model": b"tiny"}])
@@ -69,7 +69,7 @@ def test_an_unknown_part_is_told_by_its_place(client: httpx.Client, unknown: dic
     told = client.post("/link", files=unknown).json()
     assert told["type"] == "urn:wikiclip:problem:invalid-request"
     assert [fault["detail"].partition(":")[0] for fault in told["errors"]] == [f"Part {len(unknown)}"]
-    assert "known ones are image, region, regions, most, top_k, min_score, tags." in told["errors"][0]["detail"]
+    assert "known ones are image, region, regions, most, whole, top_k, min_score, tags." in told["errors"][0]["detail"]
 
 
 def test_of_many_faults_ten_are_told_and_the_others_counted(client: httpx.Client) -> None:
